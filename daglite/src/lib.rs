@@ -1,8 +1,109 @@
-//! Lazy tasks with a cache.
+//! Lazy tasks with a cache that is never wrong.
+//!
+//! Put [`#[task]`](macro@task) on plain functions, compose the calls, and run the result:
+//!
+//! ```
+//! use daglite::prelude::*;
+//!
+//! #[task(cache)]
+//! fn load(rows: usize) -> Vec<f64> {
+//!     (0..rows).map(|row| row as f64).collect()
+//! }
+//!
+//! #[task(cache)]
+//! fn mean(values: &[f64]) -> f64 {
+//!     values.iter().sum::<f64>() / values.len() as f64
+//! }
+//!
+//! fn main() -> Result<(), daglite::Error> {
+//!     let session = Session::builder().cache(MemoryStore::new()).build()?;
+//!     let answer = load(1001).then(mean); // nothing has run yet
+//!     assert_eq!(answer.run_in(&session)?, 500.0);
+//!
+//!     // The same question again: answered from the cache, and the list is not even read.
+//!     let again = load(1001).then(mean).outcome_in(&session)?;
+//!     assert_eq!((again.summary.hits, again.summary.computed), (2, 0));
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # The parts
+//!
+//! * [`task`](macro@task) turns a function into a task: its call returns a [`TaskFuture`], a node of a graph.
+//! * A parameter takes a value, a task future or an `Arc` of its type: see [`IntoArg`].
+//! * [`TaskFuture`] has the combinators, and runs: `run()`, `.await`, [`outcome`](TaskFuture::outcome).
+//! * [`join`] and [`join_all`] make one future of many; [`TaskFuture::map_each`] is a task for each element of a list.
+//! * A [`Session`] has the stores, the threads and the observers; without one, the default session is used.
+//! * Results of tasks with the option `cache` go to a [`CacheStore`]: [`FileStore`] or [`MemoryStore`].
+//! * [`TaskFuture::checkpoint`] keeps a named, versioned copy in a [`CheckpointStore`]: [`FileCheckpoints`].
+//! * [`ContentHash`] says how arguments are hashed, [`Format`] and [`Registry`] how results become bytes; types with
+//!   serde's derives need neither.
+//! * [`Event`]s tell [`Observer`]s what happens; [`Progress`] writes them for people.
+//!
+//! # When is a result used again?
+//!
+//! When its key is the same, which is made of the task's code, its name and place, the types of a generic function, the
+//! arguments that are not excluded, and what the options `cache_version` and `cache_env` add. An argument that is the
+//! result of a cached task counts by the digest of that result: if an upstream change gives the same result, everything
+//! downstream is still a hit.
+//!
+//! Today the fingerprint of a task covers its own signature and body. A helper function, constant or type that the
+//! body uses is not covered yet: change the task's `cache_version` when you change one.
+//!
+//! # Features
+//!
+//! | feature | default | what it adds | cost |
+//! |---|---|---|---|
+//! | `tokio` | yes | `run()` inside a tokio runtime is an error that says to await, and not a blocked runtime | tokio's `rt` |
+//! | `conformance` | no | the suites that every store must pass, for authors of stores | none |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+// The derive and the attribute write `::daglite::…`, in this crate's own tests too.
+extern crate self as daglite;
+
+pub mod checkpoint;
 pub mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod digest;
+mod engine;
 mod error;
+mod event;
+mod future;
+mod graph;
+mod hash;
+mod observe;
+pub mod prelude;
+mod registry;
+mod session;
+pub mod store;
+mod task;
 
-pub use digest::Digest;
+pub use checkpoint::{Checkpoint, CheckpointStore, FileCheckpoints};
+pub use daglite_macros::{ContentHash, task};
+pub use digest::{Digest, ParseDigestError};
+pub use engine::TaskOutcome;
 pub use error::{Error, ErrorKind};
+pub use event::{Event, MissReason, Observer, Summary};
+pub use future::{Join, Outcome, TaskFuture, TaskRun, join, join_all};
+pub use graph::{IntoArg, Origin};
+pub use hash::{
+    ContentHash, ContentHasher, Element, HashError, InputDir, InputFile, Strategy, Unordered,
+    ValueHash, content_digest, serde_hash,
+};
+pub use observe::Progress;
+pub use registry::{Encoded, Format, HasFormat, RawNumber, Registry, ValueFormats};
+pub use session::{Session, SessionBuilder};
+pub use store::{CacheStore, FileStore, MemoryStore};
+
+/// What the code that the macros write calls. Not for people: it changes without notice.
+#[doc(hidden)]
+#[deprecated(note = "this module belongs to the macros of daglite; use the public items of the crate")]
+pub mod __private {
+    pub use crate::future::{call, unreachable_task};
+    pub use crate::graph::Arg;
+    pub use crate::hash::{ContentHasher, Strategy, ValueHash, serde_hash};
+    pub use crate::registry::ValueFormats;
+    pub use crate::task::*;
+}

@@ -1,1 +1,68 @@
-//! Placeholder.
+//! What several tests need: a session that writes down what happens in it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use daglite::prelude::*;
+use daglite::{Event, SessionBuilder};
+
+/// The events of a session, one short line each.
+#[derive(Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    /// All lines since the last call.
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.lines())
+    }
+
+    /// How many lines since the last [`take`](Self::take) start with `prefix`.
+    pub fn count(&self, prefix: &str) -> usize {
+        self.lines().iter().filter(|line| line.starts_with(prefix)).count()
+    }
+
+    /// Writes an event down.
+    pub fn write(&self, event: &Event) {
+        if let Some(line) = line(event) {
+            self.lines().push(line);
+        }
+    }
+
+    fn lines(&self) -> MutexGuard<'_, Vec<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The last part of a task's name.
+fn short(task: &str) -> &str {
+    task.rsplit("::").next().unwrap_or(task)
+}
+
+fn line(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Hit { task, .. } => format!("hit {}", short(task)),
+        Event::Miss { task, reason, .. } => format!("miss {}: {reason}", short(task)),
+        Event::Waiting { task, .. } => format!("wait {}", short(task)),
+        Event::Computed { task, .. } => format!("computed {}", short(task)),
+        Event::Failed { task, error } => format!("failed {}: {error}", short(task)),
+        Event::Stored { task, .. } => format!("stored {}", short(task)),
+        Event::Loaded { task, .. } => format!("loaded {}", short(task)),
+        Event::CheckpointSaved { name, .. } => format!("saved {name}"),
+        Event::CheckpointUnchanged { name, .. } => format!("unchanged {name}"),
+        Event::AlsoPanicked { message } => format!("also panicked: {message}"),
+        Event::Warning { message } => format!("warning: {message}"),
+        _ => return None,
+    })
+}
+
+/// A session with a cache in memory and a log.
+pub fn logged() -> (Session, Log) {
+    logged_with(Session::builder().cache(MemoryStore::new()))
+}
+
+/// The session that `builder` makes, with a log.
+pub fn logged_with(builder: SessionBuilder) -> (Session, Log) {
+    let log = Log::default();
+    let observer = log.clone();
+    let session = builder.observe(move |event: &Event| observer.write(event)).build();
+    (session.expect("the settings of a test are right"), log)
+}

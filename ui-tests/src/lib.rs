@@ -1,1 +1,1 @@
-//! Placeholder.
+//! Nothing: what there is to see is under `tests`.

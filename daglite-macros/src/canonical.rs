@@ -1,0 +1,200 @@
+//! The normal form of a function, and the fingerprint made of it.
+//!
+//! The function is parsed, what does not count is taken out of the tree (documentation, visibility, trailing
+//! separators; comments and white space are not even in it), and what is left is walked piece by piece into BLAKE3, each
+//! piece with a tag for its kind and with its length before its text. Text of whole streams is never used: how a stream
+//! prints differs between compilers.
+//!
+//! The tokens of macro calls are taken as they are, since a macro may see any difference, but for the macros of the
+//! standard library that take plain expressions.
+//!
+//! What the function reaches (helpers, constants, types) is to stand beside this file, in `reach/`, and to be hashed
+//! with the same walk.
+
+use proc_macro2::{Delimiter, Punct, Spacing, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::parse::Parser;
+use syn::punctuated::Punctuated;
+use syn::visit_mut::{self, VisitMut};
+use syn::{Attribute, Expr, ItemFn, Path, Token, Visibility};
+
+/// The first bytes of every fingerprint; a new normal form gets a new number.
+const DOMAIN: &[u8] = b"daglite function v1\0";
+
+/// The fingerprint of `function` and of the functions that hash its arguments.
+pub(crate) fn fingerprint(function: &ItemFn, hash_functions: &[&Path]) -> [u8; 32] {
+    let mut function = function.clone();
+    Normalise.visit_item_fn_mut(&mut function);
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(DOMAIN);
+    walk(function.into_token_stream(), &mut hasher);
+    for path in hash_functions {
+        let mut path = (*path).clone();
+        Normalise.visit_path_mut(&mut path);
+        write(Tag::HashFunction, "", &mut hasher);
+        walk(path.into_token_stream(), &mut hasher);
+    }
+    *hasher.finalize().as_bytes()
+}
+
+/// What a piece is.
+#[derive(Clone, Copy)]
+enum Tag {
+    /// A name or a keyword.
+    Ident = 1,
+    /// A literal, as written.
+    Literal = 2,
+    /// An operator or another sign.
+    Sign = 3,
+    /// The start of a group; the text says of which kind.
+    Open = 4,
+    /// The end of a group.
+    Close = 5,
+    /// The path of a hash function follows.
+    HashFunction = 6,
+}
+
+fn write(tag: Tag, text: &str, hasher: &mut blake3::Hasher) {
+    hasher.update(&[tag as u8]);
+    hasher.update(&(text.len() as u64).to_le_bytes());
+    hasher.update(text.as_bytes());
+}
+
+/// Writes every token of the stream.
+fn walk(stream: TokenStream, hasher: &mut blake3::Hasher) {
+    let mut tokens = stream.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        match token {
+            TokenTree::Ident(ident) => write(Tag::Ident, &ident.to_string(), hasher),
+            TokenTree::Literal(literal) => write(Tag::Literal, &literal.to_string(), hasher),
+            TokenTree::Group(group) => {
+                let kind = match group.delimiter() {
+                    Delimiter::Parenthesis => "(",
+                    Delimiter::Brace => "{",
+                    Delimiter::Bracket => "[",
+                    Delimiter::None => "",
+                };
+                write(Tag::Open, kind, hasher);
+                walk(group.stream(), hasher);
+                write(Tag::Close, "", hasher);
+            }
+            TokenTree::Punct(first) => {
+                let mut sign = String::from(first.as_char());
+                let mut joint = first.spacing() == Spacing::Joint;
+                // Signs belong together only where Rust has such an operator: the white space in `x = -1` says nothing.
+                while let Some(TokenTree::Punct(next)) = tokens.peek() {
+                    if !joint || !is_operator(&sign, next) {
+                        break;
+                    }
+                    sign.push(next.as_char());
+                    joint = next.spacing() == Spacing::Joint;
+                    tokens.next();
+                }
+                write(Tag::Sign, &sign, hasher);
+            }
+        }
+    }
+}
+
+/// The operators of more than one sign.
+const OPERATORS: [&str; 24] = [
+    "&&", "||", "<<", ">>", "+=", "-=", "*=", "/=", "%=", "^=", "&=", "|=", "==", "!=", ">=", "<=", "..", "::", "->",
+    "=>", "<<=", ">>=", "...", "..=",
+];
+
+fn is_operator(start: &str, next: &Punct) -> bool {
+    let sign = format!("{start}{}", next.as_char());
+    OPERATORS.contains(&sign.as_str())
+}
+
+/// Takes out of a tree what does not count.
+struct Normalise;
+
+/// Drops the trailing separator of some lists of a node, then goes on into the node.
+macro_rules! trim {
+    ($($method:ident($node:ident): $($list:ident)|+;)+) => {
+        $(
+            fn $method(&mut self, node: &mut syn::$node) {
+                $(node.$list.pop_punct();)+
+                visit_mut::$method(self, node);
+            }
+        )+
+    };
+}
+
+impl VisitMut for Normalise {
+    trim! {
+        visit_angle_bracketed_generic_arguments_mut(AngleBracketedGenericArguments): args;
+        visit_bound_lifetimes_mut(BoundLifetimes): lifetimes;
+        visit_constraint_mut(Constraint): bounds;
+        visit_expr_array_mut(ExprArray): elems;
+        visit_expr_call_mut(ExprCall): args;
+        visit_expr_closure_mut(ExprClosure): inputs;
+        visit_expr_method_call_mut(ExprMethodCall): args;
+        visit_expr_struct_mut(ExprStruct): fields;
+        visit_expr_tuple_mut(ExprTuple): elems;
+        visit_fields_named_mut(FieldsNamed): named;
+        visit_fields_unnamed_mut(FieldsUnnamed): unnamed;
+        visit_generics_mut(Generics): params;
+        visit_item_enum_mut(ItemEnum): variants;
+        visit_item_trait_mut(ItemTrait): supertraits;
+        visit_lifetime_param_mut(LifetimeParam): bounds;
+        visit_parenthesized_generic_arguments_mut(ParenthesizedGenericArguments): inputs;
+        visit_pat_slice_mut(PatSlice): elems;
+        visit_pat_struct_mut(PatStruct): fields;
+        visit_pat_tuple_mut(PatTuple): elems;
+        visit_pat_tuple_struct_mut(PatTupleStruct): elems;
+        visit_precise_capture_mut(PreciseCapture): params;
+        visit_predicate_lifetime_mut(PredicateLifetime): bounds;
+        visit_predicate_type_mut(PredicateType): bounds;
+        visit_signature_mut(Signature): inputs;
+        visit_trait_item_type_mut(TraitItemType): bounds;
+        visit_type_fn_ptr_mut(TypeFnPtr): inputs;
+        visit_type_impl_trait_mut(TypeImplTrait): bounds;
+        visit_type_param_mut(TypeParam): bounds;
+        visit_type_trait_object_mut(TypeTraitObject): bounds;
+        visit_type_tuple_mut(TypeTuple): elems;
+        visit_use_group_mut(UseGroup): items;
+        visit_where_clause_mut(WhereClause): predicates;
+    }
+
+    fn visit_attributes_mut(&mut self, attributes: &mut Vec<Attribute>) {
+        attributes.retain(|attribute| !attribute.path().is_ident("doc"));
+        for attribute in attributes {
+            self.visit_attribute_mut(attribute);
+        }
+    }
+
+    fn visit_visibility_mut(&mut self, visibility: &mut Visibility) {
+        *visibility = Visibility::Inherited;
+    }
+
+    fn visit_arm_mut(&mut self, arm: &mut syn::Arm) {
+        // Printing puts a comma where one is needed.
+        arm.comma = None;
+        visit_mut::visit_arm_mut(self, arm);
+    }
+
+    fn visit_macro_mut(&mut self, call: &mut syn::Macro) {
+        visit_mut::visit_macro_mut(self, call);
+        let Some(name) = call.path.segments.last() else { return };
+        if !PLAIN_MACROS.iter().any(|plain| name.ident == plain) {
+            return;
+        }
+        let arguments = Punctuated::<Expr, Token![,]>::parse_terminated;
+        if let Ok(mut arguments) = arguments.parse2(call.tokens.clone()) {
+            arguments.pop_punct();
+            for argument in &mut arguments {
+                self.visit_expr_mut(argument);
+            }
+            call.tokens = arguments.into_token_stream();
+        }
+    }
+}
+
+/// The macros of the standard library whose arguments are expressions, so that a trailing comma says nothing.
+const PLAIN_MACROS: [&str; 20] = [
+    "assert", "assert_eq", "assert_ne", "dbg", "debug_assert", "debug_assert_eq", "debug_assert_ne", "eprint",
+    "eprintln", "format", "format_args", "panic", "print", "println", "todo", "unimplemented", "unreachable", "vec",
+    "write", "writeln",
+];

@@ -1,0 +1,214 @@
+//! Saves versions: staged, synced, renamed into place; each later than the latest.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::super::contract::Saved;
+use super::super::meta::CheckpointMeta;
+use super::super::name::{are_case_twins, check_name};
+use super::super::version::Moment;
+use super::load::{read_document, read_value, value_file};
+use super::{FileCheckpoints, document};
+use crate::digest::Digest;
+use crate::store::{Durable, Staged, StoreError, is_missing, publish, sweep_stale, sync_folder};
+
+/// How often a save picks another version because some other process took the one it wanted.
+const ATTEMPTS: usize = 100;
+
+impl FileCheckpoints {
+    /// Saves `bytes` as the next version of `meta.name`, unless the latest has that value.
+    pub(super) fn save_version(
+        &self,
+        mut meta: CheckpointMeta,
+        bytes: &[u8],
+    ) -> Result<Saved, StoreError> {
+        check(&meta, bytes)?;
+        if let Some(version) = self.latest_with(&meta)? {
+            return Ok(Saved::Unchanged(version));
+        }
+        self.refuse_case_twin(&meta.name)?;
+        let mut staged = self.stage(&meta, bytes)?;
+        let _turn = self.publishing.lock();
+        // Another thread may have saved the same value, or a twin of the name, while this one wrote.
+        if let Some(version) = self.latest_with(&meta)? {
+            return Ok(Saved::Unchanged(version));
+        }
+        self.refuse_case_twin(&meta.name)?;
+        for _ in 0..ATTEMPTS {
+            if self.try_publish(&mut staged, &mut meta)? {
+                return Ok(Saved::New(meta.version));
+            }
+        }
+        let root = self.root.display();
+        Err(StoreError::new(format!(
+            "cannot find a free version for checkpoint `{}` in `{root}`: too many processes save it at once; try again",
+            meta.name
+        )))
+    }
+
+    /// The latest version, if it has the value of `meta` and is sound.
+    fn latest_with(&self, meta: &CheckpointMeta) -> Result<Option<String>, StoreError> {
+        let Some(latest) = self.list_versions(&meta.name)?.pop() else {
+            return Ok(None);
+        };
+        let folder = self.version_folder(&meta.name, &latest);
+        // A latest version that cannot be read keeps nothing: the value is saved beside it.
+        let sound = read_document(&folder, &meta.name, &latest)
+            .ok()
+            .filter(|kept| kept.same_value(meta))
+            .is_some_and(|kept| read_value(&folder, &kept).is_ok());
+        Ok(sound.then_some(latest))
+    }
+
+    /// Writes the value into a new folder that is not visible yet.
+    fn stage(&self, meta: &CheckpointMeta, bytes: &[u8]) -> Result<Staged, StoreError> {
+        let tmp = self.tmp();
+        create_durably(&tmp)
+            .map_err(|cause| StoreError::io("save a checkpoint in", &self.root, cause))?;
+        sweep_stale(&tmp);
+        let failed = |cause| StoreError::io("save a checkpoint in", &tmp, cause);
+        let staged = Staged::folder(&tmp).map_err(failed)?;
+        write_synced(&value_file(staged.path(), meta), bytes).map_err(failed)?;
+        Ok(staged)
+    }
+
+    /// Publishes `staged` as the version after the latest; `false` if somebody else took that one first.
+    fn try_publish(
+        &self,
+        staged: &mut Staged,
+        meta: &mut CheckpointMeta,
+    ) -> Result<bool, StoreError> {
+        meta.version = self.next_version(meta)?.to_string();
+        let text = document::write(meta).map_err(|cause| {
+            StoreError::new(format!(
+                "cannot write the metadata of checkpoint `{}` as JSON",
+                meta.name
+            ))
+            .with_source(cause)
+        })?;
+        let failed = |cause| StoreError::io("save a checkpoint in", &self.root, cause);
+        fs::write(staged.path().join("meta.json"), text).map_err(failed)?;
+        let target = self.version_folder(&meta.name, &meta.version);
+        let above = target
+            .parent()
+            .expect("a version lies in the folder of its name");
+        create_durably(above)
+            .map_err(|cause| StoreError::io("save a checkpoint in", above, cause))?;
+        match publish(staged, &target, Durable::Yes) {
+            Ok(()) => Ok(true),
+            Err(cause) if staged.is_pending() && is_lost_race(&target, &cause) => Ok(false),
+            Err(cause) => Err(StoreError::io("save the checkpoint as", &target, cause)),
+        }
+    }
+
+    /// The moment in `meta`, or the one after the latest version if that is not before it.
+    fn next_version(&self, meta: &CheckpointMeta) -> Result<Moment, StoreError> {
+        let wanted = Moment::of(meta.created);
+        let Some(latest) = self.latest_moment(&meta.name)? else {
+            return Ok(wanted);
+        };
+        let next = latest.next().ok_or_else(|| {
+            StoreError::new(format!(
+                "no version can follow {latest} of checkpoint `{}`: set the clock right, and delete that version",
+                meta.name
+            ))
+        })?;
+        Ok(wanted.max(next))
+    }
+
+    /// An error if a checkpoint is there whose name differs from `name` in the case of letters alone.
+    fn refuse_case_twin(&self, name: &str) -> Result<(), StoreError> {
+        let mut folder = self.root.clone();
+        let mut kept = Vec::new();
+        for segment in name.split('/') {
+            let found = match fs::read_dir(&folder) {
+                Ok(found) => found,
+                Err(cause) if is_missing(&cause) => return Ok(()),
+                Err(cause) => {
+                    return Err(StoreError::io("read the checkpoints in", &folder, cause));
+                }
+            };
+            let names: Vec<_> = found
+                .flatten()
+                .filter_map(|entry| entry.file_name().into_string().ok())
+                .collect();
+            let is_new = !names.iter().any(|there| there == segment);
+            if let Some(twin) = names
+                .iter()
+                .find(|there| is_new && are_case_twins(there, segment))
+            {
+                let twin = [&kept[..], &[twin.as_str()]].concat().join("/");
+                return Err(StoreError::new(format!(
+                    "`{name}` cannot name a checkpoint: `{twin}` is there, which some systems take for the same name: \
+                     write `{twin}`, or choose another name"
+                )));
+            }
+            kept.push(segment);
+            folder.push(segment);
+        }
+        Ok(())
+    }
+
+    /// The folder of what is being written, on the volume of the rest. No name starts with a dot.
+    pub(super) fn tmp(&self) -> PathBuf {
+        self.root.join(".tmp")
+    }
+
+    /// The moment of the newest thing that has the name of a version, whatever it is.
+    fn latest_moment(&self, name: &str) -> Result<Option<Moment>, StoreError> {
+        let versions = self.version_names(name)?;
+        Ok(versions
+            .iter()
+            .filter_map(|(version, _)| Moment::parse(version))
+            .max())
+    }
+}
+
+/// An error if no version can be made of `meta` and `bytes`.
+fn check(meta: &CheckpointMeta, bytes: &[u8]) -> Result<(), StoreError> {
+    check_name(&meta.name)?;
+    if let Some(flaw) = document::extension_flaw(&meta.extension) {
+        return Err(StoreError::new(format!(
+            "checkpoint `{}` cannot be saved: {flaw}",
+            meta.name
+        )));
+    }
+    if meta.size != bytes.len() as u64 || meta.digest != Digest::of_bytes(bytes) {
+        return Err(StoreError::new(format!(
+            "the value of checkpoint `{}` does not match its metadata: set `size` and `digest` from its bytes",
+            meta.name
+        )));
+    }
+    Ok(())
+}
+
+/// Writes a file and waits until it is on the disk: here, where no other save waits for it.
+fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create_new(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Whether somebody else took `target`, or deleted the folder above it, while a version was to be published there.
+fn is_lost_race(target: &Path, cause: &io::Error) -> bool {
+    target.symlink_metadata().is_ok() || cause.kind() == io::ErrorKind::NotFound
+}
+
+/// Makes a folder and those above that are missing, and waits until their names are on the disk.
+fn create_durably(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let new: Vec<_> = folder
+        .ancestors()
+        .take_while(|above| !above.exists())
+        .collect();
+    fs::create_dir_all(folder)?;
+    for made in new.into_iter().rev() {
+        if let Some(above) = made.parent() {
+            sync_folder(above)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,211 @@
+//! `CheckpointMeta`: what is kept beside a checkpoint's value.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::provenance::{git, host};
+use super::version::rfc3339;
+use crate::clock::Timestamp;
+use crate::digest::Digest;
+use crate::store::KeyPart;
+
+/// What is kept beside a checkpoint's value: where it came from, and what it is.
+///
+/// ```
+/// use daglite::checkpoint::CheckpointMeta;
+/// use daglite::clock::Timestamp;
+///
+/// let meta = CheckpointMeta {
+///     format: "json".to_owned(),
+///     extension: "json".to_owned(),
+///     ..CheckpointMeta::new("model", b"[0.1,0.9]", Timestamp::from_millis(946_728_000_000))
+/// };
+/// assert_eq!(meta.time, "2000-01-01T12:00:00.000Z");
+/// assert_eq!(meta.size, 9);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckpointMeta {
+    /// The checkpoint's name.
+    pub name: String,
+    /// This version of it. Empty until the store has picked it.
+    pub version: String,
+    /// When it was saved.
+    pub created: Timestamp,
+    /// The same as text: RFC 3339, UTC.
+    pub time: String,
+    /// The task that computed the value, as `module::path::name`.
+    pub task: Option<String>,
+    /// The fingerprint of that task's code.
+    pub fingerprint: Option<Digest>,
+    /// The cache key of the call, if the task is cached.
+    pub key: Option<Digest>,
+    /// The digests of the call's arguments.
+    pub arguments: Vec<KeyPart>,
+    /// The format of the value.
+    pub format: String,
+    /// The file extension of that format, without the dot.
+    pub extension: String,
+    /// The value's type, for people.
+    pub type_name: String,
+    /// The digest of the structure of that type.
+    pub shape: Digest,
+    /// How many bytes the value has.
+    pub size: u64,
+    /// The digest of those bytes.
+    pub digest: Digest,
+    /// The digest of the cache artifact that the value came from, if it came from one.
+    pub source_digest: Option<Digest>,
+    /// The commit that was checked out in the working directory.
+    pub git_commit: Option<String>,
+    /// Whether the working directory had changes that are in no commit.
+    pub git_dirty: Option<bool>,
+    /// The machine.
+    pub host: String,
+    /// The version of daglite that saved it.
+    pub daglite_version: String,
+    /// How long the value took to compute.
+    pub took: Duration,
+    /// The checkpoints it was made from, as `name@version`.
+    pub made_from: Vec<String>,
+    /// The user's own notes.
+    pub user: BTreeMap<String, serde_json::Value>,
+}
+
+impl CheckpointMeta {
+    /// The metadata of a value whose encoded form is `bytes`, saved as `name` at `created`.
+    ///
+    /// Fills in what follows from these and from the process: digest, size, time, commit, host, daglite's version. The
+    /// rest is empty, for the caller to set.
+    ///
+    /// ```
+    /// # use daglite::{Digest, checkpoint::CheckpointMeta, clock::Timestamp};
+    /// let meta = CheckpointMeta::new("model", b"abc", Timestamp::from_millis(0));
+    /// assert_eq!(meta.digest, Digest::of_bytes(b"abc"));
+    /// assert!(meta.version.is_empty() && meta.task.is_none());
+    /// ```
+    pub fn new(name: impl Into<String>, bytes: &[u8], created: Timestamp) -> Self {
+        let git = git();
+        Self {
+            name: name.into(),
+            version: String::new(),
+            created,
+            time: rfc3339(created),
+            task: None,
+            fingerprint: None,
+            key: None,
+            arguments: Vec::new(),
+            format: String::new(),
+            extension: String::new(),
+            type_name: String::new(),
+            shape: Digest::from_bytes([0; 32]),
+            size: bytes.len() as u64,
+            digest: Digest::of_bytes(bytes),
+            source_digest: None,
+            git_commit: git.commit.clone(),
+            git_dirty: git.dirty,
+            host: host().to_owned(),
+            daglite_version: env!("CARGO_PKG_VERSION").to_owned(),
+            took: Duration::ZERO,
+            made_from: Vec::new(),
+            user: BTreeMap::new(),
+        }
+    }
+
+    /// Whether `other` keeps the same value: equal bytes that decode the same way.
+    ///
+    /// ```
+    /// # use daglite::{checkpoint::CheckpointMeta, clock::Timestamp};
+    /// let old = CheckpointMeta::new("model", b"abc", Timestamp::from_millis(0));
+    /// let new = CheckpointMeta::new("model", b"abc", Timestamp::from_millis(5));
+    /// assert!(old.same_value(&new));
+    /// ```
+    pub fn same_value(&self, other: &Self) -> bool {
+        let essence = |meta: &Self| (meta.digest, meta.size, meta.shape);
+        essence(self) == essence(other) && self.format == other.format
+    }
+}
+
+/// The fields in which `old` and `new` differ, with both values.
+///
+/// Left out are those that tell one version from another and nothing else: version, created, time. Arguments and the
+/// user's notes are compared one by one, as `arguments.window` and `user.alpha`.
+pub(super) fn differences(
+    old: &CheckpointMeta,
+    new: &CheckpointMeta,
+) -> Vec<(String, serde_json::Value, serde_json::Value)> {
+    let mut old = fields(old);
+    let mut differences = Vec::new();
+    for (field, new) in fields(new) {
+        let old = old.remove(&field).unwrap_or_default();
+        if old != new {
+            differences.push((field, old, new));
+        }
+    }
+    differences.extend(
+        old.into_iter()
+            .map(|(field, old)| (field, old, serde_json::Value::Null)),
+    );
+    differences.sort_by(|(left, ..), (right, ..)| left.cmp(right));
+    differences
+}
+
+/// The fields of `meta` that are worth comparing, by their dotted names.
+fn fields(meta: &CheckpointMeta) -> BTreeMap<String, serde_json::Value> {
+    // Named one by one, so that a new field does not compile until it has its place here.
+    let CheckpointMeta {
+        name,
+        version: _,
+        created: _,
+        time: _,
+        task,
+        fingerprint,
+        key,
+        arguments,
+        format,
+        extension,
+        type_name,
+        shape,
+        size,
+        digest,
+        source_digest,
+        git_commit,
+        git_dirty,
+        host,
+        daglite_version,
+        took,
+        made_from,
+        user,
+    } = meta;
+    let text = |digest: &Option<Digest>| serde_json::json!(digest.map(|digest| digest.to_string()));
+    let plain = [
+        ("name", serde_json::json!(name)),
+        ("task", serde_json::json!(task)),
+        ("fingerprint", text(fingerprint)),
+        ("key", text(key)),
+        ("format", serde_json::json!(format)),
+        ("extension", serde_json::json!(extension)),
+        ("type_name", serde_json::json!(type_name)),
+        ("shape", text(&Some(*shape))),
+        ("size", serde_json::json!(size)),
+        ("digest", text(&Some(*digest))),
+        ("source_digest", text(source_digest)),
+        ("git_commit", serde_json::json!(git_commit)),
+        ("git_dirty", serde_json::json!(git_dirty)),
+        ("host", serde_json::json!(host)),
+        ("daglite_version", serde_json::json!(daglite_version)),
+        ("took", serde_json::json!(took.as_secs_f64())),
+        ("made_from", serde_json::json!(made_from)),
+    ];
+    let plain = plain
+        .into_iter()
+        .map(|(field, value)| (field.to_owned(), value));
+    let arguments = arguments
+        .iter()
+        .map(|part| (format!("arguments.{}", part.name), text(&Some(part.digest))));
+    let user = user
+        .iter()
+        .map(|(key, value)| (format!("user.{key}"), value.clone()));
+    plain.chain(arguments).chain(user).collect()
+}

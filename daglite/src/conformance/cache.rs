@@ -1,0 +1,370 @@
+//! The suite of cache stores: one function a group of rules.
+
+use std::time::Duration;
+
+use super::{block_on, key, noise, ok, race, same};
+use crate::clock::Timestamp;
+use crate::digest::Digest;
+use crate::store::{Artifact, ArtifactMeta, CacheStore, KeyPart, Lookup};
+
+/// Tests the contract of [`CacheStore`] on the stores that `make` makes, fresh and empty each.
+///
+/// Runs some of it on threads of its own, which poll the store's futures with no async runtime around, as the engine does.
+///
+/// ```
+/// use daglite::{MemoryStore, conformance};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// conformance::cache_store(MemoryStore::new).await;
+/// # }
+/// ```
+///
+/// # Panics
+///
+/// The store breaks the contract; the message names the rule.
+pub async fn cache_store<S: CacheStore>(make: impl Fn() -> S) {
+    absent_entries(&make()).await;
+    round_trips(&make()).await;
+    puts_replace(&make()).await;
+    wrong_artifacts_are_not_found(&make()).await;
+    removed_is_gone(&make()).await;
+    cleared_is_gone(&make()).await;
+    many_keys(&make()).await;
+    racing_puts(&make());
+    races_of_everything(&make());
+}
+
+/// An artifact with `bytes` and every field of its metadata different from all others.
+fn artifact(bytes: Vec<u8>) -> Artifact {
+    let meta = ArtifactMeta {
+        digest: Digest::of_bytes(&bytes),
+        format: "postcard".to_owned(),
+        extension: "bin".to_owned(),
+        shape: key("shape"),
+        size: bytes.len() as u64,
+        created: Timestamp::from_millis(946_728_000_123),
+        expires: Some(Timestamp::from_millis(u64::MAX)),
+        task: "naïve::Zürich::重い計算".to_owned(),
+        fingerprint: key("fingerprint"),
+        took: Duration::new(u64::MAX, 999_999_999),
+        parts: vec![
+            KeyPart {
+                name: "größe".to_owned(),
+                digest: key("first part"),
+            },
+            KeyPart {
+                name: String::new(),
+                digest: key("second part"),
+            },
+            KeyPart {
+                name: "窓 🪟\0\n\"\\".to_owned(),
+                digest: key("third part"),
+            },
+        ],
+    };
+    Artifact { meta, bytes }
+}
+
+async fn absent_entries(store: &impl CacheStore) {
+    let rule = "rule 4, missing is not an error";
+    let key = key("nobody has put this");
+    same(
+        rule,
+        "`head` of a key never put",
+        &ok(rule, "head", store.head(&key).await),
+        &Lookup::Absent,
+    );
+    same(
+        rule,
+        "`get` of a key never put",
+        &ok(rule, "get", store.get(&key).await),
+        &Lookup::Absent,
+    );
+    same(
+        rule,
+        "`remove` of a key never put",
+        &ok(rule, "remove", store.remove(&key).await),
+        &false,
+    );
+    ok(rule, "clear of an empty store", store.clear().await);
+    assert!(
+        !store.location().is_empty(),
+        "rule 4, an error names the place: `location` is empty"
+    );
+}
+
+async fn round_trips(store: &impl CacheStore) {
+    let rule = "rule 3, verified: what was put comes back";
+    let plain = {
+        let mut plain = artifact(b"plain".to_vec());
+        plain.meta.expires = None;
+        plain.meta.parts = Vec::new();
+        plain.meta.took = Duration::ZERO;
+        plain.meta.created = Timestamp::from_millis(0);
+        plain.meta.task = String::new();
+        plain
+    };
+    let sizes = [0, 1, 31, 4_000, 4_096, 65_536, 65_537, 1 << 20];
+    let sized = sizes.map(|size| artifact(noise(size, 1)));
+    let long_header = {
+        let mut long = artifact(noise(300, 2));
+        long.meta.parts = (0..2_000)
+            .map(|i| KeyPart {
+                name: format!("part {i}"),
+                digest: key(i),
+            })
+            .collect();
+        long
+    };
+    for put in sized.into_iter().chain([plain, long_header]) {
+        let key = key((put.meta.size, &put.meta.parts.len()));
+        ok(rule, "put", store.put(&key, &put).await);
+        let got = ok(rule, "get", store.get(&key).await);
+        same(
+            rule,
+            &format!("`get` after `put` of {} bytes", put.meta.size),
+            &got,
+            &Lookup::Found(put.clone()),
+        );
+        let head = ok(rule, "head", store.head(&key).await);
+        same(
+            "rule 3, `head` is what `get` answers",
+            "the metadata",
+            &head,
+            &Lookup::Found(put.meta.clone()),
+        );
+    }
+    let expired = {
+        let mut expired = artifact(b"stale".to_vec());
+        expired.meta.expires = Some(Timestamp::from_millis(1));
+        expired
+    };
+    let rule = "rule 6, time is not the store's business";
+    ok(rule, "put", store.put(&key("expired"), &expired).await);
+    let got = ok(rule, "get", store.get(&key("expired")).await);
+    same(
+        rule,
+        "an entry that has expired",
+        &got,
+        &Lookup::Found(expired),
+    );
+}
+
+async fn puts_replace(store: &impl CacheStore) {
+    let rule = "rule 2, the last put wins";
+    let key = key("replaced");
+    for bytes in [
+        noise(5_000, 1),
+        noise(10, 2),
+        Vec::new(),
+        noise(100_000, 3),
+        noise(10, 2),
+    ] {
+        let mut put = artifact(bytes);
+        put.meta.task = format!("the task that made {}", put.meta.digest);
+        ok(rule, "put", store.put(&key, &put).await);
+        let head = ok(rule, "head", store.head(&key).await);
+        same(
+            rule,
+            "`head` after `put` over an entry",
+            &head,
+            &Lookup::Found(put.meta.clone()),
+        );
+        let got = ok(rule, "get", store.get(&key).await);
+        same(
+            rule,
+            "`get` after `put` over an entry",
+            &got,
+            &Lookup::Found(put),
+        );
+    }
+}
+
+async fn wrong_artifacts_are_not_found(store: &impl CacheStore) {
+    let rule = "rule 3, verified: an artifact that does not match its own metadata is never found";
+    let wrong_digest = {
+        let mut wrong = artifact(noise(100, 1));
+        wrong.meta.digest = Digest::of_bytes(b"something else");
+        wrong
+    };
+    let wrong_size = {
+        let mut wrong = artifact(noise(100, 1));
+        wrong.meta.size = 99;
+        wrong
+    };
+    for (what, wrong) in [("digest", wrong_digest), ("size", wrong_size)] {
+        let key = key(what);
+        if store.put(&key, &wrong).await.is_err() {
+            continue;
+        }
+        let got = ok(rule, "get", store.get(&key).await);
+        assert!(
+            !matches!(got, Lookup::Found(_)),
+            "{rule}: `get` found one with a wrong {what}"
+        );
+        let again = ok(rule, "get", store.get(&key).await);
+        same(
+            "rule 3, what is damaged is removed",
+            "the second `get`",
+            &again,
+            &Lookup::Absent,
+        );
+    }
+}
+
+async fn removed_is_gone(store: &impl CacheStore) {
+    let rule = "rule 8, gone means gone";
+    let [kept, removed] = [key("kept"), key("removed")];
+    for key in [&kept, &removed] {
+        ok(
+            rule,
+            "put",
+            store.put(key, &artifact(b"value".to_vec())).await,
+        );
+    }
+    same(
+        rule,
+        "`remove` of an entry",
+        &ok(rule, "remove", store.remove(&removed).await),
+        &true,
+    );
+    same(
+        rule,
+        "`get` after `remove`",
+        &ok(rule, "get", store.get(&removed).await),
+        &Lookup::Absent,
+    );
+    same(
+        rule,
+        "`head` after `remove`",
+        &ok(rule, "head", store.head(&removed).await),
+        &Lookup::Absent,
+    );
+    same(
+        rule,
+        "`remove` again",
+        &ok(rule, "remove", store.remove(&removed).await),
+        &false,
+    );
+    let other = ok(rule, "get", store.get(&kept).await);
+    assert!(
+        matches!(other, Lookup::Found(_)),
+        "{rule}: `remove` of one key removed another"
+    );
+    ok(
+        rule,
+        "put",
+        store.put(&removed, &artifact(b"again".to_vec())).await,
+    );
+    let again = ok(rule, "get", store.get(&removed).await);
+    same(
+        rule,
+        "`put` after `remove`",
+        &again,
+        &Lookup::Found(artifact(b"again".to_vec())),
+    );
+}
+
+async fn cleared_is_gone(store: &impl CacheStore) {
+    let rule = "rule 8, gone means gone";
+    let keys: Vec<_> = (0..20).map(key).collect();
+    for round in 0..2 {
+        for key in &keys {
+            ok(
+                rule,
+                "put",
+                store.put(key, &artifact(noise(50, round))).await,
+            );
+        }
+        ok(rule, "clear", store.clear().await);
+        for key in &keys {
+            same(
+                rule,
+                "`get` after `clear`",
+                &ok(rule, "get", store.get(key).await),
+                &Lookup::Absent,
+            );
+        }
+    }
+}
+
+async fn many_keys(store: &impl CacheStore) {
+    let rule = "rule 3, verified: every key has its own entry";
+    let value = |i: u32| artifact(i.to_le_bytes().to_vec());
+    // Keys that differ in one bit at either end are other keys, too.
+    let near = |i: u32| {
+        let mut bytes = [0; 32];
+        let [low, high, ..] = i.to_le_bytes();
+        bytes[if i.is_multiple_of(2) { 0 } else { 31 }] = low;
+        bytes[1] = high;
+        Digest::from_bytes(bytes)
+    };
+    for i in 0..1_000 {
+        ok(rule, "put", store.put(&near(i), &value(i)).await);
+    }
+    for i in 0..1_000 {
+        let got = ok(rule, "get", store.get(&near(i)).await);
+        same(
+            rule,
+            &format!("key {i} of 1,000"),
+            &got,
+            &Lookup::Found(value(i)),
+        );
+    }
+}
+
+fn racing_puts(store: &impl CacheStore) {
+    let rule = "rule 1, whole or not at all: many threads put one key";
+    let key = key("contended");
+    let values: Vec<_> = (0..8)
+        .map(|i| artifact(noise(3_000 * (usize::from(i) + 1), i)))
+        .collect();
+    race(values.iter().map(|value| {
+        let (key, values) = (&key, &values);
+        move || {
+            for _ in 0..20 {
+                ok(rule, "put", block_on(store.put(key, value)));
+                match ok(rule, "get", block_on(store.get(key))) {
+                    Lookup::Found(got) => {
+                        assert!(values.contains(&got), "{rule}: a reader saw a mixture")
+                    }
+                    other => panic!("{rule}: an entry that is always there was {other:?}"),
+                }
+            }
+        }
+    }));
+    match ok(rule, "get", block_on(store.get(&key))) {
+        Lookup::Found(got) => assert!(
+            values.contains(&got),
+            "{rule}: a mixture of two puts is left"
+        ),
+        other => panic!("{rule}: after all puts the entry is {other:?}"),
+    }
+}
+
+fn races_of_everything(store: &impl CacheStore) {
+    let rule = "rule 7, any thread: puts, look-ups, removals and `clear` at once";
+    let value = artifact(noise(2_000, 7));
+    race((0..6).map(|worker| {
+        let value = &value;
+        move || {
+            for turn in 0..30 {
+                let key = key((worker + turn) % 5);
+                match (worker, turn % 10) {
+                    (0, 9) => ok(rule, "clear", block_on(store.clear())),
+                    (1, _) => drop(ok(rule, "remove", block_on(store.remove(&key)))),
+                    (2 | 3, _) => match ok(rule, "get", block_on(store.get(&key))) {
+                        Lookup::Found(got) => same(rule, "a value read meanwhile", &got, value),
+                        Lookup::Absent => {}
+                        Lookup::Damaged(why) => panic!("{rule}: a reader found damage: {why}"),
+                    },
+                    _ => ok(rule, "put", block_on(store.put(&key, value))),
+                }
+            }
+        }
+    }));
+    ok(rule, "put", block_on(store.put(&key("afterwards"), &value)));
+    let got = ok(rule, "get", block_on(store.get(&key("afterwards"))));
+    same(rule, "a value put afterwards", &got, &Lookup::Found(value));
+}

@@ -1,0 +1,51 @@
+//! What a thread is doing for daglite: which engine, which task, and whether it may block.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use crate::digest::Digest;
+
+use super::Engine;
+
+/// The surroundings of a task's body.
+pub(crate) struct Context {
+    /// The engine that runs the body: a task called inside a task runs in the same session.
+    pub(crate) engine: Arc<Engine>,
+    /// Whether the body may block the thread. An `async` one may not.
+    pub(crate) blocking: bool,
+    /// The key that the body is to fill, if its task is cached.
+    pub(super) key: Option<Digest>,
+    /// The body that this one was called from.
+    pub(super) parent: Option<Arc<Context>>,
+}
+
+impl Context {
+    /// The keys that this body and those around it are to fill, innermost first.
+    pub(super) fn keys(&self) -> impl Iterator<Item = Digest> + '_ {
+        let chain = std::iter::successors(Some(self), |context| context.parent.as_deref());
+        chain.filter_map(|context| context.key)
+    }
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Arc<Context>>> = const { RefCell::new(None) };
+}
+
+/// The task body that the calling thread is in, if any.
+pub(crate) fn current() -> Option<Arc<Context>> {
+    CURRENT.with(|current| current.borrow().clone())
+}
+
+/// Runs `body` as a part of `context`.
+pub(super) fn within<R>(context: Arc<Context>, body: impl FnOnce() -> R) -> R {
+    struct Restore(Option<Arc<Context>>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            let before = self.0.take();
+            let inner = CURRENT.with(|current| current.replace(before));
+            drop(inner);
+        }
+    }
+    let _restore = Restore(CURRENT.with(|current| current.replace(Some(context))));
+    body()
+}

@@ -1,0 +1,186 @@
+//! Bodies: a sync one runs where it stands, an `async` one is polled by whoever drives the run.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context as TaskContext, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+
+use crate::error::Error;
+use crate::event::Event;
+use crate::graph::{Input, Key, Node, Slot, TaskOp, take_value};
+use crate::task::{Args, Body, Failure, Task, Value};
+
+use super::caught;
+use super::context::{Context, within};
+use super::flight::{Flight, Landing};
+use super::run::{Progress, Run, WeakRun};
+use super::step::lineage;
+
+/// The end of a body.
+pub(super) struct Completion {
+    /// What it was for.
+    pub(super) order: Order,
+    /// What it returned; the message if it panicked.
+    pub(super) result: Result<Result<Value, Failure>, String>,
+    /// How long it ran.
+    pub(super) took: Duration,
+}
+
+/// What a body is run for.
+pub(super) struct Order {
+    /// The task.
+    pub(super) task: &'static Task,
+    /// The key to fill.
+    pub(super) key: Option<Arc<Key>>,
+    /// The right to compute the key.
+    pub(super) flight: Option<Flight>,
+    /// The checkpoints that the arguments were made from.
+    pub(super) checkpoints: Vec<String>,
+}
+
+type BodyFuture = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send>>;
+
+/// The body of an `async` task in flight.
+pub(super) struct Flying {
+    idx: u32,
+    run: WeakRun,
+    node: Arc<Node>,
+    context: Arc<Context>,
+    span: tracing::Span,
+    started: Instant,
+    body: Mutex<Option<(BodyFuture, Order)>>,
+    /// Whether it already stands in line to be polled.
+    queued: AtomicBool,
+}
+
+impl Run {
+    /// Runs the body of a call, or sends it off if it is `async`.
+    pub(super) fn execute(
+        self: &Arc<Self>,
+        idx: u32,
+        node: &Arc<Node>,
+        call: Box<TaskOp>,
+        flight: Option<Flight>,
+    ) -> Progress {
+        let task = call.task;
+        let name = task.spec.name;
+        if let Some((_, reason)) = &call.missed {
+            self.tally.misses.fetch_add(1, Ordering::Relaxed);
+            let key = call.key.as_ref().map(|key| key.digest);
+            self.engine.tell(|| Event::Miss { task: name, key, reason: reason.clone() });
+        }
+        self.engine.tell(|| Event::Started { task: name });
+        let order = Order { task, checkpoints: lineage(&call), key: call.key, flight };
+        let values: Option<smallvec::SmallVec<[Value; 3]>> = call
+            .args
+            .into_iter()
+            .map(|arg| match arg.0 {
+                Input::Value(value) => Some(value),
+                Input::Node(node) => take_value(node),
+            })
+            .collect();
+        let Some(values) = values else { return self.lost(node) };
+        let args = Args::new(values);
+        let span = tracing::debug_span!("daglite task", task = name);
+        match task.body {
+            Body::Sync(body) => {
+                let context = self.context_for(&order, true);
+                let started = Instant::now();
+                let _entered = span.enter();
+                let mut args = args;
+                let result = within(context, || caught(|| body(&mut args)));
+                drop(args);
+                let took = started.elapsed();
+                self.record_completion(node, Completion { order, result, took })
+            }
+            Body::Async(body) => {
+                let context = self.context_for(&order, false);
+                let started = Instant::now();
+                let future = match within(Arc::clone(&context), || caught(|| body(args))) {
+                    Ok(future) => future,
+                    Err(panic) => {
+                        let took = started.elapsed();
+                        return self.record_completion(node, Completion { order, result: Err(panic), took });
+                    }
+                };
+                let flying = Arc::new(Flying {
+                    idx,
+                    run: Arc::downgrade(self),
+                    node: Arc::clone(node),
+                    context,
+                    span,
+                    started,
+                    body: Mutex::new(Some((future, order))),
+                    queued: AtomicBool::new(false),
+                });
+                self.launched(idx, Arc::clone(&flying));
+                flying.poll(self);
+                Progress::Parked
+            }
+        }
+    }
+
+    fn context_for(&self, order: &Order, blocking: bool) -> Arc<Context> {
+        let outer = if blocking { &self.context } else { &self.async_context };
+        match &order.key {
+            None => Arc::clone(outer),
+            Some(key) => Arc::new(Context {
+                engine: Arc::clone(&self.engine),
+                blocking,
+                key: Some(key.digest),
+                parent: Some(Arc::clone(outer)),
+            }),
+        }
+    }
+}
+
+impl Flying {
+    /// Polls the body; its end goes to `run`.
+    pub(super) fn poll(self: &Arc<Self>, run: &Run) {
+        self.queued.store(false, Ordering::Release);
+        let mut body = self.body.lock();
+        let Some((future, _)) = &mut *body else { return };
+        let waker = Waker::from(Arc::clone(self));
+        let mut cx = TaskContext::from_waker(&waker);
+        let _entered = self.span.enter();
+        let polled = within(Arc::clone(&self.context), || caught(|| future.as_mut().poll(&mut cx)));
+        let result = match polled {
+            Ok(Poll::Pending) => return,
+            Ok(Poll::Ready(result)) => Ok(result),
+            Err(panic) => Err(panic),
+        };
+        let ended = body.take();
+        drop(body);
+        if let Some((future, order)) = ended {
+            // The body's own leftovers go before its result is told: they may hold what others need.
+            let leftovers = caught(|| drop(future));
+            let result = leftovers.map_or_else(Err, |()| result);
+            run.landed(self.idx, Completion { order, result, took: self.started.elapsed() });
+        }
+    }
+
+    /// Gives the body up.
+    pub(super) fn cancel(&self, run: &Run, error: Error) {
+        let Some((future, order)) = self.body.lock().take() else { return };
+        let _ = caught(|| within(Arc::clone(&self.context), || drop(future)));
+        let error = error.in_task(order.task.spec.name, self.node.location);
+        run.settle(&self.node, Slot::Failed(error));
+        if let Some(flight) = order.flight {
+            flight.land(Landing::Look);
+        }
+    }
+}
+
+impl Wake for Flying {
+    fn wake(self: Arc<Self>) {
+        if self.queued.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if let Some(run) = self.run.upgrade() {
+            run.poll_soon(self);
+        }
+    }
+}

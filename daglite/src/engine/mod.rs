@@ -1,0 +1,135 @@
+//! The engine: runs a graph against the stores.
+//!
+//! Read in this order: `run` (the queue of nodes and the future that drives it), `step` (what happens to one node),
+//! `key` (a call's cache key), `lookup` (what the cache has), `execute` (bodies), `record` (what becomes of results),
+//! `save` (checkpoints), `flight` (one computation a key), `pool` (threads), `context` (what a thread is doing).
+
+mod block;
+mod context;
+mod execute;
+mod flight;
+mod key;
+mod lookup;
+mod pool;
+mod record;
+mod run;
+mod save;
+mod step;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::checkpoint::CheckpointStore;
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::event::{Event, Observer};
+use crate::registry::Registry;
+use crate::store::CacheStore;
+
+pub(crate) use context::current;
+pub use run::TaskOutcome;
+pub(crate) use run::{Finished, RunFuture, block_on};
+
+use flight::Flights;
+use pool::Pool;
+
+/// What runs graphs: the stores, the threads and those who watch.
+pub(crate) struct Engine {
+    cache: Option<Arc<dyn CacheStore>>,
+    checkpoints: Option<Arc<dyn CheckpointStore>>,
+    registry: Registry,
+    clock: Clock,
+    observers: Vec<Box<dyn Observer>>,
+    pool: Pool,
+    flights: Arc<Flights>,
+    /// Whether the user has been told that the cache store cannot be written.
+    told_unwritable: AtomicBool,
+    /// Whether the user has been told that the cache store cannot be read.
+    told_unreadable: AtomicBool,
+}
+
+/// What an engine is made of.
+pub(crate) struct Parts {
+    /// Where results are cached; nowhere if `None`.
+    pub(crate) cache: Option<Arc<dyn CacheStore>>,
+    /// Where checkpoints are kept.
+    pub(crate) checkpoints: Option<Arc<dyn CheckpointStore>>,
+    /// Formats and hashes chosen at run time.
+    pub(crate) registry: Registry,
+    /// Where the time comes from.
+    pub(crate) clock: Clock,
+    /// Who is told of events.
+    pub(crate) observers: Vec<Box<dyn Observer>>,
+    /// How many tasks may run at once.
+    pub(crate) concurrency: usize,
+}
+
+impl Engine {
+    /// An engine with no threads yet.
+    pub(crate) fn new(parts: Parts) -> Arc<Self> {
+        let Parts { cache, checkpoints, registry, clock, observers, concurrency } = parts;
+        Arc::new(Self {
+            cache,
+            checkpoints,
+            registry,
+            clock,
+            observers,
+            pool: Pool::new(concurrency),
+            flights: Arc::default(),
+            told_unwritable: AtomicBool::new(false),
+            told_unreadable: AtomicBool::new(false),
+        })
+    }
+
+/// Where things are kept, for people.
+    pub(crate) fn describe(&self) -> String {
+        let cache = self.cache.as_ref().map_or("no cache".to_string(), |store| store.location());
+        let checkpoints = self.checkpoints.as_ref().map(|store| store.location()).unwrap_or_default();
+        format!("{cache}, {checkpoints}, {} at once", self.pool.concurrency())
+    }
+
+    /// Gives the calling thread's permit to work back while it sleeps in `sleep`.
+    pub(crate) fn without_permit(&self, sleep: impl FnOnce()) {
+        self.pool.release();
+        sleep();
+        self.pool.force_acquire();
+    }
+
+    /// Tells everybody what `event` makes, if anybody listens.
+    fn tell(&self, event: impl FnOnce() -> Event) {
+        if self.observers.is_empty() {
+            return;
+        }
+        let event = event();
+        for observer in &self.observers {
+            // What an observer does is its own affair: its panic must not touch the run.
+            let _ = catch_unwind(AssertUnwindSafe(|| observer.event(&event)));
+        }
+    }
+
+    fn warn(&self, message: String) {
+        tracing::warn!("{message}");
+        self.tell(|| Event::Warning { message });
+    }
+
+    fn warn_once(&self, told: &AtomicBool, message: impl FnOnce() -> String) {
+        if !told.swap(true, Ordering::Relaxed) {
+            self.warn(message());
+        }
+    }
+}
+
+/// Runs `body`; what it panics with, as a message, if it does.
+fn caught<R>(body: impl FnOnce() -> R) -> Result<R, String> {
+    catch_unwind(AssertUnwindSafe(body)).map_err(|payload| {
+        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_string());
+        text.or_else(|| payload.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "a panic without a message".to_string())
+    })
+}
+
+/// The error of a panic.
+fn panicked(message: &str) -> Error {
+    Error::new(crate::error::ErrorKind::Panic, format!("panicked: {message}"))
+}

@@ -1,0 +1,605 @@
+//! A run: the nodes of a graph in the order in which they can be settled, and the future that drives them.
+//!
+//! Nodes whose sources are settled wait in a queue. The caller of a blocking run works through it, helped by threads
+//! of the pool; under `.await` the pool does, and the caller's thread only polls the bodies of `async` tasks, which
+//! may need its runtime. While such bodies are in flight the caller does nothing else, so that none of them ever
+//! waits behind a body that blocks.
+
+use std::collections::{HashMap, VecDeque};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+use std::task::{Context as TaskContext, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+
+use crate::digest::Digest;
+use crate::error::{Error, ErrorKind};
+use crate::event::{Event, Summary};
+use crate::graph::{Node, Origin, Slot};
+use crate::task::Value;
+
+use super::Engine;
+use super::block;
+use super::context::{Context, current};
+use super::execute::{Completion, Flying};
+
+/// One run of a graph.
+pub(super) struct Run {
+    pub(super) engine: Arc<Engine>,
+    /// The surroundings of bodies without a key of their own.
+    pub(super) context: Arc<Context>,
+    /// The same for `async` bodies.
+    pub(super) async_context: Arc<Context>,
+    queue: Mutex<Queue>,
+    /// Wakes whoever drives the run.
+    driver: Mutex<Option<Waker>>,
+    /// Bodies of `async` tasks that want to be polled.
+    woken: Mutex<Vec<Arc<Flying>>>,
+    cancelled: AtomicBool,
+    pub(super) tally: Tally,
+    pub(super) report: Option<Mutex<Vec<TaskOutcome>>>,
+}
+
+/// What a run counts.
+#[derive(Default)]
+pub(super) struct Tally {
+    pub(super) hits: AtomicU64,
+    pub(super) misses: AtomicU64,
+    pub(super) computed: AtomicU64,
+    pub(super) saved_nanos: AtomicU64,
+}
+
+/// What became of one task in a run.
+///
+/// ```
+/// use daglite::prelude::*;
+///
+/// #[task]
+/// fn one() -> u8 {
+///     1
+/// }
+///
+/// let outcome = one().outcome()?;
+/// assert!(outcome.tasks[0].task.ends_with("one"));
+/// # Ok::<(), daglite::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TaskOutcome {
+    /// The task, as `module::path::name`.
+    pub task: &'static str,
+    /// How its result came to be.
+    pub origin: Origin,
+    /// How long its body ran now; zero for a hit.
+    pub took: Duration,
+    /// How long its body ran when the result was computed that now was a hit; zero if it was computed.
+    pub saved: Duration,
+}
+
+/// The nodes of a run and where they stand.
+struct Queue {
+    cells: Vec<Cell>,
+    ready: VecDeque<Work>,
+    /// Calls of `async` tasks that only the driver may start.
+    launches: VecDeque<u32>,
+    /// Bodies of `async` tasks that have been started.
+    flying: HashMap<u32, Arc<Flying>>,
+    /// Threads that are at a node of this run.
+    active: usize,
+    /// Threads of the pool that work for this run, or are about to.
+    helpers: usize,
+    /// Those of them that have not come yet.
+    coming: usize,
+    failure: Option<Error>,
+    /// The value that was asked for.
+    result: Option<Value>,
+}
+
+/// A node's place in a run.
+struct Cell {
+    /// The node, until it is settled.
+    node: Option<Arc<Node>>,
+    /// How many of the nodes it needs are not settled yet.
+    missing: u32,
+    /// The nodes that need this one.
+    dependents: SmallVec<[u32; 2]>,
+    /// Whether the value is needed, and not just its digest.
+    want_value: bool,
+}
+
+/// Something to do.
+pub(super) enum Work {
+    /// See what can be done about a node.
+    Step(u32),
+    /// An `async` body has ended: see to its result.
+    Record(u32, Box<Completion>),
+}
+
+/// What came of working on a node.
+pub(super) enum Progress {
+    /// Its digest is known, and its value too if that was wanted.
+    Settled,
+    /// Somebody will put it into the queue again.
+    Parked,
+    /// Look again at once.
+    Again,
+    /// It cannot be made.
+    Failed(Error),
+}
+
+impl Run {
+    fn new(engine: Arc<Engine>, parent: Option<Arc<Context>>, report: bool) -> Arc<Self> {
+        let context = |blocking| {
+            Arc::new(Context {
+                engine: Arc::clone(&engine),
+                blocking,
+                key: None,
+                parent: parent.clone(),
+            })
+        };
+        Arc::new(Self {
+            context: context(true),
+            async_context: context(false),
+            engine,
+            queue: Mutex::new(Queue {
+                cells: Vec::new(),
+                ready: VecDeque::new(),
+                launches: VecDeque::new(),
+                flying: HashMap::new(),
+                active: 0,
+                helpers: 0,
+                coming: 0,
+                failure: None,
+                result: None,
+            }),
+            driver: Mutex::new(None),
+            woken: Mutex::new(Vec::new()),
+            cancelled: AtomicBool::new(false),
+            tally: Tally::default(),
+            report: report.then(Mutex::default),
+        })
+    }
+
+    /// The keys that the bodies around this run are to fill.
+    pub(super) fn ancestors(&self) -> SmallVec<[Digest; 4]> {
+        self.context.keys().collect()
+    }
+
+    /// Has `idx` looked at again: what it waited for has happened.
+    pub(super) fn requeue(self: &Arc<Self>, idx: u32) {
+        self.queue.lock().ready.push_back(Work::Step(idx));
+        self.wake_driver();
+    }
+
+    /// Hands a call of an `async` task to the driver.
+    pub(super) fn request_launch(&self, idx: u32) {
+        self.queue.lock().launches.push_back(idx);
+        self.wake_driver();
+    }
+
+    /// Notes that an `async` body is in flight.
+    pub(super) fn launched(&self, idx: u32, flying: Arc<Flying>) {
+        self.queue.lock().flying.insert(idx, flying);
+    }
+
+    /// Notes that an `async` body has ended, and has its result seen to.
+    pub(super) fn landed(&self, idx: u32, completion: Completion) {
+        let mut queue = self.queue.lock();
+        let flying = queue.flying.remove(&idx);
+        queue.ready.push_front(Work::Record(idx, Box::new(completion)));
+        drop(queue);
+        drop(flying);
+    }
+
+    /// Has an `async` body polled.
+    pub(super) fn poll_soon(&self, flying: Arc<Flying>) {
+        self.woken.lock().push(flying);
+        self.wake_driver();
+    }
+
+    fn wake_driver(&self) {
+        let waker = self.driver.lock().take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Has `idx` looked at again once all of `nodes` are settled, with their values if those are wanted.
+    pub(super) fn line_up(&self, idx: u32, nodes: &[Arc<Node>], want_values: bool) {
+        let mut queue = self.queue.lock();
+        for node in nodes {
+            let at = queue.enlist(node, want_values);
+            queue.cells[at as usize].dependents.push(idx);
+            queue.cells[idx as usize].missing += 1;
+        }
+    }
+
+    /// Works on one piece, and on what it makes possible.
+    fn work(self: &Arc<Self>, work: Work, driver: bool) {
+        let (idx, completion) = match work {
+            Work::Step(idx) => (idx, None),
+            Work::Record(idx, completion) => (idx, Some(completion)),
+        };
+        let (node, want_value) = {
+            let queue = self.queue.lock();
+            let cell = &queue.cells[idx as usize];
+            (cell.node.clone(), cell.want_value)
+        };
+        let Some(node) = node else {
+            self.end(None);
+            return;
+        };
+        let outcome = super::caught(|| match completion {
+            None => self.step(idx, &node, want_value, driver),
+            Some(completion) => self.record_completion(&node, *completion),
+        });
+        let progress = outcome.unwrap_or_else(|message| {
+            // Code of the user that runs outside of a body has panicked: a `Clone`, a `Drop`, a waker.
+            let error = super::panicked(&message);
+            self.settle(&node, Slot::Failed(error.clone()));
+            Progress::Failed(error)
+        });
+        match progress {
+            Progress::Settled => self.finish(idx, node),
+            Progress::Again => self.end(Some(idx)),
+            Progress::Parked => self.end(None),
+            Progress::Failed(error) => self.fail(error),
+        }
+    }
+
+    /// Notes that a node is settled, and lets those that need it go ahead.
+    fn finish(&self, idx: u32, node: Arc<Node>) {
+        let mut queue = self.queue.lock();
+        let held = queue.cells[idx as usize].node.take();
+        let dependents = std::mem::take(&mut queue.cells[idx as usize].dependents);
+        if idx == 0 {
+            // The caller takes the value with its own handle.
+            queue.result = match &*node.slot.lock() {
+                Slot::Done { value, .. } => Some(Arc::clone(value)),
+                _ => None,
+            };
+        }
+        // Whoever is called next must find itself the only holder, to be allowed to move the value.
+        drop((held, node));
+        for dependent in dependents.into_iter().rev() {
+            let cell = &mut queue.cells[dependent as usize];
+            cell.missing -= 1;
+            if cell.missing == 0 {
+                queue.ready.push_front(Work::Step(dependent));
+            }
+        }
+        queue.active -= 1;
+        let over = queue.is_over();
+        drop(queue);
+        if over {
+            self.wake_driver();
+        }
+    }
+
+    fn fail(&self, error: Error) {
+        self.queue.lock().failure.get_or_insert(error);
+        self.end(None);
+    }
+
+    fn end(&self, again: Option<u32>) {
+        let mut queue = self.queue.lock();
+        queue.active -= 1;
+        if let Some(idx) = again {
+            queue.ready.push_front(Work::Step(idx));
+        }
+        let over = queue.is_over();
+        drop(queue);
+        if over {
+            self.wake_driver();
+        }
+    }
+
+    /// The next piece of work, if there is any that may be done.
+    fn take_work(self: &Arc<Self>, workers_besides: usize) -> Option<Work> {
+        let mut queue = self.queue.lock();
+        if self.cancelled.load(Ordering::Relaxed) {
+            return None;
+        }
+        let work = queue.next_work()?;
+        queue.active += 1;
+        self.summon(queue, workers_besides);
+        Some(work)
+    }
+
+    /// Calls a further thread of the pool if there is work for one.
+    fn summon(
+        self: &Arc<Self>,
+        mut queue: parking_lot::MutexGuard<'_, Queue>,
+        workers_besides: usize,
+    ) {
+        let most = self.engine.pool.concurrency() - workers_besides;
+        if queue.ready.len() <= queue.coming || queue.helpers >= most {
+            return;
+        }
+        queue.helpers += 1;
+        queue.coming += 1;
+        drop(queue);
+        let run = Arc::clone(self);
+        self.engine.pool.submit(Box::new(move || run.help()));
+    }
+
+    /// What a thread of the pool does for a run.
+    fn help(self: Arc<Self>) {
+        self.queue.lock().coming -= 1;
+        while let Some(work) = self.take_work(0) {
+            self.work(work, false);
+        }
+        let mut queue = self.queue.lock();
+        queue.helpers -= 1;
+        // Work that came between the last look and now would be nobody's.
+        let left = !self.cancelled.load(Ordering::Relaxed) && queue.has_work();
+        drop(queue);
+        if left {
+            self.wake_driver();
+        }
+    }
+
+    fn summary(&self, took: Duration) -> Summary {
+        Summary {
+            hits: self.tally.hits.load(Ordering::Relaxed),
+            computed: self.tally.computed.load(Ordering::Relaxed),
+            misses: self.tally.misses.load(Ordering::Relaxed),
+            took,
+            saved: Duration::from_nanos(self.tally.saved_nanos.load(Ordering::Relaxed)),
+        }
+    }
+}
+
+impl Queue {
+    /// The cell of `node`, with cells for all that it still needs.
+    fn enlist(&mut self, node: &Arc<Node>, want_value: bool) -> u32 {
+        let start = self.add(Arc::clone(node), want_value);
+        // Nodes that can be reached in more than one way. A node with a single holder cannot.
+        let mut shared: HashMap<*const Node, u32> = HashMap::new();
+        let mut sources: Vec<(Arc<Node>, bool)> = Vec::new();
+        let mut at = start as usize;
+        while at < self.cells.len() {
+            let node = self.cells[at].node.clone();
+            if let Some(node) = node
+                && let Slot::Idle(op) = &*node.slot.lock()
+            {
+                op.each_source(|source| {
+                    let settled = matches!(&*source.slot.lock(), Slot::Done { .. } | Slot::Known(_));
+                    if !settled {
+                        sources.push((Arc::clone(source), Arc::strong_count(source) == 1));
+                    }
+                });
+            }
+            let mut missing = 0;
+            for (source, single) in sources.drain(..) {
+                let known = if single { None } else { shared.get(&Arc::as_ptr(&source)).copied() };
+                let cell = known.unwrap_or_else(|| {
+                    let pointer = Arc::as_ptr(&source);
+                    let cell = self.add(source, false);
+                    if !single {
+                        shared.insert(pointer, cell);
+                    }
+                    cell
+                });
+                self.cells[cell as usize].dependents.push(index(at));
+                missing += 1;
+            }
+            self.cells[at].missing = missing;
+            if missing == 0 {
+                self.ready.push_back(Work::Step(index(at)));
+            }
+            at += 1;
+        }
+        start
+    }
+
+    fn add(&mut self, node: Arc<Node>, want_value: bool) -> u32 {
+        let cell = Cell { node: Some(node), missing: 0, dependents: SmallVec::new(), want_value };
+        self.cells.push(cell);
+        index(self.cells.len() - 1)
+    }
+
+    /// After a failure only results that are already there are seen to.
+    fn next_work(&mut self) -> Option<Work> {
+        if self.failure.is_none() {
+            return self.ready.pop_front();
+        }
+        while let Some(work) = self.ready.pop_front() {
+            if matches!(work, Work::Record(..)) {
+                return Some(work);
+            }
+        }
+        None
+    }
+
+    fn has_work(&self) -> bool {
+        match self.failure {
+            None => !self.ready.is_empty(),
+            Some(_) => self.ready.iter().any(|work| matches!(work, Work::Record(..))),
+        }
+    }
+
+    /// Whether the run has its result, or can no longer get it and all that was started has ended.
+    fn is_over(&self) -> bool {
+        if self.result.is_some() {
+            return true;
+        }
+        self.failure.is_some() && self.active == 0 && self.flying.is_empty() && !self.has_work()
+    }
+}
+
+fn index(at: usize) -> u32 {
+    u32::try_from(at).expect("a run has fewer than four thousand million nodes")
+}
+
+/// The result of a run: the value, and what was told about it.
+pub(crate) struct Finished {
+    pub(crate) value: Value,
+    pub(crate) summary: Summary,
+    pub(crate) tasks: Vec<TaskOutcome>,
+}
+
+/// A run as a future. Nothing happens before it is polled; dropping it cancels the run.
+pub(crate) struct RunFuture {
+    run: Arc<Run>,
+    node: Option<Arc<Node>>,
+    /// Whether the thread that polls may be kept busy with tasks.
+    blocking: bool,
+    /// Whether the thread that polls works with the permit of a task around it.
+    inherited_permit: bool,
+    started: Option<Instant>,
+    top_level: bool,
+    over: bool,
+}
+
+impl RunFuture {
+    /// A run of everything that `node` needs.
+    pub(crate) fn new(engine: Arc<Engine>, node: Arc<Node>, blocking: bool, report: bool) -> Self {
+        let parent = current();
+        let same_engine = parent.as_ref().is_some_and(|outer| Arc::ptr_eq(&outer.engine, &engine));
+        let inherited_permit =
+            blocking && same_engine && parent.as_ref().is_some_and(|outer| outer.blocking);
+        let top_level = parent.is_none();
+        let run = Run::new(engine, parent, report);
+        Self { run, node: Some(node), blocking, inherited_permit, started: None, top_level, over: false }
+    }
+
+    fn start(&mut self) -> Instant {
+        if let Some(started) = self.started {
+            return started;
+        }
+        let started = Instant::now();
+        self.started = Some(started);
+        let mut queue = self.run.queue.lock();
+        if let Some(node) = &self.node {
+            queue.enlist(node, true);
+        }
+        let nodes = queue.cells.len();
+        drop(queue);
+        if self.top_level {
+            self.run.engine.tell(|| Event::RunStarted { nodes });
+        }
+        started
+    }
+
+    /// One piece of work for the driver; false if there is none.
+    fn drive(&self, permit: &mut bool) -> bool {
+        let run = &self.run;
+        let woken = std::mem::take(&mut *run.woken.lock());
+        if !woken.is_empty() {
+            woken.iter().for_each(|flying| flying.poll(run));
+            return true;
+        }
+        let mut queue = run.queue.lock();
+        if queue.failure.is_none()
+            && let Some(idx) = queue.launches.pop_front()
+        {
+            queue.active += 1;
+            drop(queue);
+            run.work(Work::Step(idx), true);
+            return true;
+        }
+        if !queue.has_work() {
+            return false;
+        }
+        if !self.blocking || !queue.flying.is_empty() {
+            run.summon(queue, 0);
+            return false;
+        }
+        drop(queue);
+        if !*permit {
+            *permit = run.engine.pool.try_acquire();
+        }
+        if !*permit {
+            run.summon(run.queue.lock(), 0);
+            return false;
+        }
+        match run.take_work(1) {
+            Some(work) => {
+                run.work(work, true);
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn conclude(&mut self, started: Instant) -> Option<Result<Finished, Error>> {
+        let mut queue = self.run.queue.lock();
+        if !queue.is_over() {
+            return None;
+        }
+        let result = match queue.result.take() {
+            Some(value) => Ok(value),
+            None => Err(queue.failure.clone().expect("a run is over with a result or a failure")),
+        };
+        drop(queue);
+        self.over = true;
+        // The handle goes first, so that a value nobody else holds can be moved out.
+        self.node = None;
+        let summary = self.run.summary(started.elapsed());
+        if self.top_level {
+            self.run.engine.tell(|| Event::RunFinished { summary });
+        }
+        let tasks = self.run.report.as_ref().map(|tasks| std::mem::take(&mut *tasks.lock()));
+        let tasks = tasks.unwrap_or_default();
+        Some(result.map(|value| Finished { value, summary, tasks }))
+    }
+}
+
+impl Future for RunFuture {
+    type Output = Result<Finished, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        let started = self.start();
+        let mut permit = self.inherited_permit;
+        let outcome = loop {
+            *self.run.driver.lock() = Some(cx.waker().clone());
+            if let Some(result) = self.conclude(started) {
+                break Poll::Ready(result);
+            }
+            if !self.drive(&mut permit) {
+                // A second look: what came between the first one and now has woken nobody.
+                if let Some(result) = self.conclude(started) {
+                    break Poll::Ready(result);
+                }
+                break Poll::Pending;
+            }
+        };
+        if permit && !self.inherited_permit {
+            self.run.engine.pool.release();
+        }
+        outcome
+    }
+}
+
+impl Drop for RunFuture {
+    fn drop(&mut self) {
+        if self.over {
+            return;
+        }
+        self.run.cancelled.store(true, Ordering::Relaxed);
+        let flying = std::mem::take(&mut self.run.queue.lock().flying);
+        for body in flying.into_values() {
+            let error = Error::new(
+                ErrorKind::Cancelled,
+                "was cancelled: the run that computed it was dropped; call the task again",
+            );
+            body.cancel(&self.run, error);
+        }
+    }
+}
+
+/// Drives a run on this thread until it ends.
+pub(crate) fn block_on(run: RunFuture) -> Result<Finished, Error> {
+    if !run.inherited_permit {
+        return block::wait_with(run, std::thread::park);
+    }
+    let engine = Arc::clone(&run.run.engine);
+    block::wait_with(run, || engine.without_permit(std::thread::park))
+}
+
+/// A run that may be gone.
+pub(super) type WeakRun = Weak<Run>;

@@ -1,0 +1,157 @@
+//! Checkpoints: a value under a name, saved if it is not what the latest version already has.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::checkpoint::{CheckpointMeta, CheckpointStore, Saved, Version};
+use crate::digest::Digest;
+use crate::error::{Error, ErrorKind};
+use crate::event::Event;
+use crate::graph::{Known, Made, Node, Op, Save, Slot, take_value};
+use crate::registry::Encoded;
+
+use super::block::wait;
+use super::caught;
+use super::key::fingerprint;
+use super::record::key_parts;
+use super::run::{Progress, Run};
+use super::step::digest_and_made;
+
+impl Run {
+    /// Saves the value of a node under its name, unless the latest version has it.
+    pub(super) fn step_checkpoint(self: &Arc<Self>, idx: u32, node: &Arc<Node>, save: Box<Save>) -> Progress {
+        let Some(store) = self.engine.checkpoints.clone() else {
+            let name = save.checkpoint.name();
+            let message = format!(
+                "checkpoint `{name}` has nowhere to go: give the session a store with `Session::builder().checkpoints(…)`"
+            );
+            return self.failed(node, Error::new(ErrorKind::Checkpoint, message));
+        };
+        if let Err(error) = save.checkpoint.check() {
+            return self.failed(node, error);
+        }
+        let (digest, made) = digest_and_made(&save.source);
+        if let Some(digest) = digest {
+            match self.unchanged_version(store.as_ref(), &save, digest) {
+                Ok(Some(version)) => {
+                    self.tell_unchanged(&save, &version);
+                    let made = with_checkpoint(made, &save, &version);
+                    let op = Op::Forward { source: save.source };
+                    let known = Known { digest, entry: None, op, made };
+                    return self.known(node, known);
+                }
+                Ok(None) => {}
+                Err(error) => return self.failed(node, error),
+            }
+        }
+        let save = match self.have_values(idx, node, Op::Checkpoint(save)) {
+            Ok(Op::Checkpoint(save)) => save,
+            Ok(_) => unreachable!("an operation comes back as it went"),
+            Err(progress) => return progress,
+        };
+        // Read again: the value may have been computed anew since.
+        let (digest, made) = digest_and_made(&save.source);
+        match self.save(store.as_ref(), &save, digest, made.as_deref()) {
+            Ok(version) => {
+                let made = with_checkpoint(made, &save, &version);
+                match take_value(save.source) {
+                    Some(value) => {
+                        self.settle(node, Slot::Done { value, digest, made });
+                        Progress::Settled
+                    }
+                    None => self.lost(node),
+                }
+            }
+            Err(error) => self.failed(node, error),
+        }
+    }
+
+    fn tell_unchanged(&self, save: &Save, version: &str) {
+        let name = save.checkpoint.name();
+        self.engine.tell(|| Event::CheckpointUnchanged { name: name.into(), version: version.into() });
+    }
+
+    /// The latest version, if it was made from the artifact `digest` and with the same wishes.
+    fn unchanged_version(
+        &self,
+        store: &dyn CheckpointStore,
+        save: &Save,
+        digest: Digest,
+    ) -> Result<Option<String>, Error> {
+        let name = save.checkpoint.name();
+        let latest = wait(store.head(name, &Version::Latest)).map_err(|error| cannot("read", name, error))?;
+        let same = |meta: &CheckpointMeta| {
+            meta.source_digest == Some(digest)
+                && save.checkpoint.wanted_format().is_none_or(|format| format == meta.format)
+                && *save.checkpoint.user_meta() == meta.user
+        };
+        Ok(latest.filter(same).map(|meta| meta.version))
+    }
+
+    fn save(
+        &self,
+        store: &dyn CheckpointStore,
+        save: &Save,
+        digest: Option<Digest>,
+        made: Option<&Made>,
+    ) -> Result<String, Error> {
+        let name = save.checkpoint.name();
+        let registry = &self.engine.registry;
+        let encoded = {
+            let slot = save.source.slot.lock();
+            let Slot::Done { value, .. } = &*slot else {
+                return Err(Error::new(ErrorKind::Checkpoint, format!("checkpoint `{name}` lost its value: run again")));
+            };
+            let value = Arc::clone(value);
+            drop(slot);
+            caught(|| save.formats.encode(registry, &*value, save.checkpoint.wanted_format()))
+                .unwrap_or_else(|panic| Err(super::panicked(&panic)))
+                .map_err(|error| cannot("save", name, error))?
+        };
+        let Encoded { bytes, format, extension, shape } = encoded;
+        let task = made.and_then(|made| made.task).or(save.source.task);
+        let created = self.engine.clock.now();
+        let key = made.and_then(|made| made.key.as_deref());
+        let meta = CheckpointMeta {
+            task: task.map(|task| task.spec.name.to_string()),
+            fingerprint: task.map(|task| fingerprint(task.spec)),
+            key: key.map(|key| key.digest),
+            arguments: key.map(key_parts).unwrap_or_default(),
+            format,
+            extension,
+            type_name: save.type_name.to_string(),
+            shape,
+            source_digest: digest,
+            took: made.map_or(Duration::ZERO, |made| made.took),
+            made_from: made.map(|made| made.checkpoints.clone()).unwrap_or_default(),
+            user: save.checkpoint.user_meta().clone(),
+            ..CheckpointMeta::new(name, &bytes, created)
+        };
+        match wait(store.save(meta, bytes)).map_err(|error| cannot("save", name, error))? {
+            Saved::New(version) => {
+                let event = version.clone();
+                self.engine.tell(|| Event::CheckpointSaved { name: name.into(), version: event });
+                Ok(version)
+            }
+            Saved::Unchanged(version) => {
+                self.tell_unchanged(save, &version);
+                Ok(version)
+            }
+        }
+    }
+}
+
+fn cannot(what: &str, name: &str, source: impl Into<crate::error::BoxError>) -> Error {
+    let source = source.into();
+    Error::new(ErrorKind::Checkpoint, format!("cannot {what} checkpoint `{name}`: {source}")).with_source(source)
+}
+
+/// How a checkpoint's value was made: as its source, and from now on from this version.
+fn with_checkpoint(made: Option<Arc<Made>>, save: &Save, version: &str) -> Option<Arc<Made>> {
+    let mut made = match made {
+        Some(made) => (*made).clone(),
+        None => Made { task: save.source.task, key: None, took: Duration::ZERO, checkpoints: Vec::new() },
+    };
+    made.checkpoints = vec![format!("{}@{version}", save.checkpoint.name())];
+    Some(Arc::new(made))
+}

@@ -1,0 +1,513 @@
+//! What happens to one node: as far as it can go now, or aside until what it lacks is there.
+
+use std::mem;
+use std::sync::Arc;
+
+use crate::digest::Digest;
+use crate::error::{Error, ErrorKind};
+use crate::event::{Event, MissReason};
+use crate::graph::{
+    Entry, Gather, Input, Known, Look, Made, Mode, Node, Op, Slot, TaskOp, Transform, WakeFn, take_value,
+};
+use crate::task::{Body, Value};
+
+use super::flight::{Claim, Flight, Landing, OnLanding};
+use super::key::{Hashing, Keyed, key_of};
+use super::lookup::Found;
+use super::run::{Progress, Run};
+use super::{caught, panicked};
+
+impl Run {
+    /// Brings node `idx` as far as it can go.
+    pub(super) fn step(
+        self: &Arc<Self>,
+        idx: u32,
+        node: &Arc<Node>,
+        want_value: bool,
+        driver: bool,
+    ) -> Progress {
+        let mut slot = node.slot.lock();
+        match &mut *slot {
+            Slot::Done { .. } => return Progress::Settled,
+            Slot::Failed(error) => return Progress::Failed(error.clone()),
+            Slot::Known(_) if !want_value => return Progress::Settled,
+            Slot::Running(waiters) => {
+                waiters.push(self.waker(idx));
+                return Progress::Parked;
+            }
+            Slot::Known(_) | Slot::Idle(_) => {}
+        }
+        let was = mem::replace(&mut *slot, Slot::Running(Vec::new()));
+        drop(slot);
+        match was {
+            Slot::Idle(Op::Task(call)) => self.step_task(idx, node, call, driver),
+            Slot::Idle(op) => self.step_inline(idx, node, op, want_value),
+            Slot::Known(known) if known.entry.is_some() => self.bring_value(node, *known),
+            Slot::Known(known) => self.step_inline(idx, node, known.op, want_value),
+            _ => unreachable!("the other states have been answered above"),
+        }
+    }
+
+    /// Puts a node into its next state and calls those who wait for it.
+    pub(super) fn settle(&self, node: &Node, next: Slot) {
+        let before = mem::replace(&mut *node.slot.lock(), next);
+        if let Slot::Running(waiters) = before {
+            waiters.into_iter().for_each(|wake| wake());
+        }
+    }
+
+    fn waker(self: &Arc<Self>, idx: u32) -> WakeFn {
+        let run = Arc::clone(self);
+        Box::new(move || run.requeue(idx))
+    }
+
+    fn done(&self, node: &Node, value: Value, digest: Option<Digest>, made: Option<Arc<Made>>) -> Progress {
+        self.settle(node, Slot::Done { value, digest, made });
+        Progress::Settled
+    }
+
+    pub(super) fn failed(&self, node: &Node, error: Error) -> Progress {
+        self.settle(node, Slot::Failed(error.clone()));
+        Progress::Failed(error)
+    }
+
+    fn put_back(&self, node: &Node, op: Op) {
+        self.settle(node, Slot::Idle(op));
+    }
+
+    /// The value of a node whose digest is known.
+    fn bring_value(self: &Arc<Self>, node: &Arc<Node>, known: Known) -> Progress {
+        match self.load(known) {
+            Ok(done) => self.settle(node, done),
+            Err(op) => self.put_back(node, op),
+        }
+        Progress::Again
+    }
+
+    /// Whether all sources of `op` have their values. If not, `idx` will be called again when they do, and the
+    /// operation is put back.
+    pub(super) fn have_values(self: &Arc<Self>, idx: u32, node: &Node, op: Op) -> Result<Op, Progress> {
+        let mut lacking = Vec::new();
+        let mut failure = None;
+        op.each_source(|source| match self.try_value(source) {
+            Ok(true) => {}
+            Ok(false) => lacking.push(Arc::clone(source)),
+            Err(error) => failure = Some(error),
+        });
+        if let Some(error) = failure {
+            self.put_back(node, op);
+            return Err(Progress::Failed(error));
+        }
+        if lacking.is_empty() {
+            return Ok(op);
+        }
+        // First back, then in line: whoever settles the last source steps this node again.
+        self.put_back(node, op);
+        self.line_up(idx, &lacking, true);
+        Err(Progress::Parked)
+    }
+
+    /// Whether `source` has its value, after reading it from the store if it lies there.
+    fn try_value(&self, source: &Arc<Node>) -> Result<bool, Error> {
+        let mut slot = source.slot.lock();
+        match &*slot {
+            Slot::Done { .. } => return Ok(true),
+            Slot::Failed(error) => return Err(error.clone()),
+            Slot::Known(known) if known.entry.is_some() => {}
+            _ => return Ok(false),
+        }
+        let was = mem::replace(&mut *slot, Slot::Running(Vec::new()));
+        drop(slot);
+        let Slot::Known(known) = was else { unreachable!("matched above") };
+        match self.load(*known) {
+            Ok(done) => {
+                self.settle(source, done);
+                Ok(true)
+            }
+            Err(op) => {
+                self.put_back(source, op);
+                Ok(false)
+            }
+        }
+    }
+
+    /// What takes no task: changes, looks, joins, checkpoints.
+    fn step_inline(
+        self: &Arc<Self>,
+        idx: u32,
+        node: &Arc<Node>,
+        op: Op,
+        want_value: bool,
+    ) -> Progress {
+        let op = match op {
+            Op::Forward { source } => return self.forward(idx, node, source, want_value),
+            Op::Checkpoint(save) => return self.step_checkpoint(idx, node, save),
+            Op::Join { sources, gather } if !want_value => match joined_digest(&sources) {
+                // Every part has a digest, so the whole has one, and nobody has asked for the value yet.
+                Some((digest, made)) => {
+                    let op = Op::Join { sources, gather };
+                    return self.known(node, Known { digest, entry: None, op, made });
+                }
+                None => Op::Join { sources, gather },
+            },
+            other => other,
+        };
+        let op = match self.have_values(idx, node, op) {
+            Ok(op) => op,
+            Err(progress) => return progress,
+        };
+        match op {
+            Op::Map { source, apply } => self.map(node, source, apply),
+            Op::AndThen { source, next } => self.and_then(idx, node, source, next),
+            Op::Also { source, look } => self.also(node, source, look),
+            Op::Join { sources, gather } => self.join(node, sources, gather),
+            Op::Task(_) | Op::Forward { .. } | Op::Checkpoint(_) => {
+                unreachable!("these are handled before")
+            }
+        }
+    }
+
+    pub(super) fn known(&self, node: &Node, known: Known) -> Progress {
+        self.settle(node, Slot::Known(Box::new(known)));
+        Progress::Settled
+    }
+
+    fn also(&self, node: &Node, source: Arc<Node>, look: Look) -> Progress {
+        let (digest, made) = digest_and_made(&source);
+        let Some(value) = take_value(source) else { return self.lost(node) };
+        if let Err(message) = caught(|| look(&value)) {
+            tracing::warn!(%message, "the closure of an `also` panicked");
+            self.engine.tell(|| Event::AlsoPanicked { message });
+        }
+        self.done(node, value, digest, made)
+    }
+
+    fn map(&self, node: &Node, source: Arc<Node>, apply: Transform<Value>) -> Progress {
+        let (_, made) = digest_and_made(&source);
+        let Some(value) = take_value(source) else { return self.lost(node) };
+        match caught(|| apply(value)) {
+            Ok(Ok(value)) => self.done(node, value, None, made),
+            Ok(Err(error)) => self.failed(node, error),
+            Err(message) => self.failed(node, self.closure_panicked(node, "map", &message)),
+        }
+    }
+
+    fn and_then(
+        self: &Arc<Self>,
+        idx: u32,
+        node: &Arc<Node>,
+        source: Arc<Node>,
+        next: Transform<Arc<Node>>,
+    ) -> Progress {
+        let Some(value) = take_value(source) else { return self.lost(node) };
+        match caught(|| next(value)) {
+            Ok(Ok(inner)) => {
+                self.put_back(node, Op::Forward { source: Arc::clone(&inner) });
+                self.line_up(idx, &[inner], false);
+                Progress::Parked
+            }
+            Ok(Err(error)) => self.failed(node, error),
+            Err(message) => self.failed(node, self.closure_panicked(node, "and_then", &message)),
+        }
+    }
+
+    pub(super) fn forward(
+        self: &Arc<Self>,
+        idx: u32,
+        node: &Arc<Node>,
+        source: Arc<Node>,
+        want_value: bool,
+    ) -> Progress {
+        if want_value {
+            return match self.have_values(idx, node, Op::Forward { source }) {
+                Ok(Op::Forward { source }) => self.take_over(node, source),
+                Ok(_) => unreachable!("an operation comes back as it went"),
+                Err(progress) => progress,
+            };
+        }
+        let (digest, made) = digest_and_made(&source);
+        let state = match &*source.slot.lock() {
+            Slot::Failed(error) => Err(error.clone()),
+            Slot::Done { .. } => Ok(true),
+            _ => Ok(false),
+        };
+        match (state, digest) {
+            (Err(error), _) => self.failed(node, error),
+            (Ok(true), _) => self.take_over(node, source),
+            (Ok(false), Some(digest)) => {
+                let op = Op::Forward { source };
+                self.known(node, Known { digest, entry: None, op, made })
+            }
+            (Ok(false), None) => {
+                self.put_back(node, Op::Forward { source: Arc::clone(&source) });
+                self.line_up(idx, &[source], false);
+                Progress::Parked
+            }
+        }
+    }
+
+    /// Makes `node` what `source` is.
+    fn take_over(&self, node: &Node, source: Arc<Node>) -> Progress {
+        let (digest, made) = digest_and_made(&source);
+        match take_value(source) {
+            Some(value) => self.done(node, value, digest, made),
+            None => self.lost(node),
+        }
+    }
+
+    fn join(&self, node: &Node, sources: Vec<Arc<Node>>, gather: Gather) -> Progress {
+        let whole = joined_digest(&sources);
+        let mut values = Vec::with_capacity(sources.len());
+        for source in sources {
+            match take_value(source) {
+                Some(value) => values.push(value),
+                None => return self.lost(node),
+            }
+        }
+        let (digest, made) = whole.map_or((None, None), |(digest, made)| (Some(digest), made));
+        match caught(|| gather(values)) {
+            Ok(Ok(value)) => self.done(node, value, digest, made),
+            Ok(Err(error)) => self.failed(node, error),
+            Err(message) => self.failed(node, self.closure_panicked(node, "join", &message)),
+        }
+    }
+
+    fn closure_panicked(&self, node: &Node, what: &str, message: &str) -> Error {
+        let at = node.location;
+        let text = format!("the closure of `{what}` at {}:{} panicked: {message}", at.file(), at.line());
+        Error::new(ErrorKind::Panic, text)
+    }
+
+    /// A value that was there a moment ago is not: cannot happen, and is an error rather than a panic if it does.
+    pub(super) fn lost(&self, node: &Node) -> Progress {
+        let error = Error::new(ErrorKind::Cancelled, "an intermediate value was lost: run again");
+        self.failed(node, error)
+    }
+
+    fn step_task(
+        self: &Arc<Self>,
+        idx: u32,
+        node: &Arc<Node>,
+        mut call: Box<TaskOp>,
+        driver: bool,
+    ) -> Progress {
+        let engine = &self.engine;
+        let task = call.task;
+        let cached = task.spec.cache.as_ref().filter(|_| engine.cache.is_some());
+        if let Some(cache) = cached
+            && call.key.is_none()
+            && call.missed.is_none()
+        {
+            let hashing = Hashing { engine, task: task.spec.name };
+            let keyed = caught(|| key_of(&call, cache, &hashing))
+                .unwrap_or_else(|panic| Keyed::Unhashable(format!("hashing panicked: {panic}")));
+            match keyed {
+                Keyed::Key(key) => call.key = Some(Arc::new(key)),
+                Keyed::Unhashable(why) => {
+                    engine.warn(format!("`{}` runs uncached: {why}", task.spec.name));
+                    call.missed = Some((0, MissReason::Unhashable(why)));
+                }
+                Keyed::NeedsValues => {
+                    return match self.have_values(idx, node, Op::Task(call)) {
+                        Ok(op) => {
+                            self.put_back(node, op);
+                            Progress::Again
+                        }
+                        Err(progress) => progress,
+                    };
+                }
+            }
+        }
+        if let Some((entry, made)) = self.answer_from_cache(node, &mut call) {
+            let digest = entry.meta.digest;
+            let op = Op::Task(call);
+            self.known(node, Known { digest, entry: Some(entry), op, made: Some(made) });
+            return Progress::Again;
+        }
+        let call = match self.have_values(idx, node, Op::Task(call)) {
+            Ok(Op::Task(call)) => call,
+            Ok(_) => unreachable!("an operation comes back as it went"),
+            Err(progress) => return progress,
+        };
+        if is_outdated(&call) {
+            let call = Box::new(TaskOp { key: None, missed: None, ..*call });
+            self.put_back(node, Op::Task(call));
+            return Progress::Again;
+        }
+        if matches!(task.body, Body::Async(_)) && !driver {
+            self.put_back(node, Op::Task(call));
+            self.request_launch(idx);
+            return Progress::Parked;
+        }
+        match self.claim(idx, node, call) {
+            Ok((call, flight)) => self.execute(idx, node, call, flight),
+            Err(progress) => progress,
+        }
+    }
+
+    /// The entry that the cache has for a call, if it may answer.
+    fn answer_from_cache(&self, node: &Node, call: &mut TaskOp) -> Option<(Entry, Arc<Made>)> {
+        let key = Arc::clone(call.key.as_ref()?);
+        let landed = self.engine.flights.landed();
+        if call.missed.as_ref().is_some_and(|(at, _)| *at == landed) {
+            return None;
+        }
+        let reason = match &call.mode {
+            Mode::Refresh => MissReason::Refreshed,
+            Mode::Recompute(reason) => reason.clone(),
+            Mode::Normal => match self.look_up(call.task, &key) {
+                Found::Entry(entry) => {
+                    let made = Made {
+                        task: node.task,
+                        key: Some(key),
+                        took: entry.meta.took,
+                        checkpoints: lineage(call),
+                    };
+                    return Some((entry, Arc::new(made)));
+                }
+                Found::Nothing(reason) => reason,
+            },
+        };
+        call.missed = Some((landed, reason));
+        None
+    }
+
+    /// The right to compute a call: now, or when whoever is at it has ended.
+    fn claim(
+        self: &Arc<Self>,
+        idx: u32,
+        node: &Arc<Node>,
+        call: Box<TaskOp>,
+    ) -> Result<(Box<TaskOp>, Option<Flight>), Progress> {
+        let Some(key) = call.key.clone() else { return Ok((call, None)) };
+        let name = call.task.spec.name;
+        let flights = &self.engine.flights;
+        // Back first: whoever is at the key may end at once, and then finds this node waiting.
+        self.put_back(node, Op::Task(call));
+        match flights.claim(key.digest, &self.ancestors(), || self.on_landing(idx, node)) {
+            Claim::Granted(flight) => {
+                let call = self.take_back(node).ok_or(Progress::Again)?;
+                let missed_at = call.missed.as_ref().map(|(at, _)| *at);
+                if missed_at == Some(flights.landed()) || !matches!(call.mode, Mode::Normal) {
+                    return Ok((call, Some(flight)));
+                }
+                // Something has ended between the look into the cache and the claim: perhaps this very key.
+                self.put_back(node, Op::Task(call));
+                Err(Progress::Again)
+            }
+            Claim::Waiting => {
+                self.engine.tell(|| Event::Waiting { task: name, key: key.digest });
+                Err(Progress::Parked)
+            }
+            Claim::Cycle => Ok((self.take_back(node).ok_or(Progress::Again)?, None)),
+            Claim::Recursion => {
+                let error = Error::new(
+                    ErrorKind::Recursion,
+                    "calls itself with the same arguments, so it would wait for its own result for ever",
+                );
+                Err(self.failed(node, error.in_task(name, node.location)))
+            }
+        }
+    }
+
+    /// Takes up a call that was put back; `None` if another run was faster.
+    fn take_back(&self, node: &Node) -> Option<Box<TaskOp>> {
+        let mut slot = node.slot.lock();
+        match mem::replace(&mut *slot, Slot::Running(Vec::new())) {
+            Slot::Idle(Op::Task(call)) => Some(call),
+            other => {
+                *slot = other;
+                None
+            }
+        }
+    }
+
+    fn on_landing(self: &Arc<Self>, idx: u32, node: &Arc<Node>) -> OnLanding {
+        let run = Arc::clone(self);
+        let node = Arc::clone(node);
+        Box::new(move |landing| {
+            let idle = matches!(&*node.slot.lock(), Slot::Idle(_));
+            if idle {
+                match landing {
+                    Landing::Look => {}
+                    Landing::Value(value, digest) => {
+                        let (value, digest) = (Arc::clone(value), *digest);
+                        run.settle(&node, Slot::Done { value, digest, made: None });
+                    }
+                    Landing::Failed(error) => run.settle(&node, Slot::Failed(error.clone())),
+                }
+            }
+            drop(node);
+            run.requeue(idx);
+        })
+    }
+
+    pub(super) fn panicked_in(&self, node: &Node, message: &str) -> Error {
+        let error = panicked(message);
+        match node.task {
+            Some(task) => error.in_task(task.spec.name, node.location),
+            None => error,
+        }
+    }
+}
+
+/// Whether an argument has become another one since the key was made: its entry was unreadable, so it was computed
+/// again, and its task does not give the same result every time.
+fn is_outdated(call: &TaskOp) -> bool {
+    let Some(key) = &call.key else { return false };
+    call.args.iter().zip(call.task.spec.params).any(|(arg, name)| {
+        let Input::Node(node) = &arg.0 else { return false };
+        let now = digest_and_made(node).0;
+        let then = key.parts.iter().find(|part| part.name == *name && part.from_artifact);
+        matches!((then, now), (Some(then), Some(now)) if then.digest != now)
+    })
+}
+
+/// The digest of a tuple or list whose parts all have one.
+fn joined_digest(sources: &[Arc<Node>]) -> Option<(Digest, Option<Arc<Made>>)> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"daglite join v1");
+    hasher.update(&(sources.len() as u64).to_le_bytes());
+    let mut checkpoints = Vec::new();
+    for source in sources {
+        let (digest, made) = digest_and_made(source);
+        hasher.update(digest?.as_bytes());
+        if let Some(made) = made {
+            checkpoints.extend(made.checkpoints.iter().cloned());
+        }
+    }
+    let digest = Digest::from_bytes(*hasher.finalize().as_bytes());
+    Some((digest, made_from(checkpoints)))
+}
+
+/// What is known of a node that no task made.
+fn made_from(mut checkpoints: Vec<String>) -> Option<Arc<Made>> {
+    checkpoints.sort();
+    checkpoints.dedup();
+    let made = Made { task: None, key: None, took: std::time::Duration::ZERO, checkpoints };
+    (!made.checkpoints.is_empty()).then(|| Arc::new(made))
+}
+
+/// The digest of a settled node and how it was made.
+pub(super) fn digest_and_made(node: &Node) -> (Option<Digest>, Option<Arc<Made>>) {
+    match &*node.slot.lock() {
+        Slot::Done { digest, made, .. } => (*digest, made.clone()),
+        Slot::Known(known) => (Some(known.digest), known.made.clone()),
+        _ => (None, None),
+    }
+}
+
+/// The checkpoints that a call's arguments were made from.
+pub(super) fn lineage(call: &TaskOp) -> Vec<String> {
+    let mut checkpoints = Vec::new();
+    for arg in &call.args {
+        if let Input::Node(node) = &arg.0
+            && let (_, Some(made)) = digest_and_made(node)
+        {
+            checkpoints.extend(made.checkpoints.iter().cloned());
+        }
+    }
+    checkpoints.sort();
+    checkpoints.dedup();
+    checkpoints
+}

@@ -1,0 +1,268 @@
+//! What happens in a run, told to whoever wants to know.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::digest::Digest;
+use crate::error::Error;
+
+/// Something that happened in a run. Each variant says when it is told.
+///
+/// ```
+/// use daglite::prelude::*;
+/// use daglite::Event;
+/// use std::sync::{Arc, Mutex};
+///
+/// #[task(cache)]
+/// fn double(n: u64) -> u64 {
+///     2 * n
+/// }
+///
+/// let log = Arc::new(Mutex::new(Vec::new()));
+/// let seen = Arc::clone(&log);
+/// let session = Session::builder()
+///     .cache(MemoryStore::new())
+///     .observe(move |event: &Event| {
+///         if let Event::Miss { reason, .. } = event {
+///             seen.lock().unwrap().push(reason.to_string());
+///         }
+///     })
+///     .build()?;
+/// assert_eq!(double(21).run_in(&session)?, 42);
+/// assert_eq!(*log.lock().unwrap(), ["no entry yet"]);
+/// # Ok::<(), daglite::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// A run begins; its graph had this many nodes to settle.
+    RunStarted {
+        /// Nodes that were not settled yet.
+        nodes: usize,
+    },
+    /// A cached task's key was found in the cache. Its value has not been read.
+    Hit {
+        /// The task.
+        task: &'static str,
+        /// The cache key.
+        key: Digest,
+        /// How long the computation took that this hit saves.
+        saved: Duration,
+    },
+    /// A cached task has to be computed.
+    Miss {
+        /// The task.
+        task: &'static str,
+        /// The cache key; `None` if none could be made.
+        key: Option<Digest>,
+        /// Why.
+        reason: MissReason,
+    },
+    /// Another run, or another node of this one, is computing the same key: this node waits for it.
+    Waiting {
+        /// The task.
+        task: &'static str,
+        /// The cache key.
+        key: Digest,
+    },
+    /// The body of a task is about to run.
+    Started {
+        /// The task.
+        task: &'static str,
+    },
+    /// The body of a task has returned a result.
+    Computed {
+        /// The task.
+        task: &'static str,
+        /// How long the body ran.
+        took: Duration,
+    },
+    /// The body of a task has failed or panicked.
+    Failed {
+        /// The task.
+        task: &'static str,
+        /// The error that the run will report.
+        error: Error,
+    },
+    /// A result is in the cache store.
+    Stored {
+        /// The task.
+        task: &'static str,
+        /// The cache key.
+        key: Digest,
+        /// The digest of the artifact.
+        digest: Digest,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// A value was read from the cache store and decoded, because somebody needed it.
+    Loaded {
+        /// The task that once made it.
+        task: &'static str,
+        /// The cache key.
+        key: Digest,
+        /// The size of the artifact in bytes.
+        size: u64,
+    },
+    /// A checkpoint has a new version.
+    CheckpointSaved {
+        /// Its name.
+        name: String,
+        /// The new version.
+        version: String,
+    },
+    /// A checkpoint's value is that of its latest version: no version was added.
+    CheckpointUnchanged {
+        /// Its name.
+        name: String,
+        /// The latest version.
+        version: String,
+    },
+    /// The closure of an `.also(…)` panicked; the run goes on.
+    AlsoPanicked {
+        /// The message of the panic.
+        message: String,
+    },
+    /// The run goes on, but not as was asked: something could not be stored, read or hashed.
+    Warning {
+        /// One sentence.
+        message: String,
+    },
+    /// A run has ended.
+    RunFinished {
+        /// What happened in it.
+        summary: Summary,
+    },
+}
+
+/// Why a cached task had to be computed.
+///
+/// ```
+/// use daglite::MissReason;
+/// assert_eq!(MissReason::NoEntry.to_string(), "no entry yet");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MissReason {
+    /// The store has nothing under this key.
+    NoEntry,
+    /// The entry is older than the task's `cache_ttl`.
+    Expired,
+    /// The entry claims to be from the future: the clock was moved back, so its age cannot be told.
+    FromTheFuture,
+    /// The entry was damaged and has been removed.
+    Damaged(String),
+    /// The entry could not be turned into the task's result type.
+    Undecodable(String),
+    /// `.refresh()` asked for a new computation.
+    Refreshed,
+    /// An argument could not be hashed, so the call has no key.
+    Unhashable(String),
+    /// The store answered with an error.
+    StoreFailed(String),
+}
+
+impl fmt::Display for MissReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoEntry => f.write_str("no entry yet"),
+            Self::Expired => f.write_str("the entry has expired"),
+            Self::FromTheFuture => f.write_str("the entry is dated in the future"),
+            Self::Damaged(why) => write!(f, "the entry was damaged: {why}"),
+            Self::Undecodable(why) => write!(f, "the entry could not be decoded: {why}"),
+            Self::Refreshed => f.write_str("a refresh was asked for"),
+            Self::Unhashable(why) => write!(f, "an argument could not be hashed: {why}"),
+            Self::StoreFailed(why) => write!(f, "the store failed: {why}"),
+        }
+    }
+}
+
+/// The run in figures. Displays as one line.
+///
+/// ```
+/// use daglite::Summary;
+/// use std::time::Duration;
+///
+/// let summary = Summary {
+///     hits: 3,
+///     computed: 1,
+///     took: Duration::from_millis(120),
+///     saved: Duration::from_secs(4),
+///     ..Summary::default()
+/// };
+/// assert_eq!(summary.to_string(), "3 hits, 1 computed in 120 ms (4.00 s saved)");
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Cached tasks answered from the cache.
+    pub hits: u64,
+    /// Tasks whose body ran, cached or not.
+    pub computed: u64,
+    /// Cached tasks among the computed ones.
+    pub misses: u64,
+    /// Wall-clock time of the run.
+    pub took: Duration,
+    /// The computing time that the hits saved.
+    pub saved: Duration,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hits = if self.hits == 1 { "hit" } else { "hits" };
+        write!(f, "{} {hits}, {} computed in {}", self.hits, self.computed, Short(self.took))?;
+        if self.hits > 0 {
+            write!(f, " ({} saved)", Short(self.saved))?;
+        }
+        Ok(())
+    }
+}
+
+/// A duration with three digits and a unit.
+pub(crate) struct Short(pub(crate) Duration);
+
+impl fmt::Display for Short {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs_f64();
+        let (value, unit) = match seconds {
+            s if s < 1e-3 => (s * 1e6, "µs"),
+            s if s < 1.0 => (s * 1e3, "ms"),
+            s if s < 120.0 => (s, "s"),
+            s if s < 7200.0 => (s / 60.0, "min"),
+            s => (s / 3600.0, "h"),
+        };
+        let decimals = match value {
+            v if v < 10.0 => 2,
+            v if v < 100.0 => 1,
+            _ => 0,
+        };
+        write!(f, "{value:.decimals$} {unit}")
+    }
+}
+
+/// Whoever is told the events of a run. A closure `Fn(&Event)` is one.
+///
+/// # Contract
+///
+/// `event` is called on the thread on which the thing happened, between other work of the run: be quick. A panic
+/// in it is caught and ignored.
+///
+/// ```
+/// use daglite::{Event, Observer};
+///
+/// struct Quiet;
+/// impl Observer for Quiet {
+///     fn event(&self, _: &Event) {}
+/// }
+/// let session = daglite::Session::builder().observe(Quiet).build()?;
+/// # Ok::<(), daglite::Error>(())
+/// ```
+pub trait Observer: Send + Sync + 'static {
+    /// Something happened.
+    fn event(&self, event: &Event);
+}
+
+impl<F: Fn(&Event) + Send + Sync + 'static> Observer for F {
+    fn event(&self, event: &Event) {
+        self(event);
+    }
+}

@@ -1,0 +1,787 @@
+//! `TaskFuture`: the handle that a call of a task returns, and all that can be done with it.
+
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+use std::panic::Location;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::checkpoint::Checkpoint;
+use crate::engine::{Finished, RunFuture, TaskOutcome, block_on, current};
+use crate::error::{Error, ErrorKind};
+use crate::event::Summary;
+use crate::graph::{Arg, Input, IntoArg, Mode, Node, Op, Save, Slot, TaskOp};
+use crate::registry::ValueFormats;
+use crate::session::Session;
+use crate::task::{Task, Value};
+
+/// A value that will be there when it is asked for: what the call of a task returns.
+///
+/// Nothing runs until [`run`](Self::run) or `.await`. A `TaskFuture` can be passed to other tasks like the value itself;
+/// clones are handles on the same node of the graph, which is computed at most once, however many hold it.
+///
+/// | method | what it does |
+/// |---|---|
+/// | [`then`](Self::then) | hand this future to the next task |
+/// | [`map`](Self::map) | a cheap inline change of the value, not a task |
+/// | [`and_then`](Self::and_then) | a function that sees the value and returns the next task future |
+/// | [`map_each`](TaskFuture::map_each) | a task for each element of a list |
+/// | [`also`](Self::also) | a side effect with `&T` |
+/// | [`checkpoint`](Self::checkpoint) | save under a name |
+/// | [`refresh`](Self::refresh) | compute again and overwrite the cache's entry |
+/// | [`run`](Self::run), [`run_in`](Self::run_in), `.await` | the value |
+/// | [`run_shared`](Self::run_shared) | the value in an `Arc` |
+/// | [`outcome`](Self::outcome) | the value, and how each result came to be |
+///
+/// ```
+/// use daglite::prelude::*;
+///
+/// #[task]
+/// fn words(text: &str) -> Vec<String> {
+///     text.split_whitespace().map(String::from).collect()
+/// }
+///
+/// #[task]
+/// fn longest(words: Vec<String>) -> String {
+///     words.into_iter().max_by_key(String::len).unwrap_or_default()
+/// }
+///
+/// let answer = words("a graph of lazy tasks").then(longest);
+/// assert_eq!(answer.run()?, "graph");
+/// # Ok::<(), daglite::Error>(())
+/// ```
+#[must_use = "a task future does nothing until it is run, awaited, or passed to a task that is"]
+pub struct TaskFuture<T> {
+    node: Arc<Node>,
+    cloner: Cloner<T>,
+    value: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for TaskFuture<T> {
+    fn clone(&self) -> Self {
+        Self { node: Arc::clone(&self.node), cloner: self.cloner.clone(), value: PhantomData }
+    }
+}
+
+impl<T> fmt::Debug for TaskFuture<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &*self.node.slot.lock() {
+            Slot::Idle(_) => "not run",
+            Slot::Running(_) => "running",
+            Slot::Known(_) => "in the cache",
+            Slot::Done { .. } => "done",
+            Slot::Failed(_) => "failed",
+        };
+        let task = self.node.task.map_or(std::any::type_name::<T>(), |task| task.spec.name);
+        write!(f, "TaskFuture({task}, {state})")
+    }
+}
+
+/// How a value that others hold too is cloned, if its type can be.
+enum Cloner<T> {
+    No,
+    Erased(fn(&(dyn Any + Send + Sync)) -> Value),
+    Typed(fn(&T) -> T),
+    Composed(Arc<dyn Fn(&T) -> Option<T> + Send + Sync>),
+}
+
+impl<T> Clone for Cloner<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::No => Self::No,
+            Self::Erased(clone) => Self::Erased(*clone),
+            Self::Typed(clone) => Self::Typed(*clone),
+            Self::Composed(clone) => Self::Composed(Arc::clone(clone)),
+        }
+    }
+}
+
+impl<T: Send + Sync + 'static> Cloner<T> {
+    fn clone_value(&self, value: &T) -> Option<T> {
+        match self {
+            Self::No => None,
+            Self::Erased(clone) => Arc::into_inner(clone(value).downcast::<T>().ok()?),
+            Self::Typed(clone) => Some(clone(value)),
+            Self::Composed(clone) => clone(value),
+        }
+    }
+
+    /// The value itself: moved if nobody else holds it, cloned otherwise.
+    fn own(&self, value: Value) -> Result<T, Error> {
+        Arc::try_unwrap(shared::<T>(value)?).or_else(|shared| {
+            self.clone_value(&shared).ok_or_else(|| {
+                let name = std::any::type_name::<T>();
+                let message = format!(
+                    "the value is held elsewhere too and `{name}` is not `Clone`: use `run_shared()`, drop the other \
+                     handles first, or derive `Clone`"
+                );
+                Error::new(ErrorKind::Shared, message)
+            })
+        })
+    }
+}
+
+fn shared<T: Send + Sync + 'static>(value: Value) -> Result<Arc<T>, Error> {
+    value.downcast::<T>().map_err(|_| {
+        let name = std::any::type_name::<T>();
+        Error::new(ErrorKind::Format, format!("a value that should be a `{name}` is of another type"))
+    })
+}
+
+/// The graph's node for one call of a task: what the code that `#[task]` writes ends in.
+#[doc(hidden)]
+#[track_caller]
+pub fn call<T: Send + Sync + 'static, const N: usize>(
+    task: &'static Task,
+    args: [Arg; N],
+) -> TaskFuture<T> {
+    let cloner = task.clone.map_or(Cloner::No, Cloner::Erased);
+    TaskFuture { node: call_node(task, args.into_iter().collect(), Location::caller()), cloner, value: PhantomData }
+}
+
+fn call_node(
+    task: &'static Task,
+    args: smallvec::SmallVec<[Arg; 3]>,
+    location: &'static Location<'static>,
+) -> Arc<Node> {
+    let call = TaskOp { task, args, mode: Mode::Normal, key: None, missed: None };
+    Node::new(Op::Task(Box::new(call)), location)
+}
+
+/// What stands in the place of a task whose definition has compile errors.
+#[doc(hidden)]
+pub fn unreachable_task<T>() -> TaskFuture<T> {
+    unreachable!("the program with this task does not compile")
+}
+
+impl<T: Send + Sync + 'static> IntoArg<T> for TaskFuture<T> {
+    fn into_arg(self) -> Arg {
+        Arg(Input::Node(self.node))
+    }
+}
+
+impl<T: Send + Sync + 'static> IntoArg<T> for &TaskFuture<T> {
+    fn into_arg(self) -> Arg {
+        Arg(Input::Node(Arc::clone(&self.node)))
+    }
+}
+
+impl<T: Send + Sync + 'static> TaskFuture<T> {
+    #[track_caller]
+    fn from_op(op: Op, cloner: Cloner<T>) -> Self {
+        Self { node: Node::new(op, Location::caller()), cloner, value: PhantomData }
+    }
+
+    /// Hands this future to `f`, usually the next task: `load(path).then(clean)`, or with further arguments
+    /// `load(path).then(|rows| fit(rows, 0.1))`. The graph stays known before anything runs.
+    ///
+    /// ```
+    /// use daglite::prelude::*;
+    ///
+    /// #[task]
+    /// fn half(n: f64) -> f64 {
+    ///     n / 2.0
+    /// }
+    ///
+    /// assert_eq!(half(8.0).then(half).then(half).run()?, 1.0);
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn then<R>(self, f: impl FnOnce(Self) -> R) -> R {
+        f(self)
+    }
+
+    /// Changes the value inline: for what is too cheap to be a task. Not cached and not named; a task that takes the
+    /// result has its value hashed.
+    ///
+    /// ```
+    /// use daglite::prelude::*;
+    ///
+    /// #[task]
+    /// fn name() -> String {
+    ///     "daglite".to_string()
+    /// }
+    ///
+    /// assert_eq!(name().map(|name| name.len()).run()?, 7);
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn map<U: Clone + Send + Sync + 'static>(
+        self,
+        f: impl FnOnce(T) -> U + Send + 'static,
+    ) -> TaskFuture<U> {
+        let cloner = self.cloner;
+        let apply = Box::new(move |value| Ok(Arc::new(f(cloner.own(value)?)) as Value));
+        TaskFuture::from_op(Op::Map { source: self.node, apply }, Cloner::Typed(U::clone))
+    }
+
+    /// Lets the value decide what comes next: `f` sees it and returns the task future to go on with. The graph is
+    /// made as it runs; where it can be known before, [`then`](Self::then) shows more of it.
+    ///
+    /// ```
+    /// use daglite::prelude::*;
+    ///
+    /// #[task]
+    /// fn collatz(n: u64) -> u64 {
+    ///     if n % 2 == 0 { n / 2 } else { 3 * n + 1 }
+    /// }
+    ///
+    /// fn to_one(n: u64) -> TaskFuture<u64> {
+    ///     collatz(n).and_then(|next| if next == 1 { collatz(2) } else { to_one(next) })
+    /// }
+    ///
+    /// assert_eq!(to_one(27).run()?, 1);
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn and_then<U: Clone + Send + Sync + 'static>(
+        self,
+        f: impl FnOnce(T) -> TaskFuture<U> + Send + 'static,
+    ) -> TaskFuture<U> {
+        let cloner = self.cloner;
+        let next = Box::new(move |value| Ok(f(cloner.own(value)?).node));
+        TaskFuture::from_op(Op::AndThen { source: self.node, next }, Cloner::Typed(U::clone))
+    }
+
+    /// A side effect with the value, whenever the graph is run, from the cache or not. What `f` returns is ignored;
+    /// if it panics, that is an event ([`Event::AlsoPanicked`](crate::Event::AlsoPanicked)) and not a failure.
+    ///
+    /// ```
+    /// use daglite::prelude::*;
+    ///
+    /// #[task]
+    /// fn rows() -> Vec<u32> {
+    ///     vec![1, 2, 3]
+    /// }
+    ///
+    /// rows().also(|rows| println!("{} rows", rows.len())).run()?;
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn also<R>(self, f: impl FnOnce(&T) -> R + Send + 'static) -> Self {
+        let look = Box::new(move |value: &Value| {
+            if let Some(value) = value.downcast_ref::<T>() {
+                f(value);
+            }
+        });
+        Self::from_op(Op::Also { source: self.node, look }, self.cloner)
+    }
+
+    /// Saves the value under a name in the session's checkpoint store. A value that is that of the latest version adds
+    /// no version.
+    ///
+    /// # Errors
+    ///
+    /// A checkpoint that cannot be saved fails the run: it was asked for.
+    ///
+    /// ```
+    /// use daglite::prelude::*;
+    ///
+    /// #[task]
+    /// fn fit() -> Vec<f64> {
+    ///     vec![0.5, 1.5]
+    /// }
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let session = Session::builder().checkpoints(FileCheckpoints::open(folder.path())?).build()?;
+    /// fit().checkpoint(Checkpoint::named("model").format("json").meta("alpha", 0.1)).run_in(&session)?;
+    ///
+    /// let checkpoints = FileCheckpoints::open(folder.path())?;
+    /// assert_eq!(checkpoints.load::<Vec<f64>>("model", "latest")?, [0.5, 1.5]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn checkpoint(self, checkpoint: impl Into<Checkpoint>) -> Self
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        let save = Save {
+            checkpoint: checkpoint.into(),
+            formats: self.node.task.and_then(|task| task.result).unwrap_or(ValueFormats::serde::<T>()),
+            type_name: std::any::type_name::<T>(),
+            source: self.node,
+        };
+        Self::from_op(Op::Checkpoint(Box::new(save)), self.cloner)
+    }
+
+    /// Has the task that this future stands for computed again, and its cache entry overwritten. Through `map`, `also`,
+    /// `checkpoint` and `join` it reaches the tasks behind them; the arguments of those tasks stay as they are.
+    ///
+    /// ```
+    /// use daglite::prelude::*;
+    /// use std::sync::atomic::{AtomicU32, Ordering};
+    ///
+    /// static CALLS: AtomicU32 = AtomicU32::new(0);
+    ///
+    /// #[task(cache)]
+    /// fn temperature() -> u32 {
+    ///     CALLS.fetch_add(1, Ordering::Relaxed)
+    /// }
+    ///
+    /// let session = Session::builder().cache(MemoryStore::new()).build()?;
+    /// assert_eq!(temperature().run_in(&session)?, 0);
+    /// assert_eq!(temperature().run_in(&session)?, 0);
+    /// assert_eq!(temperature().refresh().run_in(&session)?, 1);
+    /// assert_eq!(temperature().run_in(&session)?, 1);
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn refresh(self) -> Self {
+        let mut nodes = vec![Arc::clone(&self.node)];
+        while let Some(node) = nodes.pop() {
+            match &mut *node.slot.lock() {
+                Slot::Idle(Op::Task(call)) => call.mode = Mode::Refresh,
+                Slot::Idle(op) => op.each_source(|source| nodes.push(Arc::clone(source))),
+                _ => {}
+            }
+        }
+        self
+    }
+
+    /// Runs all that is needed for this value, in the current session: the one around it inside a task, else the
+    /// [default one](Session::default_session).
+    ///
+    /// # Errors
+    ///
+    /// The first error or panic of a task, with the task's name and where it was called; a checkpoint that cannot be
+    /// saved; a malformed configuration; and a call from inside an async runtime, where only `.await` works.
+    ///
+    /// ```
+    /// use daglite::prelude::*;
+    ///
+    /// #[task]
+    /// fn add(a: i64, b: i64) -> i64 {
+    ///     a + b
+    /// }
+    ///
+    /// assert_eq!(add(add(1, 2), 3).run()?, 6);
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn run(self) -> Result<T, Error> {
+        self.run_in(&Session::current()?)
+    }
+
+    /// Runs all that is needed for this value in `session`.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// #[task]
+    /// fn answer() -> u8 {
+    ///     42
+    /// }
+    ///
+    /// let session = Session::builder().concurrency(1).build()?;
+    /// assert_eq!(answer().run_in(&session)?, 42);
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn run_in(self, session: &Session) -> Result<T, Error> {
+        let cloner = self.cloner;
+        cloner.own(finish(session, self.node, false)?.value)
+    }
+
+    /// As [`run`](Self::run), but gives the value in an `Arc`, for types that are not `Clone` and held elsewhere too.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// struct Big(Vec<u8>);
+    ///
+    /// #[task]
+    /// fn big() -> Big {
+    ///     Big(vec![0; 1000])
+    /// }
+    ///
+    /// let future = big();
+    /// let (a, b) = (future.clone().run_shared()?, future.run_shared()?);
+    /// assert_eq!(a.0.len(), 1000);
+    /// assert!(std::sync::Arc::ptr_eq(&a, &b));
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn run_shared(self) -> Result<Arc<T>, Error> {
+        self.run_shared_in(&Session::current()?)
+    }
+
+    /// As [`run_shared`](Self::run_shared), in `session`.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// # #[task]
+    /// # fn answer() -> u8 { 42 }
+    /// assert_eq!(*answer().run_shared_in(&Session::current()?)?, 42);
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn run_shared_in(self, session: &Session) -> Result<Arc<T>, Error> {
+        shared(finish(session, self.node, false)?.value)
+    }
+
+    /// As [`run`](Self::run), and tells how each result came to be.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    ///
+    /// ```
+    /// use daglite::prelude::*;
+    ///
+    /// #[task(cache)]
+    /// fn square(n: u64) -> u64 {
+    ///     n * n
+    /// }
+    ///
+    /// let session = Session::builder().cache(MemoryStore::new()).build()?;
+    /// let first = square(4).outcome_in(&session)?;
+    /// let second = square(4).outcome_in(&session)?;
+    /// assert_eq!((first.value, second.value), (16, 16));
+    /// assert_eq!((first.summary.computed, second.summary.hits), (1, 1));
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn outcome(self) -> Result<Outcome<T>, Error> {
+        self.outcome_in(&Session::current()?)
+    }
+
+    /// As [`outcome`](Self::outcome), in `session`.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// # #[task]
+    /// # fn answer() -> u8 { 42 }
+    /// assert_eq!(answer().outcome_in(&Session::current()?)?.value, 42);
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn outcome_in(self, session: &Session) -> Result<Outcome<T>, Error> {
+        let cloner = self.cloner;
+        let Finished { value, summary, tasks } = finish(session, self.node, true)?;
+        Ok(Outcome { value: cloner.own(value)?, summary, tasks })
+    }
+
+    /// A future that runs in `session`: what `.await` uses with the current one.
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// # #[task]
+    /// # async fn answer() -> u8 { 42 }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), daglite::Error> {
+    /// let session = Session::builder().concurrency(2).build()?;
+    /// assert_eq!(answer().await_in(&session).await?, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn await_in(self, session: &Session) -> TaskRun<T> {
+        let run = RunFuture::new(session.engine(), self.node, false, false);
+        TaskRun { state: Ok(run), cloner: self.cloner, value: PhantomData }
+    }
+}
+
+impl<T: Send + Sync + 'static> TaskFuture<Vec<T>> {
+    /// A task for each element: `f` makes the task future of one, each is cached by itself, they run in parallel, and
+    /// the results come in the order of the elements.
+    ///
+    /// ```
+    /// use daglite::prelude::*;
+    ///
+    /// #[task]
+    /// fn airports() -> Vec<String> {
+    ///     vec!["EWR".to_string(), "JFK".to_string()]
+    /// }
+    ///
+    /// #[task(cache)]
+    /// fn lower(name: String) -> String {
+    ///     name.to_lowercase()
+    /// }
+    ///
+    /// let session = Session::builder().cache(MemoryStore::new()).build()?;
+    /// assert_eq!(airports().map_each(lower).run_in(&session)?, ["ewr", "jfk"]);
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn map_each<U: Send + Sync + 'static>(
+        self,
+        mut f: impl FnMut(T) -> TaskFuture<U> + Send + 'static,
+    ) -> TaskFuture<Vec<U>> {
+        let cloner = self.cloner;
+        // How the results are cloned is known only once their futures are made.
+        let results_cloner: Arc<OnceLock<Cloner<Vec<U>>>> = Arc::default();
+        let told = Arc::clone(&results_cloner);
+        let next = Box::new(move |value| {
+            let results = join_all(cloner.own(value)?.into_iter().map(&mut f));
+            // Set once: the closure is called once.
+            let _ = told.set(results.cloner);
+            Ok(results.node)
+        });
+        let composed = move |results: &Vec<U>| results_cloner.get()?.clone_value(results);
+        TaskFuture::from_op(Op::AndThen { source: self.node, next }, Cloner::Composed(Arc::new(composed)))
+    }
+}
+
+/// Runs `node` on this thread.
+fn finish(session: &Session, node: Arc<Node>, report: bool) -> Result<Finished, Error> {
+    may_block()?;
+    block_on(RunFuture::new(session.engine(), node, true, report))
+}
+
+/// Whether the calling thread may wait for a result.
+fn may_block() -> Result<(), Error> {
+    let refused = match current() {
+        Some(body) => !body.blocking,
+        None => polled_by_runtime(),
+    };
+    if !refused {
+        return Ok(());
+    }
+    let message = "`run()` would block the async runtime it was called in: write `.await` in place of `.run()`";
+    Err(Error::new(ErrorKind::Blocking, message))
+}
+
+/// Whether the calling thread is polling a future of a tokio runtime.
+#[cfg(feature = "tokio")]
+fn polled_by_runtime() -> bool {
+    /// How often a poll may make progress before tokio has it yield, and a few more.
+    const MORE_THAN_A_BUDGET: usize = 1024;
+
+    if tokio::runtime::Handle::try_current().is_err() {
+        return false;
+    }
+    // A thread of `spawn_blocking` has a runtime too, and may block. What it lacks is a budget of polls.
+    let mut context = Context::from_waker(std::task::Waker::noop());
+    let mut taken = Vec::new();
+    let out_of_budget = (0..MORE_THAN_A_BUDGET).any(|_| match tokio::task::coop::poll_proceed(&mut context) {
+        Poll::Ready(unit) => {
+            taken.push(unit);
+            false
+        }
+        Poll::Pending => true,
+    });
+    // Each gives back the budget that there was before it: the first taken has to be the last given back.
+    while taken.pop().is_some() {}
+    out_of_budget
+}
+
+#[cfg(not(feature = "tokio"))]
+fn polled_by_runtime() -> bool {
+    false
+}
+
+/// What [`TaskFuture::outcome`] gives: the value, and how it came to be.
+///
+/// ```
+/// use daglite::prelude::*;
+///
+/// #[task]
+/// fn one() -> u8 {
+///     1
+/// }
+///
+/// let outcome = one().outcome()?;
+/// assert_eq!(outcome.value, 1);
+/// assert!(outcome.summary.to_string().starts_with("0 hits, 1 computed in"));
+/// # Ok::<(), daglite::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Outcome<T> {
+    /// The value.
+    pub value: T,
+    /// The run in figures.
+    pub summary: Summary,
+    /// The tasks of the run, in the order in which their results were there. Those of runs inside tasks are not
+    /// listed.
+    pub tasks: Vec<TaskOutcome>,
+}
+
+/// A run under way: the future behind `.await`. Dropping it cancels the run; what has been computed stays cached.
+///
+/// ```
+/// use daglite::prelude::*;
+///
+/// #[task]
+/// async fn greet(name: String) -> String {
+///     format!("hello, {name}")
+/// }
+///
+/// #[tokio::main(flavor = "current_thread")]
+/// async fn main() -> Result<(), daglite::Error> {
+///     assert_eq!(greet("graph").await?, "hello, graph");
+///     Ok(())
+/// }
+/// ```
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct TaskRun<T> {
+    state: Result<RunFuture, Option<Error>>,
+    cloner: Cloner<T>,
+    value: PhantomData<fn() -> T>,
+}
+
+impl<T> fmt::Debug for TaskRun<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TaskRun")
+    }
+}
+
+impl<T: Send + Sync + 'static> Future for TaskRun<T> {
+    type Output = Result<T, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.state {
+            Ok(run) => match Pin::new(run).poll(cx) {
+                Poll::Ready(finished) => {
+                    Poll::Ready(finished.and_then(|finished| self.cloner.own(finished.value)))
+                }
+                Poll::Pending => Poll::Pending,
+            },
+            Err(error) => Poll::Ready(Err(error.take().expect("a future is not polled after its end"))),
+        }
+    }
+}
+
+impl<T: Send + Sync + 'static> IntoFuture for TaskFuture<T> {
+    type Output = Result<T, Error>;
+    type IntoFuture = TaskRun<T>;
+
+    fn into_future(self) -> TaskRun<T> {
+        match Session::current() {
+            Ok(session) => self.await_in(&session),
+            Err(error) => TaskRun { state: Err(Some(error)), cloner: self.cloner, value: PhantomData },
+        }
+    }
+}
+
+/// Many futures as one: a tuple of two to twelve task futures becomes a task future of a tuple. They are computed in
+/// parallel.
+///
+/// ```
+/// use daglite::prelude::*;
+///
+/// #[task]
+/// fn text(n: u32) -> String {
+///     n.to_string()
+/// }
+///
+/// #[task]
+/// fn twice(n: u32) -> u32 {
+///     2 * n
+/// }
+///
+/// let (text, number) = join((text(7), twice(7))).run()?;
+/// assert_eq!((text.as_str(), number), ("7", 14));
+/// # Ok::<(), daglite::Error>(())
+/// ```
+#[track_caller]
+pub fn join<J: Join>(futures: J) -> TaskFuture<J::Output> {
+    futures.join()
+}
+
+/// A tuple of task futures, for [`join`].
+///
+/// ```
+/// # use daglite::prelude::*;
+/// # #[task]
+/// # fn one() -> u8 { 1 }
+/// use daglite::Join;
+/// assert_eq!((one(), one()).join().run()?, (1, 1));
+/// # Ok::<(), daglite::Error>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`join` takes a tuple of two to twelve task futures",
+    note = "for a list of futures of one type there is `join_all`"
+)]
+pub trait Join {
+    /// The tuple of values.
+    type Output;
+
+    /// The futures as one.
+    #[track_caller]
+    fn join(self) -> TaskFuture<Self::Output>;
+}
+
+/// [`Join`] for tuples of one length.
+macro_rules! join_tuple {
+    ($($name:ident $index:tt),+) => {
+        impl<$($name: Send + Sync + 'static),+> Join for ($(TaskFuture<$name>,)+) {
+            type Output = ($($name,)+);
+
+            #[track_caller]
+            fn join(self) -> TaskFuture<Self::Output> {
+                let cloners = Arc::new(($(self.$index.cloner.clone(),)+));
+                let own = Arc::clone(&cloners);
+                let gather = Box::new(move |values: Vec<Value>| {
+                    let mut values = values.into_iter();
+                    Ok(Arc::new(($(own.$index.own(next_value(&mut values)?)?,)+)) as Value)
+                });
+                let sources = vec![$(self.$index.node),+];
+                let composed = move |value: &Self::Output| {
+                    Some(($(cloners.$index.clone_value(&value.$index)?,)+))
+                };
+                TaskFuture::from_op(Op::Join { sources, gather }, Cloner::Composed(Arc::new(composed)))
+            }
+        }
+    };
+}
+
+join_tuple!(A 0, B 1);
+join_tuple!(A 0, B 1, C 2);
+join_tuple!(A 0, B 1, C 2, D 3);
+join_tuple!(A 0, B 1, C 2, D 3, E 4);
+join_tuple!(A 0, B 1, C 2, D 3, E 4, F 5);
+join_tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
+join_tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
+join_tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8);
+join_tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9);
+join_tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10);
+join_tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11);
+
+fn next_value(values: &mut impl Iterator<Item = Value>) -> Result<Value, Error> {
+    values.next().ok_or_else(|| Error::new(ErrorKind::Cancelled, "a joined value was lost: run again"))
+}
+
+/// Many futures of one type as one future of a list, in their order. They are computed in parallel.
+///
+/// ```
+/// use daglite::prelude::*;
+///
+/// #[task]
+/// fn square(n: u64) -> u64 {
+///     n * n
+/// }
+///
+/// assert_eq!(join_all((1..=4).map(square)).run()?, [1, 4, 9, 16]);
+/// # Ok::<(), daglite::Error>(())
+/// ```
+#[track_caller]
+pub fn join_all<T: Send + Sync + 'static>(
+    futures: impl IntoIterator<Item = TaskFuture<T>>,
+) -> TaskFuture<Vec<T>> {
+    let mut cloner = Cloner::No;
+    let sources = futures.into_iter().map(|future| {
+        if matches!(cloner, Cloner::No) {
+            cloner = future.cloner;
+        }
+        future.node
+    });
+    let sources: Vec<Arc<Node>> = sources.collect();
+    let own = cloner.clone();
+    let gather = Box::new(move |values: Vec<Value>| {
+        let values: Result<Vec<T>, Error> = values.into_iter().map(|value| own.own(value)).collect();
+        Ok(Arc::new(values?) as Value)
+    });
+    let composed = move |values: &Vec<T>| values.iter().map(|value| cloner.clone_value(value)).collect();
+    TaskFuture::from_op(Op::Join { sources, gather }, Cloner::Composed(Arc::new(composed)))
+}

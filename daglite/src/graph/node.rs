@@ -1,0 +1,268 @@
+//! `Node`: one value of the graph, the way to make it, and how far that has come.
+
+use std::cell::RefCell;
+use std::mem;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use smallvec::SmallVec;
+
+use crate::checkpoint::Checkpoint;
+use crate::digest::Digest;
+use crate::error::Error;
+use crate::event::MissReason;
+use crate::registry::ValueFormats;
+use crate::store::ArtifactMeta;
+use crate::task::{Task, Value};
+
+use super::arg::{Arg, Input};
+
+/// Called when a node that somebody waits for has settled.
+pub(crate) type WakeFn = Box<dyn FnOnce() + Send>;
+/// Turns one value into another, or fails.
+pub(crate) type Transform<Out> = Box<dyn FnOnce(Value) -> Result<Out, Error> + Send>;
+/// Looks at a value.
+pub(crate) type Look = Box<dyn FnOnce(&Value) + Send>;
+/// Makes one value of many.
+pub(crate) type Gather = Box<dyn FnOnce(Vec<Value>) -> Result<Value, Error> + Send>;
+
+/// One value of the graph. Shared by everybody who needs the value; computed at most once.
+pub(crate) struct Node {
+    /// How far it has come.
+    pub(crate) slot: Mutex<Slot>,
+    /// Where the user made it.
+    pub(crate) location: &'static Location<'static>,
+    /// The task whose result it is, also after the operation is gone.
+    pub(crate) task: Option<&'static Task>,
+}
+
+/// The states of a node.
+pub(crate) enum Slot {
+    /// Nothing has happened yet.
+    Idle(Op),
+    /// A run is at it; these want to be called when the state changes.
+    Running(Vec<WakeFn>),
+    /// The digest is known, the value is not in memory.
+    Known(Box<Known>),
+    /// The value is in memory.
+    Done {
+        /// The value.
+        value: Value,
+        /// The digest of its artifact, if it has one.
+        digest: Option<Digest>,
+        /// How it was made, for the metadata of checkpoints.
+        made: Option<Arc<Made>>,
+    },
+    /// It could not be made.
+    Failed(Error),
+}
+
+/// A node whose digest is known while its value stays where it is.
+pub(crate) struct Known {
+    /// The digest of the artifact.
+    pub(crate) digest: Digest,
+    /// The entry of the cache store that has the value.
+    pub(crate) entry: Option<Entry>,
+    /// How the value is made if the entry cannot be read after all.
+    pub(crate) op: Op,
+    /// How it was made, for the metadata of checkpoints.
+    pub(crate) made: Option<Arc<Made>>,
+}
+
+/// Where a value lies in the cache store.
+pub(crate) struct Entry {
+    /// The cache key.
+    pub(crate) key: Digest,
+    /// What the store says of it.
+    pub(crate) meta: ArtifactMeta,
+}
+
+/// How a value was made: what a checkpoint's metadata tells.
+#[derive(Clone)]
+pub(crate) struct Made {
+    /// The task, if it came from one.
+    pub(crate) task: Option<&'static Task>,
+    /// The cache key, if the task is cached.
+    pub(crate) key: Option<Arc<Key>>,
+    /// How long the body ran.
+    pub(crate) took: Duration,
+    /// The checkpoints it was made from, as `name@version`.
+    pub(crate) checkpoints: Vec<String>,
+}
+
+/// How a value is made.
+pub(crate) enum Op {
+    /// The body of a task.
+    Task(Box<TaskOp>),
+    /// An inline change of one value.
+    Map { source: Arc<Node>, apply: Transform<Value> },
+    /// A value decides what comes next.
+    AndThen { source: Arc<Node>, next: Transform<Arc<Node>> },
+    /// A look at the value.
+    Also { source: Arc<Node>, look: Look },
+    /// The value under a name.
+    Checkpoint(Box<Save>),
+    /// Many values as one.
+    Join { sources: Vec<Arc<Node>>, gather: Gather },
+    /// The value of another node.
+    Forward { source: Arc<Node> },
+}
+
+/// A value to be saved under a name.
+pub(crate) struct Save {
+    /// The value.
+    pub(crate) source: Arc<Node>,
+    /// The name, and how it is to be saved.
+    pub(crate) checkpoint: Checkpoint,
+    /// How the value becomes bytes.
+    pub(crate) formats: ValueFormats,
+    /// The name of the value's type, for people.
+    pub(crate) type_name: &'static str,
+}
+
+/// A call of a task.
+pub(crate) struct TaskOp {
+    /// The task.
+    pub(crate) task: &'static Task,
+    /// Its arguments, in order.
+    pub(crate) args: SmallVec<[Arg; 3]>,
+    /// Whether the cache may answer.
+    pub(crate) mode: Mode,
+    /// The key, once it has been worked out.
+    pub(crate) key: Option<Arc<Key>>,
+    /// The last look into the cache that found nothing, as the engine's count of ended computations.
+    pub(crate) missed: Option<(u64, MissReason)>,
+}
+
+/// A cache key with what it was made of.
+pub(crate) struct Key {
+    /// The key itself.
+    pub(crate) digest: Digest,
+    /// One part an argument, to explain misses.
+    pub(crate) parts: Vec<ArgPart>,
+}
+
+/// One argument's part of a key.
+pub(crate) struct ArgPart {
+    /// The parameter.
+    pub(crate) name: &'static str,
+    /// The digest that went into the key.
+    pub(crate) digest: Digest,
+    /// Whether it is the digest of an artifact, not of the value itself.
+    pub(crate) from_artifact: bool,
+}
+
+/// Whether the cache may answer a call.
+pub(crate) enum Mode {
+    /// It may.
+    Normal,
+    /// The user asked for a new computation.
+    Refresh,
+    /// The entry turned out to be unreadable, for this reason.
+    Recompute(MissReason),
+}
+
+/// How a result came to be.
+///
+/// ```
+/// use daglite::prelude::*;
+/// use daglite::Origin;
+///
+/// #[task]
+/// fn one() -> u8 {
+///     1
+/// }
+///
+/// assert_eq!(one().outcome()?.tasks[0].origin, Origin::Computed);
+/// # Ok::<(), daglite::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Origin {
+    /// The cache had it.
+    Hit,
+    /// The body of the task ran.
+    Computed,
+    /// A checkpoint had it.
+    Resumed,
+}
+
+impl Node {
+    /// A node that has yet to be made by `op`.
+    pub(crate) fn new(op: Op, location: &'static Location<'static>) -> Arc<Self> {
+        let task = match &op {
+            Op::Task(call) => Some(call.task),
+            _ => None,
+        };
+        Arc::new(Self { slot: Mutex::new(Slot::Idle(op)), location, task })
+    }
+}
+
+impl Op {
+    /// Calls `visit` with each node that this operation needs.
+    pub(crate) fn each_source(&self, mut visit: impl FnMut(&Arc<Node>)) {
+        match self {
+            Self::Task(call) => call.args.iter().for_each(|arg| {
+                if let Input::Node(node) = &arg.0 {
+                    visit(node);
+                }
+            }),
+            Self::Map { source, .. }
+            | Self::AndThen { source, .. }
+            | Self::Also { source, .. }
+            | Self::Forward { source } => visit(source),
+            Self::Checkpoint(save) => visit(&save.source),
+            Self::Join { sources, .. } => sources.iter().for_each(visit),
+        }
+    }
+}
+
+/// The value of a node that is `Done`: moved out if nobody else holds the node, shared otherwise.
+pub(crate) fn take_value(node: Arc<Node>) -> Option<Value> {
+    match Arc::try_unwrap(node) {
+        Ok(mut node) => match mem::replace(node.slot.get_mut(), Slot::Running(Vec::new())) {
+            Slot::Done { value, .. } => Some(value),
+            _ => None,
+        },
+        Err(node) => match &*node.slot.lock() {
+            Slot::Done { value, .. } => Some(Arc::clone(value)),
+            _ => None,
+        },
+    }
+}
+
+thread_local! {
+    /// What is still to be dropped on this thread; `None` while nobody is at it.
+    static DROPPING: RefCell<Option<Vec<Slot>>> = const { RefCell::new(None) };
+}
+
+/// A chain of a million nodes is dropped one by one, not by a recursion a million deep.
+impl Drop for Node {
+    fn drop(&mut self) {
+        let slot = mem::replace(self.slot.get_mut(), Slot::Running(Vec::new()));
+        if matches!(slot, Slot::Done { .. } | Slot::Failed(_) | Slot::Running(_)) {
+            return;
+        }
+        let mut own = Some(slot);
+        let first = DROPPING.try_with(|queue| match &mut *queue.borrow_mut() {
+            Some(queue) => {
+                queue.extend(own.take());
+                false
+            }
+            empty => {
+                *empty = Some(Vec::new());
+                true
+            }
+        });
+        if !matches!(first, Ok(true)) {
+            return;
+        }
+        drop(own);
+        while let Some(next) = DROPPING.with(|queue| queue.borrow_mut().as_mut()?.pop()) {
+            drop(next);
+        }
+        DROPPING.with(|queue| *queue.borrow_mut() = None);
+    }
+}

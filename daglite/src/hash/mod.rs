@@ -1,0 +1,37 @@
+//! How a value becomes a digest: the data side of a cache key.
+//!
+//! In reading order: [`content`] has the trait, [`strategy`] how closely bulk data is read, [`hasher`] the canonical
+//! stream that every value writes, [`tag`] its first bytes and [`sample`] which blocks a sample takes. Then the types:
+//! [`numbers`], [`text`], [`option`], [`tuple`], [`range`], [`pointers`], [`collections`], [`time`], [`path`], [`net`],
+//! and [`serde`](mod@self::serde) for whatever has `Serialize` only. [`input`] hashes files, and [`value`] hashes what
+//! the engine holds without knowing its type.
+
+mod content;
+mod strategy;
+
+mod hasher;
+mod sample;
+mod tag;
+
+mod collections;
+mod net;
+mod numbers;
+mod option;
+mod path;
+mod pointers;
+mod range;
+mod text;
+mod time;
+mod tuple;
+
+mod serde;
+
+mod input;
+mod value;
+
+pub use self::serde::serde_hash;
+pub use content::{ContentHash, content_digest};
+pub use hasher::{ContentHasher, Element, HashError, Unordered};
+pub use input::{InputDir, InputFile};
+pub use strategy::Strategy;
+pub use value::ValueHash;

@@ -1,0 +1,337 @@
+//! `serde_hash`: the content of whatever can be serialized, through the same canonical stream.
+
+use std::fmt::{self, Display};
+
+use serde::ser::{self, Serialize};
+
+use super::input::{self, INPUT_DIR, INPUT_FILE};
+use super::{ContentHasher, Unordered};
+use crate::Digest;
+
+/// Writes the content of a value that has `serde::Serialize` and no [`ContentHash`](crate::ContentHash) of its own.
+///
+/// Every value is tagged with its kind; names of structs, fields and variants count, and maps have no order. A
+/// `Serialize` that fails makes the hasher fail.
+///
+/// serde does not tell a set from a list. So a `HashSet` inside such a value is hashed in its order of iteration, which
+/// differs from run to run: nothing wrong is reused, but nothing is found again either. Derive `ContentHash` for such a
+/// type, or use a `BTreeSet`. For the same reason `(1,)` and `[1; 1]` are one to it. An
+/// [`InputFile`](crate::InputFile) inside such a value is hashed by the content of the file.
+///
+/// ```
+/// use std::collections::{BTreeMap, HashMap};
+/// use daglite::{ContentHasher, Strategy, serde_hash};
+/// use serde::Serialize;
+///
+/// fn digest(value: impl Serialize) -> daglite::Digest {
+///     let mut hasher = ContentHasher::new(Strategy::Auto);
+///     serde_hash(&value, &mut hasher);
+///     hasher.finish().unwrap()
+/// }
+///
+/// let entries = [("b", 2), ("a", 1)];
+/// assert_eq!(digest(HashMap::from(entries)), digest(BTreeMap::from(entries)));
+/// assert_ne!(digest(HashMap::from(entries)), digest(entries));
+/// ```
+pub fn serde_hash<T: Serialize + ?Sized>(value: &T, hasher: &mut ContentHasher) {
+    if let Err(Refused(why)) = value.serialize(Canonical(hasher)) {
+        hasher.fail(why);
+    }
+}
+
+/// Why a `Serialize` gave up.
+#[derive(Debug)]
+struct Refused(String);
+
+impl Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl ser::Error for Refused {
+    fn custom<M: Display>(message: M) -> Self {
+        Self(message.to_string())
+    }
+}
+
+/// Writes one value into the stream.
+struct Canonical<'a>(&'a mut ContentHasher);
+
+/// Methods that hand a scalar to the writer of the same meaning.
+macro_rules! scalars {
+    ($($method:ident($type:ty) = $writer:ident;)*) => {$(
+        fn $method(self, value: $type) -> Result<(), Refused> {
+            self.0.$writer(value);
+            Ok(())
+        }
+    )*};
+}
+
+impl<'a> ser::Serializer for Canonical<'a> {
+    type Ok = ();
+    type Error = Refused;
+    type SerializeSeq = Parts<'a>;
+    type SerializeTuple = Parts<'a>;
+    type SerializeTupleStruct = Parts<'a>;
+    type SerializeTupleVariant = Parts<'a>;
+    type SerializeMap = Entries<'a>;
+    type SerializeStruct = Parts<'a>;
+    type SerializeStructVariant = Parts<'a>;
+
+    scalars! {
+        serialize_bool(bool) = bool;
+        serialize_i8(i8) = i8;
+        serialize_i16(i16) = i16;
+        serialize_i32(i32) = i32;
+        serialize_i64(i64) = i64;
+        serialize_i128(i128) = i128;
+        serialize_u8(u8) = u8;
+        serialize_u16(u16) = u16;
+        serialize_u32(u32) = u32;
+        serialize_u64(u64) = u64;
+        serialize_u128(u128) = u128;
+        serialize_f32(f32) = f32;
+        serialize_f64(f64) = f64;
+        serialize_char(char) = char;
+        serialize_str(&str) = str;
+        serialize_bytes(&[u8]) = bytes;
+    }
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
+    fn serialize_none(self) -> Result<(), Refused> {
+        self.0.none();
+        Ok(())
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Refused> {
+        self.0.some();
+        value.serialize(self)
+    }
+
+    fn serialize_unit(self) -> Result<(), Refused> {
+        self.0.unit();
+        Ok(())
+    }
+
+    fn serialize_unit_struct(self, name: &'static str) -> Result<(), Refused> {
+        self.0.begin_struct(name, 0);
+        Parts::of(self.0).end()
+    }
+
+    fn serialize_unit_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+    ) -> Result<(), Refused> {
+        self.0.begin_variant(name, index, variant);
+        self.0.unit();
+        Ok(())
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        value: &T,
+    ) -> Result<(), Refused> {
+        if name == INPUT_FILE || name == INPUT_DIR {
+            return input::hash_serialized(name, value, self.0).map_err(ser::Error::custom);
+        }
+        self.0.begin_tuple_struct(name, 1);
+        let mut parts = Parts::of(self.0);
+        parts.part(value)?;
+        parts.end()
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<(), Refused> {
+        self.0.begin_variant(name, index, variant);
+        self.0.begin_tuple(1);
+        let mut parts = Parts::of(self.0);
+        parts.part(value)?;
+        parts.end()
+    }
+
+    fn serialize_seq(self, _: Option<usize>) -> Result<Parts<'a>, Refused> {
+        // The announced length is a hint, and may be missing for one of two equal values.
+        self.0.begin_stream();
+        Ok(Parts::of(self.0))
+    }
+
+    fn serialize_tuple(self, len: usize) -> Result<Parts<'a>, Refused> {
+        self.0.begin_tuple(len);
+        Ok(Parts::of(self.0))
+    }
+
+    fn serialize_tuple_struct(self, name: &'static str, len: usize) -> Result<Parts<'a>, Refused> {
+        self.0.begin_tuple_struct(name, len);
+        Ok(Parts::of(self.0))
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        len: usize,
+    ) -> Result<Parts<'a>, Refused> {
+        self.0.begin_variant(name, index, variant);
+        self.0.begin_tuple(len);
+        Ok(Parts::of(self.0))
+    }
+
+    fn serialize_map(self, _: Option<usize>) -> Result<Entries<'a>, Refused> {
+        Ok(Entries {
+            hasher: self.0,
+            done: Vec::new(),
+            open: None,
+        })
+    }
+
+    fn serialize_struct(self, name: &'static str, len: usize) -> Result<Parts<'a>, Refused> {
+        self.0.begin_struct(name, len);
+        Ok(Parts::of(self.0))
+    }
+
+    fn serialize_struct_variant(
+        self,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        len: usize,
+    ) -> Result<Parts<'a>, Refused> {
+        self.0.begin_variant(name, index, variant);
+        self.0.begin_struct(variant, len);
+        Ok(Parts::of(self.0))
+    }
+}
+
+/// Writes parts in their order, and at the end how many they were: a `Serialize` may announce a wrong number.
+struct Parts<'a> {
+    hasher: &'a mut ContentHasher,
+    count: usize,
+}
+
+impl<'a> Parts<'a> {
+    fn of(hasher: &'a mut ContentHasher) -> Self {
+        Self { hasher, count: 0 }
+    }
+
+    fn part<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
+        self.count += 1;
+        value.serialize(Canonical(self.hasher))
+    }
+
+    fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Refused> {
+        self.hasher.field(name);
+        self.part(value)
+    }
+
+    fn end(self) -> Result<(), Refused> {
+        self.hasher.end(self.count);
+        Ok(())
+    }
+}
+
+/// The traits of unnamed parts differ in the name of one method.
+macro_rules! unnamed_parts {
+    ($($trait:ident::$method:ident)*) => {$(
+        impl ser::$trait for Parts<'_> {
+            type Ok = ();
+            type Error = Refused;
+
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
+                self.part(value)
+            }
+
+            fn end(self) -> Result<(), Refused> {
+                Parts::end(self)
+            }
+        }
+    )*};
+}
+
+unnamed_parts! {
+    SerializeSeq::serialize_element
+    SerializeTuple::serialize_element
+    SerializeTupleStruct::serialize_field
+    SerializeTupleVariant::serialize_field
+}
+
+/// The traits of named parts differ in their names alone.
+macro_rules! named_parts {
+    ($($trait:ident)*) => {$(
+        impl ser::$trait for Parts<'_> {
+            type Ok = ();
+            type Error = Refused;
+
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                name: &'static str,
+                value: &T,
+            ) -> Result<(), Refused> {
+                self.field(name, value)
+            }
+
+            fn end(self) -> Result<(), Refused> {
+                Parts::end(self)
+            }
+        }
+    )*};
+}
+
+named_parts! { SerializeStruct SerializeStructVariant }
+
+/// Writes the entries of a map in an order of its own.
+struct Entries<'a> {
+    hasher: &'a mut ContentHasher,
+    done: Vec<Digest>,
+    /// The entry whose key was written and whose value was not.
+    open: Option<ContentHasher>,
+}
+
+impl ser::SerializeMap for Entries<'_> {
+    type Ok = ();
+    type Error = Refused;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Refused> {
+        if self.open.is_some() {
+            return Err(Refused(
+                "its `Serialize` writes a map's key after a key".into(),
+            ));
+        }
+        key.serialize(Canonical(self.open.insert(self.hasher.child())))
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
+        let Some(mut entry) = self.open.take() else {
+            return Err(Refused(
+                "its `Serialize` writes a map's value without its key".into(),
+            ));
+        };
+        value.serialize(Canonical(&mut entry))?;
+        self.done.push(self.hasher.adopt(entry));
+        Ok(())
+    }
+
+    fn end(self) -> Result<(), Refused> {
+        if self.open.is_some() {
+            return Err(Refused(
+                "its `Serialize` writes a map's key without its value".into(),
+            ));
+        }
+        self.hasher.unordered(Unordered::Map, self.done);
+        Ok(())
+    }
+}

@@ -1,0 +1,67 @@
+//! `ValueHash`: how the engine hashes a parameter whose type it does not know.
+
+use std::any::{Any, type_name};
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{ContentHash, ContentHasher, serde_hash};
+
+/// How a parameter's value is hashed, with its type erased.
+///
+/// ```
+/// use daglite::{ContentHasher, Strategy, ValueHash};
+///
+/// let mut erased = ContentHasher::new(Strategy::Auto);
+/// ValueHash::own::<u32>().hash(&7_u32, &mut erased);
+/// let mut direct = ContentHasher::new(Strategy::Auto);
+/// direct.u32(7);
+/// assert_eq!(erased.finish()?, direct.finish()?);
+/// # Ok::<(), daglite::HashError>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct ValueHash {
+    hash: fn(&(dyn Any + Send + Sync), &mut ContentHasher),
+}
+
+impl ValueHash {
+    /// By the type's own [`ContentHash`].
+    pub const fn own<T: ContentHash + 'static>() -> Self {
+        Self {
+            hash: |value, hasher| with::<T>(value, hasher, T::content_hash),
+        }
+    }
+
+    /// By the type's `serde::Serialize`: see [`serde_hash`].
+    pub const fn serde<T: Serialize + 'static>() -> Self {
+        Self {
+            hash: |value, hasher| with::<T>(value, hasher, serde_hash),
+        }
+    }
+
+    /// Writes `value` into `hasher`; a value of another type fails it.
+    pub fn hash(&self, value: &(dyn Any + Send + Sync), hasher: &mut ContentHasher) {
+        (self.hash)(value, hasher);
+    }
+}
+
+/// Hands `value` to `hash` if it is a `T`.
+fn with<T: 'static>(
+    value: &(dyn Any + Send + Sync),
+    hasher: &mut ContentHasher,
+    hash: impl FnOnce(&T, &mut ContentHasher),
+) {
+    match value.downcast_ref::<T>() {
+        Some(value) => hash(value, hasher),
+        None => hasher.fail(format_args!(
+            "the value to hash is not a `{}`",
+            type_name::<T>()
+        )),
+    }
+}
+
+impl fmt::Debug for ValueHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ValueHash")
+    }
+}

@@ -1,0 +1,5 @@
+//! Observers that come with daglite: `progress` writes lines for people.
+
+mod progress;
+
+pub use progress::Progress;

@@ -1,0 +1,222 @@
+//! `Format`: one named way to turn a type into bytes and back.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::shape::{Readers, Shape};
+use super::{RawNumber, json, postcard, raw};
+use crate::Digest;
+use crate::error::BoxError;
+
+type Encode<T> = Arc<dyn Fn(&T) -> Result<Vec<u8>, BoxError> + Send + Sync>;
+type Decode<T> = Arc<dyn Fn(&[u8]) -> Result<T, BoxError> + Send + Sync>;
+
+/// A named way to turn a `T` into bytes and back.
+///
+/// ```
+/// use daglite::{Format, Registry};
+///
+/// let lines = Format::new(
+///     "lines",
+///     "txt",
+///     |words: &Vec<String>| Ok(words.join("\n").into_bytes()),
+///     |bytes| Ok(std::str::from_utf8(bytes)?.lines().map(String::from).collect()),
+/// );
+/// let registry = Registry::new();
+/// registry.register(lines);
+///
+/// let words = vec!["to".to_string(), "be".to_string()];
+/// let bytes = registry.serialize(&words, Some("lines"))?;
+/// assert_eq!(bytes, b"to\nbe");
+/// assert_eq!(registry.deserialize::<Vec<String>>(&bytes, "lines")?, words);
+/// # Ok::<(), daglite::Error>(())
+/// ```
+pub struct Format<T> {
+    name: Cow<'static, str>,
+    extension: Cow<'static, str>,
+    encode: Encode<T>,
+    decode: Decode<T>,
+    layout: Layout,
+}
+
+/// What the layout of the bytes depends on.
+#[derive(Clone)]
+enum Layout {
+    /// The shape of the type.
+    Shape(fn() -> Digest),
+    /// The format's own version.
+    Version(Arc<str>),
+}
+
+impl<T> Format<T> {
+    /// A format of your own. `encode` and `decode` must be inverse; `decode` must refuse bytes that `encode` does not
+    /// write.
+    ///
+    /// A file that was written before `T` or the format changed must not be taken for a new one: let `decode` notice,
+    /// or give the format a new [`version`](Self::version).
+    ///
+    /// ```
+    /// use daglite::Format;
+    ///
+    /// let format = Format::new("be", "bin", |n: &u16| Ok(vec![(n >> 8) as u8, *n as u8]), |bytes| {
+    ///     let [high, low] = bytes.try_into()?;
+    ///     Ok(u16::from(high) << 8 | u16::from(low))
+    /// });
+    /// assert_eq!(format.decode(&format.encode(&513)?)?, 513);
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
+    pub fn new(
+        name: impl Into<Cow<'static, str>>,
+        extension: impl Into<Cow<'static, str>>,
+        encode: impl Fn(&T) -> Result<Vec<u8>, BoxError> + Send + Sync + 'static,
+        decode: impl Fn(&[u8]) -> Result<T, BoxError> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            extension: extension.into(),
+            encode: Arc::new(encode),
+            decode: Arc::new(decode),
+            layout: Layout::Version(Arc::from("")),
+        }
+    }
+
+    /// The same format, with a version: what was written with another one is not read any more.
+    ///
+    /// ```
+    /// # let format = daglite::Format::new("u8", "bin", |n: &u8| Ok(vec![*n]), |bytes| Ok(bytes[0]));
+    /// let second = format.version("2");
+    /// # assert_eq!(second.name(), "u8");
+    /// ```
+    #[must_use]
+    pub fn version(mut self, version: &str) -> Self {
+        self.layout = Layout::Version(Arc::from(version));
+        self
+    }
+
+    /// The name by which it is asked for.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The ending of its files, without the dot.
+    pub fn extension(&self) -> &str {
+        &self.extension
+    }
+
+    /// The bytes of `value`.
+    ///
+    /// # Errors
+    ///
+    /// If the format cannot hold the value.
+    pub fn encode(&self, value: &T) -> Result<Vec<u8>, BoxError> {
+        (self.encode)(value)
+    }
+
+    /// The value of `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// If they are not what `encode` writes.
+    pub fn decode(&self, bytes: &[u8]) -> Result<T, BoxError> {
+        (self.decode)(bytes)
+    }
+
+    /// Stands for the layout of the bytes: another one cannot be decoded.
+    pub(super) fn shape(&self) -> Digest {
+        match &self.layout {
+            Layout::Shape(shape) => shape(),
+            Layout::Version(version) => {
+                let (name, version) = (&*self.name, &**version);
+                Digest::of_bytes(format!("daglite format v1\n{name:?} {version:?}").as_bytes())
+            }
+        }
+    }
+}
+
+impl<T: Serialize + DeserializeOwned + 'static> Format<T> {
+    /// [postcard](https://postcard.rs): compact and fast, and the default for types with serde.
+    ///
+    /// It does not describe itself, so it is refused for types whose shape cannot be seen beforehand
+    /// (`#[serde(untagged)]`, `#[serde(flatten)]`, `serde_json::Value`): those use JSON.
+    ///
+    /// ```
+    /// let format = daglite::Format::<(u8, String)>::postcard();
+    /// assert_eq!(format.encode(&(7, "x".into()))?, [7, 1, b'x']);
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
+    pub fn postcard() -> Self {
+        let format = Self::new(
+            postcard::NAME,
+            postcard::NAME,
+            postcard::encode,
+            postcard::decode,
+        );
+        Self {
+            layout: Layout::Shape(|| Shape::of::<T>(Readers::Machines).digest),
+            ..format
+        }
+    }
+
+    /// JSON, for people. Refuses what JSON cannot hold: numbers that are infinite or not a number, and `Some(None)`.
+    ///
+    /// ```
+    /// let format = daglite::Format::<Vec<f64>>::json();
+    /// assert_eq!(format.encode(&vec![0.1])?, b"[0.1]");
+    /// assert!(format.encode(&vec![f64::NAN]).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
+    pub fn json() -> Self {
+        let format = Self::new(json::NAME, json::NAME, json::encode, json::decode);
+        Self {
+            layout: Layout::Shape(|| Shape::of::<T>(Readers::People).digest),
+            ..format
+        }
+    }
+}
+
+impl<N: RawNumber> Format<Vec<N>> {
+    /// The numbers one after the other, little-endian: the default for vectors of numbers.
+    ///
+    /// ```
+    /// let format = daglite::Format::<Vec<u16>>::raw();
+    /// assert_eq!(format.encode(&vec![1, 2])?, [1, 0, 2, 0]);
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
+    pub fn raw() -> Self {
+        let format = Self::new(
+            raw::NAME,
+            "bin",
+            |numbers: &Vec<N>| Ok(raw::encode(numbers)),
+            raw::decode,
+        );
+        Self {
+            layout: Layout::Shape(raw::shape::<N>),
+            ..format
+        }
+    }
+}
+
+impl<T> Clone for Format<T> {
+    fn clone(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            extension: self.extension.clone(),
+            encode: Arc::clone(&self.encode),
+            decode: Arc::clone(&self.decode),
+            layout: self.layout.clone(),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Format<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Format")
+            .field("name", &self.name)
+            .field("extension", &self.extension)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,319 @@
+//! `ValueFormats`: how the engine encodes and decodes a result whose type it does not know.
+
+use std::any::{Any, type_name};
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::registry::Registered;
+use super::{Format, HasFormat, Registry, json, postcard, raw};
+use crate::error::BoxError;
+use crate::{Digest, Error, ErrorKind};
+
+/// A value as bytes, with all that is needed to read it again.
+///
+/// ```
+/// use daglite::{Registry, ValueFormats};
+///
+/// let encoded = ValueFormats::serde::<u32>().encode(&Registry::new(), &7_u32, Some("json"))?;
+/// assert_eq!((encoded.bytes, encoded.format.as_str()), (b"7".to_vec(), "json"));
+/// # Ok::<(), daglite::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoded {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// The name of the format.
+    pub format: String,
+    /// The ending of files in it, without the dot.
+    pub extension: String,
+    /// Stands for what the type looks like; bytes of another shape are not decoded.
+    pub shape: Digest,
+}
+
+type EncodeFn = fn(&Registry, &(dyn Any + Send + Sync), Option<&str>) -> Result<Encoded, Error>;
+type ShapeFn = fn(&Registry, &str) -> Option<Digest>;
+type DecodeFn = fn(&Registry, &[u8], &str, Digest) -> Result<Arc<dyn Any + Send + Sync>, Error>;
+
+/// How a type is encoded and decoded, with the type erased.
+///
+/// ```
+/// use daglite::{Registry, ValueFormats};
+///
+/// const FORMATS: ValueFormats = ValueFormats::serde::<Vec<f64>>();
+/// let registry = Registry::new();
+/// let encoded = FORMATS.encode(&registry, &vec![0.5_f64], None)?;
+/// let value = FORMATS.decode(&registry, &encoded.bytes, &encoded.format, encoded.shape)?;
+/// assert_eq!(value.downcast_ref::<Vec<f64>>(), Some(&vec![0.5]));
+/// # Ok::<(), daglite::Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct ValueFormats {
+    encode: EncodeFn,
+    decode: DecodeFn,
+    shape: ShapeFn,
+}
+
+impl ValueFormats {
+    /// The formats that serde gives.
+    pub const fn serde<T: Serialize + DeserializeOwned + Send + Sync + 'static>() -> Self {
+        Self {
+            encode: |registry, value, format| {
+                encode::<T>(Formats::of(registry, BuiltIn::serde()), value, format)
+            },
+            decode: |registry, bytes, format, shape| {
+                decode::<T>(
+                    Formats::of(registry, BuiltIn::serde()),
+                    bytes,
+                    format,
+                    shape,
+                )
+            },
+            shape: |registry, format| Formats::<T>::of(registry, BuiltIn::serde()).shape(format),
+        }
+    }
+
+    /// The formats that the type brings itself.
+    pub const fn own<T: HasFormat>() -> Self {
+        Self {
+            encode: |registry, value, format| {
+                encode::<T>(Formats::of(registry, BuiltIn::own()), value, format)
+            },
+            decode: |registry, bytes, format, shape| {
+                decode::<T>(Formats::of(registry, BuiltIn::own()), bytes, format, shape)
+            },
+            shape: |registry, format| Formats::<T>::of(registry, BuiltIn::own()).shape(format),
+        }
+    }
+
+    /// Encodes a value in the named format or in the default one.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such format, or it cannot hold the value.
+    pub fn encode(
+        &self,
+        registry: &Registry,
+        value: &(dyn Any + Send + Sync),
+        format: Option<&str>,
+    ) -> Result<Encoded, Error> {
+        (self.encode)(registry, value, format)
+    }
+
+    /// Decodes what was encoded when the type had the given shape.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such format, the type has another shape now, or the bytes are damaged.
+    pub fn decode(
+        &self,
+        registry: &Registry,
+        bytes: &[u8],
+        format: &str,
+        shape: Digest,
+    ) -> Result<Arc<dyn Any + Send + Sync>, Error> {
+        (self.decode)(registry, bytes, format, shape)
+    }
+
+    /// The shape that the type has today in the named format; `None` if it has no such format.
+    pub fn shape(&self, registry: &Registry, format: &str) -> Option<Digest> {
+        (self.shape)(registry, format)
+    }
+}
+
+impl fmt::Debug for ValueFormats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ValueFormats")
+    }
+}
+
+fn encode<T: Send + Sync + 'static>(
+    formats: Formats<T>,
+    value: &(dyn Any + Send + Sync),
+    format: Option<&str>,
+) -> Result<Encoded, Error> {
+    let Some(value) = value.downcast_ref::<T>() else {
+        let name = type_name::<T>();
+        return Err(Error::new(
+            ErrorKind::Format,
+            format!("the value to encode is not a `{name}`"),
+        ));
+    };
+    formats.encode(value, format)
+}
+
+fn decode<T: Send + Sync + 'static>(
+    formats: Formats<T>,
+    bytes: &[u8],
+    format: &str,
+    shape: Digest,
+) -> Result<Arc<dyn Any + Send + Sync>, Error> {
+    let format = formats.named(format)?;
+    if format.shape() != shape {
+        let name = type_name::<T>();
+        return Err(Error::new(
+            ErrorKind::Format,
+            format!("the shape of `{name}` has changed since this was written: compute it again"),
+        ));
+    }
+    let value = format
+        .decode(bytes)
+        .map_err(|error| decode_error::<T>(format.name(), error))?;
+    Ok(Arc::new(value))
+}
+
+/// The error of bytes that cannot be decoded.
+pub(super) fn decode_error<T>(format: &str, source: BoxError) -> Error {
+    let name = type_name::<T>();
+    Error::new(
+        ErrorKind::Format,
+        format!("cannot decode a `{name}` from {format}: {source}"),
+    )
+    .with_source(source)
+}
+
+/// The formats that a type has without being registered.
+pub(super) struct BuiltIn<T> {
+    /// Their names, the default first.
+    names: fn() -> Vec<String>,
+    /// The default.
+    default: fn() -> Option<Format<T>>,
+    /// The one of a name.
+    named: fn(&str) -> Option<Format<T>>,
+}
+
+impl<T: Serialize + DeserializeOwned + 'static> BuiltIn<T> {
+    pub(super) fn serde() -> Self {
+        Self {
+            names: || {
+                let raw = raw::format_of::<T>().map(|_| raw::NAME);
+                let postcard = postcard::suits::<T>().then_some(postcard::NAME);
+                let names = raw.into_iter().chain(postcard).chain([json::NAME]);
+                names.map(str::to_owned).collect()
+            },
+            default: || match raw::format_of() {
+                Some(raw) => Some(raw),
+                None if postcard::suits::<T>() => Some(Format::postcard()),
+                None => Some(Format::json()),
+            },
+            named: |name| match name {
+                postcard::NAME => Some(Format::postcard()),
+                json::NAME => Some(Format::json()),
+                raw::NAME => raw::format_of(),
+                _ => None,
+            },
+        }
+    }
+}
+
+impl<T: HasFormat> BuiltIn<T> {
+    fn own() -> Self {
+        Self {
+            names: || {
+                T::formats()
+                    .iter()
+                    .map(|format| format.name().to_owned())
+                    .collect()
+            },
+            default: || T::formats().into_iter().next(),
+            named: |name| {
+                T::formats()
+                    .into_iter()
+                    .find(|format| format.name() == name)
+            },
+        }
+    }
+}
+
+/// All formats of a type: the registered ones, and behind them the built-in ones.
+pub(super) struct Formats<T> {
+    registered: Option<Arc<Registered<T>>>,
+    built_in: BuiltIn<T>,
+}
+
+impl<T: 'static> Formats<T> {
+    pub(super) fn of(registry: &Registry, built_in: BuiltIn<T>) -> Self {
+        Self {
+            registered: registry.registered(),
+            built_in,
+        }
+    }
+
+    /// The named format.
+    pub(super) fn named(&self, name: &str) -> Result<Format<T>, Error> {
+        let mut registered = self.registered().iter();
+        let registered = registered.find(|format| format.name() == name).cloned();
+        registered
+            .or_else(|| (self.built_in.named)(name))
+            .ok_or_else(|| self.unknown(name))
+    }
+
+    /// The shape of the type in the named format, if there is such a format.
+    fn shape(&self, format: &str) -> Option<Digest> {
+        self.named(format).ok().map(|format| format.shape())
+    }
+
+    /// The named format, or the default one.
+    pub(super) fn named_or_default(&self, name: Option<&str>) -> Result<Format<T>, Error> {
+        if let Some(name) = name.or_else(|| self.default_name()) {
+            return self.named(name);
+        }
+        // A registered format may stand in for the built-in one of its name.
+        let default = (self.built_in.default)().ok_or_else(|| self.unknown("default"))?;
+        self.named(default.name())
+    }
+
+    /// The names, the default first, each once.
+    pub(super) fn names(&self) -> Vec<String> {
+        let mut names = (self.built_in.names)();
+        let registered = self.registered().iter().map(Format::name);
+        for name in registered {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+        if let Some(default) = self.default_name() {
+            names.retain(|name| name != default);
+            names.insert(0, default.to_owned());
+        }
+        names
+    }
+
+    pub(super) fn encode(&self, value: &T, format: Option<&str>) -> Result<Encoded, Error> {
+        let format = self.named_or_default(format)?;
+        let bytes = format.encode(value).map_err(|source| {
+            let (ty, name) = (type_name::<T>(), format.name());
+            Error::new(
+                ErrorKind::Format,
+                format!("cannot encode a `{ty}` as {name}: {source}"),
+            )
+            .with_source(source)
+        })?;
+        Ok(Encoded {
+            bytes,
+            format: format.name().to_owned(),
+            extension: format.extension().to_owned(),
+            shape: format.shape(),
+        })
+    }
+
+    fn registered(&self) -> &[Format<T>] {
+        self.registered
+            .as_deref()
+            .map_or(&[], |registered| &registered.formats)
+    }
+
+    fn default_name(&self) -> Option<&str> {
+        self.registered.as_deref()?.default.as_deref()
+    }
+
+    fn unknown(&self, name: &str) -> Error {
+        let (ty, known) = (type_name::<T>(), self.names().join("`, `"));
+        Error::new(
+            ErrorKind::Format,
+            format!("`{ty}` has no format `{name}`: use one of `{known}`, or register it"),
+        )
+    }
+}

@@ -1,0 +1,190 @@
+//! `SessionBuilder`: puts a session together.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use crate::checkpoint::{CheckpointStore, FileCheckpoints};
+use crate::clock::Clock;
+use crate::engine::{Engine, Parts};
+use crate::error::{Error, ErrorKind};
+use crate::event::Observer;
+use crate::observe::Progress;
+use crate::registry::Registry;
+use crate::store::{CacheStore, FileStore};
+
+use super::Session;
+use super::settings::{CacheSetting, ProgressSetting, Settings};
+
+/// Puts a [`Session`] together. What is not said here comes from the `DAGLITE_*` variables, then from `daglite.toml`.
+///
+/// ```
+/// use daglite::prelude::*;
+///
+/// let session = Session::builder().cache(MemoryStore::new()).concurrency(1).build()?;
+/// # Ok::<(), daglite::Error>(())
+/// ```
+#[derive(Default)]
+#[must_use = "a session is made by `build()`"]
+pub struct SessionBuilder {
+    cache: Option<CacheChoice>,
+    checkpoints: Option<Arc<dyn CheckpointStore>>,
+    registry: Option<Registry>,
+    clock: Clock,
+    observers: Vec<Box<dyn Observer>>,
+    concurrency: Option<usize>,
+}
+
+enum CacheChoice {
+    Off,
+    Store(Arc<dyn CacheStore>),
+}
+
+impl SessionBuilder {
+    /// Caches results in `store`.
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// let session = Session::builder().cache(MemoryStore::new()).build()?;
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn cache(mut self, store: impl CacheStore) -> Self {
+        self.cache = Some(CacheChoice::Store(Arc::new(store)));
+        self
+    }
+
+    /// Computes everything, every time.
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// let session = Session::builder().without_cache().build()?;
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn without_cache(mut self) -> Self {
+        self.cache = Some(CacheChoice::Off);
+        self
+    }
+
+    /// Keeps checkpoints in `store`.
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// let folder = tempfile::tempdir()?;
+    /// let session = Session::builder().checkpoints(FileCheckpoints::open(folder.path())?).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn checkpoints(mut self, store: impl CheckpointStore) -> Self {
+        self.checkpoints = Some(Arc::new(store));
+        self
+    }
+
+    /// Uses the formats and hashes of `registry`, in place of the [global one](Registry::global).
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// let registry = Registry::new();
+    /// registry.set_default_format::<Vec<String>>("json")?;
+    /// let session = Session::builder().registry(&registry).build()?;
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn registry(mut self, registry: &Registry) -> Self {
+        self.registry = Some(registry.clone());
+        self
+    }
+
+    /// Reads the time from `clock`: for tests that move it.
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// let (clock, hands) = daglite::clock::Clock::manual();
+    /// let session = Session::builder().clock(clock).build()?;
+    /// hands.advance(std::time::Duration::from_secs(3600));
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Runs at most `tasks` sync tasks at once. `async` ones are not counted.
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// assert!(Session::builder().concurrency(0).build().is_err());
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn concurrency(mut self, tasks: usize) -> Self {
+        self.concurrency = Some(tasks);
+        self
+    }
+
+    /// Tells `observer` of each event. May be called several times. Without any, warnings go to standard error.
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// let session = Session::builder().observe(Progress::stderr()).build()?;
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn observe(mut self, observer: impl Observer) -> Self {
+        self.observers.push(Box::new(observer));
+        self
+    }
+
+    /// The session.
+    ///
+    /// # Errors
+    ///
+    /// When a setting is malformed: with the place and what is expected there.
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// let error = Session::builder().concurrency(0).build().unwrap_err();
+    /// assert_eq!(error.to_string(), "`concurrency` is 0, so nothing could run: set it to 1 or more");
+    /// ```
+    pub fn build(self) -> Result<Session, Error> {
+        let Self { cache, checkpoints, registry, clock, mut observers, concurrency } = self;
+        let settings = Settings::read()?;
+        let cache: Option<Arc<dyn CacheStore>> = match cache {
+            Some(CacheChoice::Off) => None,
+            Some(CacheChoice::Store(store)) => Some(store),
+            None => match settings.cache {
+                CacheSetting::Off => None,
+                CacheSetting::Folder(path) => Some(Arc::new(FileStore::builder(path).open()?)),
+            },
+        };
+        let checkpoints = match checkpoints {
+            Some(store) => store,
+            None => Arc::new(FileCheckpoints::open(settings.checkpoints)?),
+        };
+        let concurrency = match concurrency {
+            Some(0) => {
+                let message = "`concurrency` is 0, so nothing could run: set it to 1 or more";
+                return Err(Error::new(ErrorKind::Config, message));
+            }
+            Some(tasks) => tasks,
+            None => settings.concurrency.map_or_else(machine_threads, NonZeroUsize::get),
+        };
+        if observers.is_empty() {
+            let lines = match settings.progress {
+                None => Some(Progress::warnings()),
+                Some(ProgressSetting::Off) => None,
+                Some(ProgressSetting::Summary) => Some(Progress::stderr()),
+                Some(ProgressSetting::Tasks) => Some(Progress::stderr().each_task()),
+            };
+            observers.extend(lines.map(|lines| Box::new(lines) as Box<dyn Observer>));
+        }
+        let registry = registry.unwrap_or_else(|| Registry::global().clone());
+        let checkpoints = Some(checkpoints);
+        Ok(Session(Engine::new(Parts { cache, checkpoints, registry, clock, observers, concurrency })))
+    }
+}
+
+fn machine_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+impl fmt::Debug for SessionBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionBuilder").field("concurrency", &self.concurrency).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,105 @@
+//! `Session`: what a run needs. `builder` puts one together, `settings` reads `daglite.toml` and `DAGLITE_*`.
+
+mod builder;
+mod settings;
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use crate::engine::{Engine, current};
+use crate::error::Error;
+
+pub use builder::SessionBuilder;
+
+/// Stores, threads, registry and observers: what runs share. Cheap to clone; clones are the same session.
+///
+/// A program that names no session uses the [default one](Self::default_session). Each setting can be made in three
+/// places; the earlier one wins:
+///
+/// | builder | variable | `daglite.toml` | if none is given |
+/// |---|---|---|---|
+/// | [`cache`](SessionBuilder::cache), [`without_cache`](SessionBuilder::without_cache) | `DAGLITE_CACHE` (a folder, or `off`) | `cache` | `.daglite/cache` |
+/// | [`checkpoints`](SessionBuilder::checkpoints) | `DAGLITE_CHECKPOINTS` (a folder) | `checkpoints` | `.daglite/checkpoints` |
+/// | [`concurrency`](SessionBuilder::concurrency) | `DAGLITE_CONCURRENCY` (1 or more) | `concurrency` | the machine's threads |
+/// | [`observe`](SessionBuilder::observe) | `DAGLITE_PROGRESS` (`off`, `summary`, `tasks`) | `progress` | warnings on standard error |
+///
+/// `daglite.toml` is searched for in the working directory and in the folders above it. Relative folders in it start
+/// where it lies; the others start in the working directory.
+///
+/// ```
+/// use daglite::prelude::*;
+///
+/// #[task(cache)]
+/// fn square(n: u64) -> u64 {
+///     n * n
+/// }
+///
+/// let folder = tempfile::tempdir()?;
+/// let session = Session::builder()
+///     .cache(FileStore::builder(folder.path().join("cache")).open()?)
+///     .checkpoints(FileCheckpoints::open(folder.path().join("checkpoints"))?)
+///     .concurrency(2)
+///     .build()?;
+/// assert_eq!(square(12).run_in(&session)?, 144);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Session(Arc<Engine>);
+
+impl Session {
+    /// A session to be put together.
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// let session = Session::builder().concurrency(4).without_cache().build()?;
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn builder() -> SessionBuilder {
+        SessionBuilder::default()
+    }
+
+    /// The session of programs that name none, made at its first use from `daglite.toml` and the `DAGLITE_*`
+    /// variables.
+    ///
+    /// # Errors
+    ///
+    /// When a setting is malformed: with the place and what is expected there.
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// let session = Session::default_session()?;
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn default_session() -> Result<Self, Error> {
+        static DEFAULT: OnceLock<Result<Session, Error>> = OnceLock::new();
+        DEFAULT.get_or_init(|| Self::builder().build()).clone()
+    }
+
+    /// The session of the task that the calling thread is in, else the default one.
+    ///
+    /// # Errors
+    ///
+    /// As [`default_session`](Self::default_session).
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// let session = Session::current()?;
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn current() -> Result<Self, Error> {
+        match current() {
+            Some(body) => Ok(Self(Arc::clone(&body.engine))),
+            None => Self::default_session(),
+        }
+    }
+
+    pub(crate) fn engine(&self) -> Arc<Engine> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Session({})", self.0.describe())
+    }
+}

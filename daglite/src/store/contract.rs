@@ -1,0 +1,217 @@
+//! `CacheStore`: what a cache store is asked for, and what it promises.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::StoreError;
+use crate::clock::Timestamp;
+use crate::digest::Digest;
+
+/// What a store's methods return: a future that can be polled on any thread.
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// One part of what a key was made from, kept to explain a miss.
+///
+/// ```
+/// use daglite::Digest;
+/// use daglite::store::KeyPart;
+///
+/// let part = KeyPart { name: "window".to_owned(), digest: Digest::of_bytes(b"30") };
+/// assert_eq!(part.name, "window");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyPart {
+    /// The parameter, or the variable of the environment.
+    pub name: String,
+    /// The digest of its value.
+    pub digest: Digest,
+}
+
+/// What is known of an artifact without reading its value.
+///
+/// ```
+/// # use daglite::{Digest, clock::Timestamp, store::ArtifactMeta};
+/// # use std::time::Duration;
+/// let meta = ArtifactMeta {
+///     digest: Digest::of_bytes(b"[1,2]"),
+///     format: "json".to_owned(),
+///     extension: "json".to_owned(),
+///     shape: Digest::of_bytes(b"Vec<u32>"),
+///     size: 5,
+///     created: Timestamp::from_millis(946_728_000_000),
+///     expires: None,
+///     task: "pipeline::features".to_owned(),
+///     fingerprint: Digest::of_bytes(b"the code of features"),
+///     took: Duration::from_millis(12),
+///     parts: Vec::new(),
+/// };
+/// assert_eq!(meta.size, 5);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArtifactMeta {
+    /// The digest of the value's bytes.
+    pub digest: Digest,
+    /// The format the bytes are in.
+    pub format: String,
+    /// The usual file extension of that format, without the dot.
+    pub extension: String,
+    /// The digest of the structure of the type that was written.
+    pub shape: Digest,
+    /// How many bytes the value has.
+    pub size: u64,
+    /// When the value was computed.
+    pub created: Timestamp,
+    /// When it goes stale, if the task said so at that time. The store keeps it; whoever reads decides.
+    pub expires: Option<Timestamp>,
+    /// The task that computed it, as `module::path::name`.
+    pub task: String,
+    /// The fingerprint of the code that computed it.
+    pub fingerprint: Digest,
+    /// How long the computation took.
+    pub took: Duration,
+    /// What the key was made from.
+    pub parts: Vec<KeyPart>,
+}
+
+/// A task's result as bytes, with what is known of it.
+///
+/// ```
+/// # use daglite::{Digest, clock::Timestamp, store::ArtifactMeta};
+/// use daglite::store::Artifact;
+///
+/// # let meta = ArtifactMeta {
+/// #     digest: Digest::of_bytes(b"[1,2]"), format: "json".into(), extension: "json".into(),
+/// #     shape: Digest::of_bytes(b""), size: 5, created: Timestamp::from_millis(0), expires: None,
+/// #     task: "t".into(), fingerprint: Digest::of_bytes(b""), took: Default::default(), parts: vec![],
+/// # };
+/// let artifact = Artifact { meta, bytes: b"[1,2]".to_vec() };
+/// assert_eq!(artifact.meta.digest, Digest::of_bytes(&artifact.bytes));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifact {
+    /// What is known of the value.
+    pub meta: ArtifactMeta,
+    /// The value, encoded.
+    pub bytes: Vec<u8>,
+}
+
+/// What a look-up found.
+///
+/// ```
+/// use daglite::store::Lookup;
+///
+/// assert_eq!(Lookup::Found(7).found(), Some(7));
+/// assert_eq!(Lookup::<u8>::Damaged("truncated: 12 of 96 bytes".to_owned()).found(), None);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lookup<T> {
+    /// The entry is there and sound.
+    Found(T),
+    /// There is no entry.
+    Absent,
+    /// There was an entry that cannot be trusted. Says what was wrong; the entry has been removed.
+    Damaged(String),
+}
+
+impl<T> Lookup<T> {
+    /// What was found, if the entry is there and sound.
+    ///
+    /// ```
+    /// # use daglite::store::Lookup;
+    /// assert_eq!(Lookup::<u8>::Absent.found(), None);
+    /// ```
+    pub fn found(self) -> Option<T> {
+        match self {
+            Self::Found(entry) => Some(entry),
+            Self::Absent | Self::Damaged(_) => None,
+        }
+    }
+}
+
+/// Keeps artifacts by key. Whatever it forgets is computed again.
+///
+/// # Contract
+///
+/// 1. **Whole or not at all.** A reader sees the entry that one `put` wrote, with every field of its metadata, or no
+///    entry; never a part, never a mixture of two puts. This holds for readers in other threads and, if the store is
+///    shared by them, in other processes.
+/// 2. **The last put wins.** `put` replaces. Once it has returned, a look-up finds that entry or a later one.
+/// 3. **Verified.** `get` answers [`Lookup::Found`] only if the bytes match `meta.size` and `meta.digest`; `head` only if
+///    the metadata is as it was written, and equal to what `get` answers. What fails is removed and answered
+///    as [`Lookup::Damaged`] with a reason for people; where it cannot be removed, the reason says so. An
+///    artifact whose bytes do not match its own metadata is refused by `put` or found damaged later.
+/// 4. **Missing is not an error.** No entry, no folder, no bucket: [`Lookup::Absent`], and `remove` answers `false`. An
+///    error means that the store could not answer; its message names the place and what to do.
+/// 5. **`head` is cheap.** It does not read the value, whatever its size.
+/// 6. **Time is not its business.** `created` and `expires` are kept and given back; an expired entry is an entry.
+/// 7. **Any thread.** Methods are called, and their futures polled, on threads of the engine, many at once, with no async
+///    runtime around. A store whose I/O blocks does it inside the call and returns a ready future; a store whose I/O
+///    is asynchronous may wait, if it wakes the task itself and brings the runtime that it needs.
+/// 8. **Gone means gone.** After `remove` or `clear` has returned, the entries that were there before are absent.
+///
+/// `daglite::conformance::cache_store` (feature `conformance`) tests these rules: run it on your store.
+///
+/// # Examples
+///
+/// ```
+/// use daglite::Digest;
+/// use daglite::store::{CacheStore, Lookup, MemoryStore};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), daglite::store::StoreError> {
+/// let store = MemoryStore::new();
+/// assert_eq!(store.get(&Digest::of_bytes(b"some key")).await?, Lookup::Absent);
+/// # Ok(())
+/// # }
+/// ```
+pub trait CacheStore: Send + Sync + 'static {
+    /// The metadata of the entry under `key`, without its value.
+    fn head<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, Lookup<ArtifactMeta>>;
+
+    /// The entry under `key`, its value verified.
+    fn get<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, Lookup<Artifact>>;
+
+    /// Puts `artifact` under `key`, in place of what was there.
+    fn put<'a>(&'a self, key: &'a Digest, artifact: &'a Artifact) -> StoreFuture<'a, ()>;
+
+    /// Removes the entry under `key`; answers whether there was one.
+    fn remove<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, bool>;
+
+    /// Removes every entry.
+    fn clear<'a>(&'a self) -> StoreFuture<'a, ()>;
+
+    /// Where the entries are, for messages: a path, an address.
+    fn location(&self) -> String;
+}
+
+/// A shared store is a store: give one to several sessions.
+#[deny(clippy::missing_trait_methods)]
+impl<S: CacheStore + ?Sized> CacheStore for Arc<S> {
+    fn head<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, Lookup<ArtifactMeta>> {
+        (**self).head(key)
+    }
+
+    fn get<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, Lookup<Artifact>> {
+        (**self).get(key)
+    }
+
+    fn put<'a>(&'a self, key: &'a Digest, artifact: &'a Artifact) -> StoreFuture<'a, ()> {
+        (**self).put(key, artifact)
+    }
+
+    fn remove<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, bool> {
+        (**self).remove(key)
+    }
+
+    fn clear<'a>(&'a self) -> StoreFuture<'a, ()> {
+        (**self).clear()
+    }
+
+    fn location(&self) -> String {
+        (**self).location()
+    }
+}

@@ -1,0 +1,240 @@
+//! The bytes of one entry: how they are laid out, and how damage shows.
+//!
+//! `docs/format.md` has the table. Fixed width, little endian:
+//!
+//! ```text
+//! 0    8   magic
+//! 8    4   version of this layout
+//! 12   4   length of the header, h
+//! 16   8   length of the value, v
+//! 24  32   key
+//! 56   h   header: the metadata, postcard of `HeaderV1`
+//! +0  32   BLAKE3 of everything above
+//! +32  v   value
+//! ```
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::contract::{ArtifactMeta, KeyPart};
+use super::super::error::StoreError;
+use crate::clock::Timestamp;
+use crate::digest::Digest;
+
+/// The first bytes of every entry. The first is no ASCII and no UTF-8, so that no text is mistaken for an entry.
+const MAGIC: [u8; 8] = *b"\x89daglite";
+/// The version of the layout that this file describes.
+const VERSION: u32 = 1;
+/// How many bytes come before the header.
+pub(super) const PRELUDE: usize = 56;
+/// How many bytes of checksum come after the header.
+const CHECKSUM: usize = 32;
+/// The longest header there may be; a length above is damage.
+const MAX_HEADER: u32 = 64 << 20;
+
+/// Why an entry cannot be trusted, for people.
+#[derive(Debug, PartialEq)]
+pub(super) struct Flaw(pub(super) String);
+
+impl Flaw {
+    /// A flaw with a fixed text.
+    fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The metadata as the first version of the layout writes it. Never change it: add a `HeaderV2`.
+#[derive(Serialize, Deserialize)]
+struct HeaderV1 {
+    digest: Digest,
+    format: String,
+    extension: String,
+    shape: Digest,
+    created: u64,
+    expires: Option<u64>,
+    task: String,
+    fingerprint: Digest,
+    took_secs: u64,
+    took_nanos: u32,
+    parts: Vec<(String, Digest)>,
+}
+
+impl HeaderV1 {
+    /// The header of `meta`; the size is in the prelude.
+    fn of(meta: &ArtifactMeta) -> Self {
+        let ArtifactMeta {
+            digest,
+            format,
+            extension,
+            shape,
+            size: _,
+            created,
+            expires,
+            task,
+            fingerprint,
+            took,
+            parts,
+        } = meta.clone();
+        Self {
+            digest,
+            format,
+            extension,
+            shape,
+            created: created.millis(),
+            expires: expires.map(Timestamp::millis),
+            task,
+            fingerprint,
+            took_secs: took.as_secs(),
+            took_nanos: took.subsec_nanos(),
+            parts: parts
+                .into_iter()
+                .map(|part| (part.name, part.digest))
+                .collect(),
+        }
+    }
+
+    /// The metadata, with the size that the prelude had.
+    fn into_meta(self, size: u64) -> Result<ArtifactMeta, Flaw> {
+        if self.took_nanos >= 1_000_000_000 {
+            return Err(Flaw::new("the header has a duration that does not exist"));
+        }
+        Ok(ArtifactMeta {
+            digest: self.digest,
+            format: self.format,
+            extension: self.extension,
+            shape: self.shape,
+            size,
+            created: Timestamp::from_millis(self.created),
+            expires: self.expires.map(Timestamp::from_millis),
+            task: self.task,
+            fingerprint: self.fingerprint,
+            took: Duration::new(self.took_secs, self.took_nanos),
+            parts: self
+                .parts
+                .into_iter()
+                .map(|(name, digest)| KeyPart { name, digest })
+                .collect(),
+        })
+    }
+}
+
+/// Everything that comes before the value, in bytes.
+pub(super) fn encode_head(key: &Digest, meta: &ArtifactMeta) -> Result<Vec<u8>, StoreError> {
+    let header = postcard::to_stdvec(&HeaderV1::of(meta)).map_err(|cause| {
+        StoreError::new("cannot encode the header of a cache entry").with_source(cause)
+    })?;
+    let header_length = u32::try_from(header.len()).ok().filter(|&length| length <= MAX_HEADER).ok_or_else(|| {
+        StoreError::new(format!(
+            "the metadata of a result of `{}` has {} bytes, more than a cache entry can hold: exclude parameters",
+            meta.task,
+            header.len()
+        ))
+    })?;
+    let mut bytes = Vec::with_capacity(PRELUDE + header.len() + CHECKSUM);
+    bytes.extend_from_slice(&MAGIC);
+    bytes.extend_from_slice(&VERSION.to_le_bytes());
+    bytes.extend_from_slice(&header_length.to_le_bytes());
+    bytes.extend_from_slice(&meta.size.to_le_bytes());
+    bytes.extend_from_slice(key.as_bytes());
+    bytes.extend_from_slice(&header);
+    let checksum = Digest::of_bytes(&bytes);
+    bytes.extend_from_slice(checksum.as_bytes());
+    Ok(bytes)
+}
+
+/// The lengths in an entry, which add up to the real length of its file.
+#[derive(Debug)]
+pub(super) struct Lengths {
+    /// Bytes before the value: prelude, header, checksum.
+    pub(super) head: usize,
+    /// Bytes of the value.
+    pub(super) value: u64,
+}
+
+/// Reads the lengths at the start of the entry of `key`, whose file has `file_length` bytes and starts with `start`.
+///
+/// `start` has the whole prelude, or the whole file if that is shorter.
+pub(super) fn parse_prelude(start: &[u8], file_length: u64, key: &Digest) -> Result<Lengths, Flaw> {
+    if file_length == 0 {
+        return Err(Flaw::new("empty"));
+    }
+    let known = start.len().min(MAGIC.len());
+    if start[..known] != MAGIC[..known] {
+        return Err(Flaw::new("not a cache entry: it starts with other bytes"));
+    }
+    let Some(prelude) = start.first_chunk::<PRELUDE>() else {
+        let least = PRELUDE + CHECKSUM;
+        return Err(Flaw::new(format!(
+            "truncated: {file_length} of at least {least} bytes"
+        )));
+    };
+    let version = u32::from_le_bytes(field(prelude, 8));
+    if version != VERSION {
+        return Err(Flaw::new(format!(
+            "in layout version {version}, but this daglite reads version {VERSION}"
+        )));
+    }
+    let header = u32::from_le_bytes(field(prelude, 12));
+    if header > MAX_HEADER {
+        return Err(Flaw::new(format!(
+            "a header of {header} bytes, more than there can be"
+        )));
+    }
+    let value = u64::from_le_bytes(field(prelude, 16));
+    let head = PRELUDE + header as usize + CHECKSUM;
+    let expected = (head as u64).saturating_add(value);
+    if file_length < expected {
+        return Err(Flaw::new(format!(
+            "truncated: {file_length} of {expected} bytes"
+        )));
+    }
+    if file_length > expected {
+        return Err(Flaw::new(format!(
+            "{} bytes too long",
+            file_length - expected
+        )));
+    }
+    if &field::<32>(prelude, 24) != key.as_bytes() {
+        return Err(Flaw::new("the entry of another key"));
+    }
+    Ok(Lengths { head, value })
+}
+
+/// The metadata in `head`: the bytes of the entry before the value, all of them, as long as [`Lengths::head`].
+pub(super) fn parse_head(head: &[u8], value_length: u64) -> Result<ArtifactMeta, Flaw> {
+    let (checked, checksum) = head.split_at(head.len() - CHECKSUM);
+    if Digest::of_bytes(checked).as_bytes() != checksum {
+        return Err(Flaw::new("the header does not match its checksum"));
+    }
+    let unreadable = |_| Flaw::new("the header cannot be decoded");
+    let (header, rest) =
+        postcard::take_from_bytes::<HeaderV1>(&checked[PRELUDE..]).map_err(unreadable)?;
+    if !rest.is_empty() {
+        return Err(Flaw::new("the header has bytes left over"));
+    }
+    header.into_meta(value_length)
+}
+
+/// Whether `value` is what `meta` says.
+pub(super) fn verify_value(value: &[u8], meta: &ArtifactMeta) -> Result<(), Flaw> {
+    if Digest::of_bytes(value) == meta.digest {
+        Ok(())
+    } else {
+        Err(Flaw::new("the value does not match its digest"))
+    }
+}
+
+/// `N` bytes of the prelude from `start` on.
+fn field<const N: usize>(prelude: &[u8; PRELUDE], start: usize) -> [u8; N] {
+    *prelude[start..]
+        .first_chunk()
+        .expect("fields lie inside the prelude")
+}

@@ -1,0 +1,18 @@
+//! Cache stores: where artifacts live by key, safe to delete at any time.
+//!
+//! Files in reading order: `contract` (what every store promises), `error`, `memory` (the smallest store there is),
+//! `file` (a folder that many processes share).
+
+mod contract;
+mod error;
+mod file;
+mod memory;
+
+pub use contract::{Artifact, ArtifactMeta, CacheStore, KeyPart, Lookup, StoreFuture};
+pub use error::StoreError;
+pub use file::{FileStore, FileStoreBuilder};
+pub use memory::MemoryStore;
+
+pub(crate) use file::{
+    Durable, Staged, folder_path, is_missing, publish, set_aside, sweep_stale, sync_folder,
+};

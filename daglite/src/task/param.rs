@@ -1,0 +1,42 @@
+//! `ParamHash`: how the argument for one parameter of a cached task is hashed.
+
+use std::any::Any;
+use std::fmt;
+
+use crate::hash::{ContentHasher, Strategy, ValueHash};
+
+/// How the argument for one parameter of a cached task comes into the key.
+#[derive(Clone, Copy)]
+pub enum ParamHash {
+    /// Not at all: `cache_exclude`, or `cache_hash` speaks for it.
+    Excluded,
+    /// By its own hash, or through serde.
+    Value(ValueHash, Strategy),
+    /// By what a function of the user's makes of it.
+    Custom(fn(&(dyn Any + Send + Sync), &mut ContentHasher)),
+    /// By the hash that the session's registry has for the type, whose name this gives.
+    Registry(fn() -> &'static str),
+}
+
+impl fmt::Debug for ParamHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Excluded => f.write_str("Excluded"),
+            Self::Value(_, strategy) => write!(f, "Value({strategy:?})"),
+            Self::Custom(_) => f.write_str("Custom"),
+            Self::Registry(type_name) => write!(f, "Registry({})", type_name()),
+        }
+    }
+}
+
+/// The argument as the type that a user's hash function takes; a wrong type fails the hasher.
+pub fn hashable<'a, T: 'static>(
+    value: &'a (dyn Any + Send + Sync),
+    hasher: &mut ContentHasher,
+) -> Option<&'a T> {
+    let value = value.downcast_ref::<T>();
+    if value.is_none() {
+        hasher.fail(format_args!("the argument is not a `{}`", std::any::type_name::<T>()));
+    }
+    value
+}

@@ -1,0 +1,98 @@
+//! `TaskSpec` and `Task`: what is known of a task before any call of it.
+
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{LazyLock, OnceLock};
+
+use parking_lot::RwLock;
+
+use super::{Body, CloneFn, ParamHash, Value};
+use crate::hash::ContentHasher;
+use crate::registry::ValueFormats;
+
+/// What the macro knows of a task without its types: plain data in a `static`.
+#[derive(Debug)]
+pub struct TaskSpec {
+    /// `module::path::function`, or what the option `name` says.
+    pub name: &'static str,
+    /// The package that the function is written in.
+    pub package: &'static str,
+    /// The 32 bytes that stand for the function's code.
+    pub fingerprint: [u8; 32],
+    /// The names of the parameters, in order.
+    pub params: &'static [&'static str],
+    /// How the results are cached; `None`: they are not.
+    pub cache: Option<CacheSpec>,
+}
+
+/// What the options of a cached task say, apart from how its parameters are hashed.
+#[derive(Debug)]
+pub struct CacheSpec {
+    /// How long a result is good, in milliseconds; `None`: for ever.
+    pub ttl_millis: Option<u64>,
+    /// The text of `cache_version`; empty when it is not given.
+    pub version: &'static str,
+    /// The environment variables that count as inputs, in the order of the attribute.
+    pub env: &'static [&'static str],
+}
+
+/// A task with its types: what the engine needs to hash, run, store and load.
+pub struct Task {
+    /// The part without types.
+    pub spec: &'static TaskSpec,
+    /// The names of the types that a generic function was called with, constants included, in order.
+    pub types: &'static [fn() -> &'static str],
+    /// The function.
+    pub body: Body,
+    /// How each parameter is hashed, in order; empty when the task is not cached.
+    pub params: Vec<ParamHash>,
+    /// The function of `cache_hash`: hashes all arguments at once, in place of `params`.
+    pub hash_all: Option<fn(&[Value], &mut ContentHasher)>,
+    /// How the result is encoded and decoded: always there for a cached task, else if its type has a way.
+    pub result: Option<ValueFormats>,
+    /// Clones a result, if its type can.
+    pub clone: Option<CloneFn>,
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let types: Vec<&str> = self.types.iter().map(|name| name()).collect();
+        f.debug_struct("Task").field("spec", self.spec).field("types", &types).finish_non_exhaustive()
+    }
+}
+
+/// The place of the one [`Task`] of a function that is not generic.
+pub struct TaskCell(OnceLock<Task>);
+
+impl TaskCell {
+    /// An empty place.
+    #[expect(clippy::new_without_default, reason = "only the macro makes one, in a `static`")]
+    pub const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
+    /// The task, made at the first call.
+    pub fn get(&self, make: fn() -> Task) -> &Task {
+        self.0.get_or_init(make)
+    }
+}
+
+/// The tasks of generic functions: one for each function (by the address of its spec) and choice of types.
+static GENERIC_TASKS: LazyLock<RwLock<HashMap<(usize, TypeId), &'static Task>>> =
+    LazyLock::new(RwLock::default);
+
+/// The task of a generic function for one choice of its types, which `Types` stands for.
+///
+/// A `static` in a generic function is one for all choices of types, so they are told apart here. The tasks live as
+/// long as the process: there are as many as the program was compiled with.
+pub fn generic_task<Types: 'static>(spec: &'static TaskSpec, make: fn() -> Task) -> &'static Task {
+    let key = (std::ptr::from_ref(spec).addr(), TypeId::of::<Types>());
+    if let Some(task) = GENERIC_TASKS.read().get(&key) {
+        return task;
+    }
+    // Made outside the lock; when two threads race, the second one's task is dropped.
+    let made = make();
+    let mut tasks = GENERIC_TASKS.write();
+    tasks.entry(key).or_insert_with(|| Box::leak(Box::new(made)))
+}

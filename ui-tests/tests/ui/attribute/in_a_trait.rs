@@ -1,0 +1,8 @@
+use daglite::task;
+
+trait Sum {
+    #[task]
+    fn sum() -> u32;
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use daglite::task;
+
+#[task]
+struct Sum;
+
+fn main() {}

@@ -1,0 +1,8 @@
+use daglite::task;
+
+struct Sum;
+
+#[task]
+impl Sum {}
+
+fn main() {}

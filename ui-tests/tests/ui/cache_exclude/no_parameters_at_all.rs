@@ -1,0 +1,8 @@
+use daglite::task;
+
+#[task(cache, cache_exclude = [a])]
+fn one() -> u32 {
+    1
+}
+
+fn main() {}

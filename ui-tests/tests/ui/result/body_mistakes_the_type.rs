@@ -1,0 +1,8 @@
+use daglite::task;
+
+#[task]
+fn make() -> u32 {
+    "one"
+}
+
+fn main() {}

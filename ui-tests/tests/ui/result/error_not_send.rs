@@ -1,0 +1,8 @@
+use daglite::task;
+
+#[task]
+fn make() -> Result<u32, Box<dyn std::error::Error>> {
+    todo!()
+}
+
+fn main() {}

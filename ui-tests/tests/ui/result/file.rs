@@ -1,0 +1,8 @@
+use daglite::task;
+
+#[task(cache)]
+fn make() -> std::fs::File {
+    todo!()
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use daglite::task;
+
+#[task(cache)]
+fn make() -> fn(u32) -> u32 {
+    todo!()
+}
+
+fn main() {}

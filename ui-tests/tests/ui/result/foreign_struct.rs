@@ -1,0 +1,8 @@
+use daglite::task;
+
+#[task(cache)]
+fn make() -> std::thread::Builder {
+    todo!()
+}
+
+fn main() {}

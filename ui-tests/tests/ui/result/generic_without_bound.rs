@@ -1,0 +1,8 @@
+use daglite::task;
+
+#[task(cache)]
+fn make<T: Default>() -> T {
+    T::default()
+}
+
+fn main() {}

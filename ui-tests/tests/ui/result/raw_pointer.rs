@@ -1,0 +1,8 @@
+use daglite::task;
+
+#[task(cache)]
+fn make() -> *const u8 {
+    todo!()
+}
+
+fn main() {}

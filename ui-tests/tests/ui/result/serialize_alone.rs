@@ -1,0 +1,13 @@
+use daglite::task;
+
+#[derive(serde::Serialize)]
+struct Model {
+    weights: Vec<f64>,
+}
+
+#[task(cache)]
+fn make() -> Model {
+    todo!()
+}
+
+fn main() {}

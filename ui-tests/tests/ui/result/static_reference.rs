@@ -1,0 +1,8 @@
+use daglite::task;
+
+#[task(cache)]
+fn make() -> &'static str {
+    "text"
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use daglite::task;
+
+#[task]
+fn show(value: &dyn std::fmt::Display) -> String {
+    value.to_string()
+}
+
+fn main() {}

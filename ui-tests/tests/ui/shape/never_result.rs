@@ -1,0 +1,8 @@
+use daglite::task;
+
+#[task]
+fn stop() -> ! {
+    panic!()
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use daglite::task;
+
+#[task]
+fn one(ref a: u32) -> u32 {
+    *a
+}
+
+fn main() {}

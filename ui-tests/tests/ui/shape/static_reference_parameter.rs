@@ -1,0 +1,8 @@
+use daglite::task;
+
+#[task]
+fn count(text: &'static str) -> usize {
+    text.len()
+}
+
+fn main() {}
