@@ -98,8 +98,8 @@ fn walk(stream: TokenStream, hasher: &mut blake3::Hasher) {
 
 /// The operators of more than one sign.
 const OPERATORS: [&str; 24] = [
-    "&&", "||", "<<", ">>", "+=", "-=", "*=", "/=", "%=", "^=", "&=", "|=", "==", "!=", ">=", "<=", "..", "::", "->",
-    "=>", "<<=", ">>=", "...", "..=",
+    "&&", "||", "<<", ">>", "+=", "-=", "*=", "/=", "%=", "^=", "&=", "|=", "==", "!=", ">=", "<=",
+    "..", "::", "->", "=>", "<<=", ">>=", "...", "..=",
 ];
 
 fn is_operator(start: &str, next: &Punct) -> bool {
@@ -194,7 +194,24 @@ impl VisitMut for Normalise {
 
 /// The macros of the standard library whose arguments are expressions, so that a trailing comma says nothing.
 const PLAIN_MACROS: [&str; 20] = [
-    "assert", "assert_eq", "assert_ne", "dbg", "debug_assert", "debug_assert_eq", "debug_assert_ne", "eprint",
-    "eprintln", "format", "format_args", "panic", "print", "println", "todo", "unimplemented", "unreachable", "vec",
-    "write", "writeln",
+    "assert",
+    "assert_eq",
+    "assert_ne",
+    "dbg",
+    "debug_assert",
+    "debug_assert_eq",
+    "debug_assert_ne",
+    "eprint",
+    "eprintln",
+    "format",
+    "format_args",
+    "panic",
+    "print",
+    "println",
+    "todo",
+    "unimplemented",
+    "unreachable",
+    "vec",
+    "write",
+    "writeln",
 ];

@@ -6,13 +6,15 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{
-    Attribute, Error, FnArg, GenericArgument, GenericParam, ItemFn, Meta, Pat, Path, PathArguments, ReturnType,
-    Signature, Token, Type, WherePredicate,
+    Attribute, Error, FnArg, GenericArgument, GenericParam, ItemFn, Meta, Pat, Path, PathArguments,
+    ReturnType, Signature, Token, Type, WherePredicate,
 };
 
 use crate::canonical::fingerprint;
 use crate::fallback::Refused;
-use crate::model::{Cache, Fallible, Generics, Hash, HashAll, Output, Param, Strategy, Taken, Task};
+use crate::model::{
+    Cache, Fallible, Generics, Hash, HashAll, Output, Param, Strategy, Taken, Task,
+};
 use crate::option::{Options, read_all};
 use crate::parse::Input;
 use crate::shape;
@@ -38,7 +40,7 @@ pub(crate) fn check(package: &str, input: Input) -> Result<Task, Box<Refused>> {
             params.push(read_param(param, &mut errors));
         }
     }
-    let result = read_result(&function.sig.output, options.cache.is_some(), &mut errors);
+    let result = read_result(&function.sig.output, &mut errors);
     if function.sig.receiver().is_none() {
         errors.extend(shape::self_type(&function));
     }
@@ -46,8 +48,11 @@ pub(crate) fn check(package: &str, input: Input) -> Result<Task, Box<Refused>> {
     if let Some(errors) = combined(errors) {
         return Err(Box::new(Refused { errors, library, function, params, result, generics_hold }));
     }
-    let params = params.into_iter().map(|param| param.taken.map(|taken| (param.written, param.ident, taken)));
-    let params = params.collect::<Option<Vec<_>>>().expect("a parameter without a type has an error");
+    let params = params
+        .into_iter()
+        .map(|param| param.taken.map(|taken| (param.written, param.ident, taken)));
+    let params =
+        params.collect::<Option<Vec<_>>>().expect("a parameter without a type has an error");
     let result = result.expect("a result without a type has an error");
     Ok(build(package, library, options, function, params, result))
 }
@@ -86,7 +91,8 @@ fn build(
         Hash::Custom(function) => Some(function),
         Hash::Excluded | Hash::Value(_) | Hash::Registry => None,
     });
-    let hash_functions: Vec<&Path> = cache_hash.iter().map(|(_, function)| function).chain(custom).collect();
+    let hash_functions: Vec<&Path> =
+        cache_hash.iter().map(|(_, function)| function).chain(custom).collect();
     let fingerprint = fingerprint(&function, &hash_functions);
 
     let excluded = |ident: &Ident| cache_exclude.contains(ident);
@@ -97,7 +103,8 @@ fn build(
     let params = params
         .into_iter()
         .map(|(written, ident, taken)| {
-            let way = ways.iter().position(|(param, _)| *param == ident).map(|at| ways.swap_remove(at).1);
+            let way =
+                ways.iter().position(|(param, _)| *param == ident).map(|at| ways.swap_remove(at).1);
             let hash = match way {
                 _ if hash.is_some() || excluded(&ident) => Hash::Excluded,
                 Some(way) => way,
@@ -167,7 +174,8 @@ fn check_words(signature: &Signature, errors: &mut Vec<Error>) {
         errors.push(Error::new_spanned(abi, message));
     }
     if let Some(receiver) = signature.receiver() {
-        let message = "a method cannot be a task: write a free function that takes the value as a parameter";
+        let message =
+            "a method cannot be a task: write a free function that takes the value as a parameter";
         errors.push(Error::new(receiver.self_token.span, message));
     }
 }
@@ -199,7 +207,7 @@ fn read_param(param: &syn::PatType, errors: &mut Vec<Error>) -> ReadParam {
         }
     };
     let before = errors.len();
-    let taken = match &*param.ty {
+    let taken = match shape::peeled(&param.ty) {
         Type::Reference(reference) => {
             errors.extend(shape::lent_type(reference));
             Taken::Lent((*reference.elem).clone())
@@ -214,9 +222,9 @@ fn read_param(param: &syn::PatType, errors: &mut Vec<Error>) -> ReadParam {
     ReadParam { written: param.to_token_stream(), ident, taken, callable }
 }
 
-fn read_result(output: &ReturnType, cached: bool, errors: &mut Vec<Error>) -> Option<Output> {
+fn read_result(output: &ReturnType, errors: &mut Vec<Error>) -> Option<Output> {
     let ReturnType::Type(_, whole) = output else { return Some(Output::Unit) };
-    let found = shape::result_type(whole, cached);
+    let found = shape::result_type(whole);
     if !found.is_empty() {
         errors.extend(found);
         return None;
@@ -224,8 +232,14 @@ fn read_result(output: &ReturnType, cached: bool, errors: &mut Vec<Error>) -> Op
     Some(match arguments_of_result(whole) {
         None => Output::Plain((**whole).clone()),
         Some(arguments) => {
-            let at = |index: usize| arguments.get(index).map_or_else(|| whole.to_token_stream(), |ty| quote!(#ty));
-            Output::Fallible(Fallible { value_at: at(0), error_at: at(1), whole: (**whole).clone() })
+            let at = |index: usize| {
+                arguments.get(index).map_or_else(|| whole.to_token_stream(), |ty| quote!(#ty))
+            };
+            Output::Fallible(Fallible {
+                value_at: at(0),
+                error_at: at(1),
+                whole: (**whole).clone(),
+            })
         }
     })
 }
@@ -257,7 +271,9 @@ fn check_generics(generics: &syn::Generics, errors: &mut Vec<Error>) {
     let mut check = GenericsCheck { declared, errors };
     for param in &generics.params {
         match param {
-            GenericParam::Lifetime(param) => param.bounds.iter().for_each(|bound| check.refuse(bound)),
+            GenericParam::Lifetime(param) => {
+                param.bounds.iter().for_each(|bound| check.refuse(bound))
+            }
             GenericParam::Type(param) => check.visit_type_param(param),
             GenericParam::Const(_) => {}
         }
@@ -272,7 +288,9 @@ fn check_generics(generics: &syn::Generics, errors: &mut Vec<Error>) {
 
 impl GenericsCheck<'_> {
     fn refuse(&mut self, lifetime: &syn::Lifetime) {
-        let message = format!("the values of a task live as long as its graph: drop the bound with `{lifetime}`");
+        let message = format!(
+            "the values of a task live as long as its graph: drop the bound with `{lifetime}`"
+        );
         self.errors.push(Error::new(lifetime.span(), message));
     }
 }
@@ -333,7 +351,8 @@ fn split_attributes(attributes: Vec<Attribute>) -> (Vec<Attribute>, Vec<Attribut
 }
 
 fn is_outer(path: &Path) -> bool {
-    OUTER.iter().any(|name| path.is_ident(name)) || path.segments.first().is_some_and(|tool| tool.ident == "rustfmt")
+    OUTER.iter().any(|name| path.is_ident(name))
+        || path.segments.first().is_some_and(|tool| tool.ident == "rustfmt")
 }
 
 /// Whether a `cfg_attr` adds nothing but attributes for the function that callers see.

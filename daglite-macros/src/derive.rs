@@ -135,11 +135,7 @@ fn parts(fields: &Fields, krate: &Path, errors: &mut Errors) -> (TokenStream, Ve
     for (index, field) in fields.iter().enumerate() {
         let binding = format_ident!("__daglite_{index}");
         let how = read_field(field, errors);
-        let bound = if matches!(how, How::Skip) {
-            quote!(_)
-        } else {
-            quote!(#binding)
-        };
+        let bound = if matches!(how, How::Skip) { quote!(_) } else { quote!(#binding) };
         let field_name = match &field.ident {
             Some(ident) => {
                 patterns.push(quote!(#ident: #bound));
@@ -176,9 +172,7 @@ fn parts(fields: &Fields, krate: &Path, errors: &mut Errors) -> (TokenStream, Ve
 
 /// The attributes that are ours.
 fn content_hash_attributes(attributes: &[Attribute]) -> impl Iterator<Item = &Attribute> {
-    attributes
-        .iter()
-        .filter(|attribute| attribute.path().is_ident("content_hash"))
+    attributes.iter().filter(|attribute| attribute.path().is_ident("content_hash"))
 }
 
 /// Reads `#[content_hash(crate = path)]` on the type.
@@ -235,9 +229,7 @@ mod tests {
     fn errors(input: TokenStream) -> Vec<String> {
         let text = expand(input).to_string();
         let parts = text.split("compile_error ! { \"").skip(1);
-        parts
-            .map(|part| part.split('"').next().unwrap_or_default().to_owned())
-            .collect()
+        parts.map(|part| part.split('"').next().unwrap_or_default().to_owned()).collect()
     }
 
     #[test]
@@ -283,9 +275,6 @@ mod tests {
         });
         let text = text.to_string();
         assert!(!text.contains(":: daglite ::"), "{text}");
-        assert!(
-            text.contains(":: other :: ContentHash for S < T >"),
-            "{text}"
-        );
+        assert!(text.contains(":: other :: ContentHash for S < T >"), "{text}");
     }
 }

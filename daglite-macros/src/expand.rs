@@ -11,7 +11,9 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Path, Type, parse_quote};
 
-use crate::model::{Cache, Fallible, Generics, Hash, HashAll, Output, Param, Strategy, Taken, Task};
+use crate::model::{
+    Cache, Fallible, Generics, Hash, HashAll, Output, Param, Strategy, Taken, Task,
+};
 
 /// The code of a task.
 pub(crate) fn expand(task: &Task) -> TokenStream {
@@ -100,7 +102,12 @@ fn description(task: &Task, private: &Path) -> TokenStream {
     let spec = spec(task, private);
     let body = body(task, private);
     let hashes = cache.iter().flat_map(|_| params).map(|param| param_hash(param, private));
-    let hash_all = option(cache.as_ref().and_then(|cache| cache.hash.as_ref()).map(|all| hash_all(all, params, private)));
+    let hash_all = option(
+        cache
+            .as_ref()
+            .and_then(|cache| cache.hash.as_ref())
+            .map(|all| hash_all(all, params, private)),
+    );
     let formats = formats(result, cache.is_some(), private);
     let cloning = ask(result, private, &quote!(cloning));
     let types = generics.type_names();
@@ -180,7 +187,9 @@ fn body(task: &Task, private: &Path) -> TokenStream {
         let storage = quote!((&&&#probe).__daglite_storage());
         match &param.taken {
             Taken::Lent(_) => quote!(let #local = #storage.lent::<#stored>(#args, #index);),
-            Taken::Owned(_) => quote!(let #local = #storage.owned::<#stored>(#args, #index, #name)?;),
+            Taken::Owned(_) => {
+                quote!(let #local = #storage.owned::<#stored>(#args, #index, #name)?;)
+            }
         }
     });
     let passed = params.iter().enumerate().map(|(index, param)| {
@@ -286,7 +295,8 @@ fn param_hash(param: &Param, private: &Path) -> TokenStream {
         }
         Hash::Registry => quote!(#private::ParamHash::Registry(::core::any::type_name::<#stored>)),
         Hash::Custom(function) => {
-            let argument = lend(private, &param.taken, &quote!(__daglite_value), &quote!(__daglite_value));
+            let argument =
+                lend(private, &param.taken, &quote!(__daglite_value), &quote!(__daglite_value));
             let write = write_hash(function, &[argument], private);
             quote! {
                 #private::ParamHash::Custom(|__daglite_value, __daglite_hasher| {
@@ -389,7 +399,9 @@ pub(crate) fn value(private: &Path, result: &Output) -> TokenStream {
     match result {
         Output::Unit => quote!(()),
         Output::Plain(ty) => ty.to_token_stream(),
-        Output::Fallible(fallible) => projected(private, &fallible.whole, &fallible.value_at, "Value"),
+        Output::Fallible(fallible) => {
+            projected(private, &fallible.whole, &fallible.value_at, "Value")
+        }
     }
 }
 

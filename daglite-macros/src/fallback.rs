@@ -62,8 +62,10 @@ pub(crate) fn fallback(refused: Refused) -> TokenStream {
 
     let (visibility, ident) = (function.vis.clone(), function.sig.ident.clone());
     let kept = ["cfg", "doc"];
-    let attributes: Vec<_> =
-        function.attrs.extract_if(.., |attribute| kept.iter().any(|name| attribute.path().is_ident(name))).collect();
+    let attributes: Vec<_> = function
+        .attrs
+        .extract_if(.., |attribute| kept.iter().any(|name| attribute.path().is_ident(name)))
+        .collect();
     let body = body_compiles(&function).then(|| {
         function.vis = Visibility::Inherited;
         function.sig.ident = format_ident!("__daglite_body", span = function.sig.ident.span());

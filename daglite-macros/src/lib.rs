@@ -22,15 +22,69 @@ mod option;
 mod parse;
 mod shape;
 
+/// Derives `daglite::ContentHash`: the type's name, and every field with its name, go into the hash.
+///
+/// | option | where | what it does |
+/// |---|---|---|
+/// | `#[content_hash(skip)]` | field | leaves the field out |
+/// | `#[content_hash(serde)]` | field | hashes the field by its `serde::Serialize` |
+/// | `#[content_hash(crate = path)]` | type | the name under which daglite is known here |
+///
+/// Type parameters must have a content hash themselves. Renaming the type, a field or a variant, or moving a variant,
+/// changes the digest. The order of fields counts too.
+#[proc_macro_derive(ContentHash, attributes(content_hash))]
+pub fn derive_content_hash(input: TokenStream) -> TokenStream {
+    derive::expand(input.into()).into()
+}
+
+#[cfg(test)]
+mod tests;
 
 use proc_macro::TokenStream;
 
-/// Makes a task of a function: a call of it does not run it, but returns a lazy `TaskFuture`.
+/// Makes a task of a function: a call of it runs nothing, but returns a lazy `TaskFuture` of its result.
+///
+/// ```text
+/// #[task(cache, cache_ttl = "1h", cache_exclude = [verbose])]
+/// fn features(flights: &[Flight], window: usize, verbose: bool) -> Result<Features, FitError> { … }
+/// ```
 ///
 /// # Options
 ///
 /// | option | what it does |
 /// |---|---|
+/// | `cache` | Keeps the results, and uses them when code and inputs are the same. |
+/// | `cache_ttl = "1h30m"` | How long a result is good; the units are `ms`, `s`, `m`, `h`, `d` and `w`. |
+/// | `cache_exclude = [verbose]` | Leaves parameters out of the key, for those that do not change the result. |
+/// | `cache_hash = path::to::function` | Names a function that takes all parameters that are not excluded, by reference, and returns what to hash in their place. |
+/// | `cache_hash_params(a = exact, b = path::to::function)` | Says how single parameters are hashed: `auto`, `exact`, `fast`, `sampled`, `registry`, or a function of the parameter that returns what to hash. |
+/// | `cache_version = "2"` | Changes the key: for a change that the fingerprint cannot see. |
+/// | `cache_env = ["TZ"]` | Names environment variables that count as inputs. |
+/// | `name = "features"` | The name in messages, events and keys, in place of `module::path::function`. |
+/// | `crate = my_daglite` | The path of this library, when it has another name where the function is written. |
+///
+/// All but `cache`, `name` and `crate` say something about the cache, and need `cache`.
+///
+/// # The function
+///
+/// - Sync and `async` functions are tasks. A method is not: write a free function.
+/// - A parameter `T` takes a value, a `TaskFuture<T>` or an `Arc<T>`; the value is moved in at its last use, and cloned
+///   otherwise. A parameter `&T` is lent the value that the graph keeps: for `&str`, `&[T]` and `&Path` that is a
+///   `String`, a `Vec<T>` and a `PathBuf`; for other types it is a `T`, which need not be `Clone`.
+/// - All parameters and results are shared by threads: they are `Send + Sync + 'static`. The macro adds these bounds to
+///   the generic parameters of the function that callers see.
+/// - A return type whose last part is called `Result` makes a task that can fail, and only what is in `Ok` is ever
+///   cached. Its error is anything that converts into `Box<dyn Error + Send + Sync>`.
+/// - A cached task's parameters have a hash, `ContentHash` or else `serde::Serialize`, unless an option names another
+///   way; its result has a format, `HasFormat` or else `serde::Serialize` and `serde::Deserialize`.
+/// - The types and constants that a generic function is called with are part of the key, by their names.
+/// - `impl Trait`, `dyn Trait` and `&mut T` parameters, closures and function pointers, references in results,
+///   `unsafe`, `const` and `extern` functions are refused; the message says what to write instead.
+///
+/// # The fingerprint
+///
+/// The function's code is part of the key: its signature and body, without documentation, comments, white space,
+/// visibility and trailing commas.
 #[proc_macro_attribute]
 pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
@@ -53,19 +107,4 @@ fn expand_task(
             quote::quote!(#error #item)
         }
     }
-}
-
-/// Derives `daglite::ContentHash`: the type's name, and every field with its name, go into the hash.
-///
-/// | option | where | what it does |
-/// |---|---|---|
-/// | `#[content_hash(skip)]` | field | leaves the field out |
-/// | `#[content_hash(serde)]` | field | hashes the field by its `serde::Serialize` |
-/// | `#[content_hash(crate = path)]` | type | the name under which daglite is known here |
-///
-/// Type parameters must have a content hash themselves. Renaming the type, a field or a variant, or moving a variant,
-/// changes the digest. The order of fields counts too.
-#[proc_macro_derive(ContentHash, attributes(content_hash))]
-pub fn derive_content_hash(input: TokenStream) -> TokenStream {
-    derive::expand(input.into()).into()
 }

@@ -1,7 +1,9 @@
 //! `Task`: a checked task. Every value of these types can be expanded.
 
 use proc_macro2::{Ident, TokenStream};
-use syn::{Attribute, Block, ConstParam, GenericParam, Path, Type, TypeParam, Visibility, WhereClause};
+use syn::{
+    Attribute, Block, ConstParam, GenericParam, Path, Type, TypeParam, Visibility, WhereClause,
+};
 
 /// A function that can be a task.
 pub(crate) struct Task {

@@ -42,7 +42,8 @@ pub(crate) enum Given {
 /// If the item is not a function. What is wrong in the attribute is in [`Input::errors`], and its other options are
 /// read all the same.
 pub(crate) fn parse(attribute: TokenStream, item: TokenStream) -> Result<Input> {
-    let function = syn::parse2::<ItemFn>(item.clone()).map_err(|error| not_a_function(item, error))?;
+    let function =
+        syn::parse2::<ItemFn>(item.clone()).map_err(|error| not_a_function(item, error))?;
     let mut errors = Vec::new();
     let options = (|input: ParseStream| Ok(written(input, &mut errors)))
         .parse2(attribute)

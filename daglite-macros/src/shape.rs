@@ -3,7 +3,10 @@
 use proc_macro2::{Ident, Span};
 use quote::ToTokens;
 use syn::visit::{self, Visit};
-use syn::{Error, FnArg, ItemFn, Lifetime, Pat, Path, Result, ReturnType, Type, TypeParamBound, TypeReference};
+use syn::{
+    Error, FnArg, ItemFn, Lifetime, Pat, Path, Result, ReturnType, Type, TypeParamBound,
+    TypeReference,
+};
 
 const DYN_PARAM: &str = "a trait object has no content that a key could stand for: write the concrete type, an enum of \
                          the types there are, or a generic parameter";
@@ -19,9 +22,10 @@ const INNER_REFERENCE: &str = "a task keeps its arguments as owned values: write
                                for `&str`";
 const BORROWED_RESULT: &str = "a result outlives the call, so it cannot borrow: write an owned type, such as `String` \
                                for `&str`";
-const STATIC_RESULT: &str = "a cached result is read back into memory of its own: write an owned type, such as `String` \
+const STATIC_RESULT: &str = "a result may be read back from a store, into memory of its own: write an owned type, such as `String` \
                              for `&'static str`";
-const NEVER: &str = "a task returns a value, `!` never does: write `()`, or what the function computes";
+const NEVER: &str =
+    "a task returns a value, `!` never does: write `()`, or what the function computes";
 const INFERRED: &str = "a task needs to know its types: write this one";
 
 /// The type inside parentheses and invisible groups.
@@ -39,13 +43,18 @@ pub(crate) fn param_name(pattern: &Pat) -> Result<Ident> {
         Pat::Ident(name) => match (&name.by_ref, &name.subpat) {
             (None, None) => return Ok(name.ident.clone()),
             (Some(by_ref), _) => {
-                let message = format!("a parameter of a task is a plain name: write `{}`, and `&` in the type", name.ident);
+                let message = format!(
+                    "a parameter of a task is a plain name: write `{}`, and `&` in the type",
+                    name.ident
+                );
                 return Err(Error::new(by_ref.span, message));
             }
             (None, Some(_)) => "a parameter of a task is a plain name: bind its parts in the body",
         },
         Pat::Wild(_) => "a parameter of a task needs a name: write one such as `_unused`",
-        _ => "a parameter of a task is a plain name: write one, and bind its parts in the body with `let`",
+        _ => {
+            "a parameter of a task is a plain name: write one, and bind its parts in the body with `let`"
+        }
     };
     Err(Error::new_spanned(pattern, message))
 }
@@ -58,7 +67,8 @@ pub(crate) fn lent_type(reference: &TypeReference) -> Vec<Error> {
     if let Some(lifetime) = &reference.lifetime
         && lifetime.ident == "static"
     {
-        let message = "the graph keeps the value and lends it for the call: write `&` without `'static`";
+        let message =
+            "the graph keeps the value and lends it for the call: write `&` without `'static`";
         return vec![Error::new(lifetime.span(), message)];
     }
     match peeled(&reference.elem) {
@@ -82,13 +92,15 @@ pub(crate) fn owned_type(ty: &Type) -> Vec<Error> {
     }
 }
 
-/// What is wrong with the type of a result, of a cached task or of another.
-pub(crate) fn result_type(ty: &Type, cached: bool) -> Vec<Error> {
-    let place = if cached { Place::CachedResult } else { Place::Result };
-    let mut walk = Walk { place, errors: Vec::new() };
+/// What is wrong with the type of a result.
+pub(crate) fn result_type(ty: &Type) -> Vec<Error> {
+    let mut walk = Walk { place: Place::Result, errors: Vec::new() };
     match peeled(ty) {
         Type::TraitObject(object) => {
-            vec![Error::new_spanned(object, "a trait object has no size: write the type, or `Box<dyn Trait + Send + Sync>`")]
+            vec![Error::new_spanned(
+                object,
+                "a trait object has no size: write the type, or `Box<dyn Trait + Send + Sync>`",
+            )]
         }
         other => {
             walk.visit_type(other);
@@ -106,7 +118,10 @@ fn trait_object(object: &syn::TypeTraitObject) -> Error {
 fn is_closure(bound: &TypeParamBound) -> bool {
     let TypeParamBound::Trait(bound) = bound else { return false };
     let name = bound.path.segments.last().map(|segment| segment.ident.to_string());
-    matches!(name.as_deref(), Some("Fn" | "FnMut" | "FnOnce" | "AsyncFn" | "AsyncFnMut" | "AsyncFnOnce"))
+    matches!(
+        name.as_deref(),
+        Some("Fn" | "FnMut" | "FnOnce" | "AsyncFn" | "AsyncFnMut" | "AsyncFnOnce")
+    )
 }
 
 /// Where a type stands.
@@ -114,14 +129,13 @@ fn is_closure(bound: &TypeParamBound) -> bool {
 enum Place {
     /// In a parameter.
     Parameter,
-    /// In a result that is computed each time.
+    /// In a result.
     Result,
-    /// In a result that is stored and read back.
-    CachedResult,
 }
 
 fn is_static(reference: &TypeReference) -> bool {
-    reference.mutability.is_none() && reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static")
+    reference.mutability.is_none()
+        && reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static")
 }
 
 /// Whether a parameter of this type is called in the body.
@@ -160,12 +174,13 @@ impl<'ast> Visit<'ast> for Walk {
                 self.refuse(found, CLOSURE);
             }
             (Type::ImplTrait(found), Place::Parameter) => self.refuse(found, IMPL_PARAM),
-            (Type::ImplTrait(found), Place::Result | Place::CachedResult) => self.refuse(found, IMPL_RESULT),
+            (Type::ImplTrait(found), Place::Result) => self.refuse(found, IMPL_RESULT),
             (Type::FnPtr(found), Place::Parameter) => self.refuse(found, FN_POINTER),
             (Type::Reference(found), Place::Parameter) => self.refuse(found, INNER_REFERENCE),
-            (Type::Reference(found), Place::Result) if is_static(found) => visit::visit_type_reference(self, found),
-            (Type::Reference(found), Place::CachedResult) if is_static(found) => self.refuse(found, STATIC_RESULT),
-            (Type::Reference(found), Place::Result | Place::CachedResult) => self.refuse(found, BORROWED_RESULT),
+            (Type::Reference(found), Place::Result) => {
+                let message = if is_static(found) { STATIC_RESULT } else { BORROWED_RESULT };
+                self.refuse(found, message);
+            }
             (Type::Never(found), _) => self.refuse(found, NEVER),
             (Type::Infer(found), _) => self.refuse(found, INFERRED),
             // A boxed trait object or a function pointer in a result is for the compiler's check of the type: its bounds
@@ -177,7 +192,8 @@ impl<'ast> Visit<'ast> for Walk {
 
     fn visit_lifetime(&mut self, lifetime: &'ast Lifetime) {
         if lifetime.ident != "static" {
-            let message = if self.place == Place::Parameter { INNER_REFERENCE } else { BORROWED_RESULT };
+            let message =
+                if self.place == Place::Parameter { INNER_REFERENCE } else { BORROWED_RESULT };
             self.errors.push(Error::new(lifetime.span(), message));
         }
     }

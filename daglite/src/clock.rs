@@ -73,10 +73,7 @@ impl Clock {
     /// A clock that stands still until it is moved, and what moves it. It starts at noon of 2000-01-01, UTC.
     pub fn manual() -> (Self, ClockHands) {
         let millis = Arc::new(AtomicU64::new(946_728_000_000));
-        (
-            Self(Source::Manual(Arc::clone(&millis))),
-            ClockHands(millis),
-        )
+        (Self(Source::Manual(Arc::clone(&millis))), ClockHands(millis))
     }
 
     /// The time it shows.
@@ -88,15 +85,10 @@ impl Clock {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place that reads the system's time"
-)]
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the system's time")]
 fn system_now() -> Timestamp {
     // A clock set before 1970 counts as 1970: entries then look future-dated and are not trusted.
-    let since_epoch = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(0).after(since_epoch)
 }
 

@@ -80,13 +80,7 @@ impl Error {
     /// An error without a cause. `message` is in lower case, without a final dot, and says what to do.
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self(Arc::new(Inner {
-            kind,
-            message,
-            task: None,
-            location: None,
-            source: None,
-        }))
+        Self(Arc::new(Inner { kind, message, task: None, location: None, source: None }))
     }
 
     /// The same error with its cause.
@@ -138,20 +132,10 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner {
-            message,
-            task,
-            location,
-            ..
-        } = &*self.0;
+        let Inner { message, task, location, .. } = &*self.0;
         match (task, location) {
             (Some(task), Some(at)) => {
-                write!(
-                    f,
-                    "task `{task}` (called at {}:{}) {message}",
-                    at.file(),
-                    at.line()
-                )
+                write!(f, "task `{task}` (called at {}:{}) {message}", at.file(), at.line())
             }
             _ => f.write_str(message),
         }
@@ -172,9 +156,6 @@ impl fmt::Debug for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0
-            .source
-            .as_deref()
-            .map(|source| source as &(dyn StdError + 'static))
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }
 }

@@ -16,7 +16,7 @@ use crate::engine::{Finished, RunFuture, TaskOutcome, block_on, current};
 use crate::error::{Error, ErrorKind};
 use crate::event::Summary;
 use crate::graph::{Arg, Input, IntoArg, Mode, Node, Op, Save, Slot, TaskOp};
-use crate::registry::ValueFormats;
+use crate::registry::{HasFormat, ValueFormats};
 use crate::session::Session;
 use crate::task::{Task, Value};
 
@@ -129,7 +129,10 @@ impl<T: Send + Sync + 'static> Cloner<T> {
 fn shared<T: Send + Sync + 'static>(value: Value) -> Result<Arc<T>, Error> {
     value.downcast::<T>().map_err(|_| {
         let name = std::any::type_name::<T>();
-        Error::new(ErrorKind::Format, format!("a value that should be a `{name}` is of another type"))
+        Error::new(
+            ErrorKind::Format,
+            format!("a value that should be a `{name}` is of another type"),
+        )
     })
 }
 
@@ -141,7 +144,11 @@ pub fn call<T: Send + Sync + 'static, const N: usize>(
     args: [Arg; N],
 ) -> TaskFuture<T> {
     let cloner = task.clone.map_or(Cloner::No, Cloner::Erased);
-    TaskFuture { node: call_node(task, args.into_iter().collect(), Location::caller()), cloner, value: PhantomData }
+    TaskFuture {
+        node: call_node(task, args.into_iter().collect(), Location::caller()),
+        cloner,
+        value: PhantomData,
+    }
 }
 
 fn call_node(
@@ -175,6 +182,14 @@ impl<T: Send + Sync + 'static> TaskFuture<T> {
     #[track_caller]
     fn from_op(op: Op, cloner: Cloner<T>) -> Self {
         Self { node: Node::new(op, Location::caller()), cloner, value: PhantomData }
+    }
+
+    #[track_caller]
+    fn save_as(self, checkpoint: Checkpoint, formats: ValueFormats) -> Self {
+        let formats = self.node.task.and_then(|task| task.result).unwrap_or(formats);
+        let type_name = std::any::type_name::<T>();
+        let save = Save { source: self.node, checkpoint, formats, type_name };
+        Self::from_op(Op::Checkpoint(Box::new(save)), self.cloner)
     }
 
     /// Hands this future to `f`, usually the next task: `load(path).then(clean)`, or with further arguments
@@ -269,43 +284,6 @@ impl<T: Send + Sync + 'static> TaskFuture<T> {
             }
         });
         Self::from_op(Op::Also { source: self.node, look }, self.cloner)
-    }
-
-    /// Saves the value under a name in the session's checkpoint store. A value that is that of the latest version adds
-    /// no version.
-    ///
-    /// # Errors
-    ///
-    /// A checkpoint that cannot be saved fails the run: it was asked for.
-    ///
-    /// ```
-    /// use daglite::prelude::*;
-    ///
-    /// #[task]
-    /// fn fit() -> Vec<f64> {
-    ///     vec![0.5, 1.5]
-    /// }
-    ///
-    /// let folder = tempfile::tempdir()?;
-    /// let session = Session::builder().checkpoints(FileCheckpoints::open(folder.path())?).build()?;
-    /// fit().checkpoint(Checkpoint::named("model").format("json").meta("alpha", 0.1)).run_in(&session)?;
-    ///
-    /// let checkpoints = FileCheckpoints::open(folder.path())?;
-    /// assert_eq!(checkpoints.load::<Vec<f64>>("model", "latest")?, [0.5, 1.5]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[track_caller]
-    pub fn checkpoint(self, checkpoint: impl Into<Checkpoint>) -> Self
-    where
-        T: Serialize + DeserializeOwned,
-    {
-        let save = Save {
-            checkpoint: checkpoint.into(),
-            formats: self.node.task.and_then(|task| task.result).unwrap_or(ValueFormats::serde::<T>()),
-            type_name: std::any::type_name::<T>(),
-            source: self.node,
-        };
-        Self::from_op(Op::Checkpoint(Box::new(save)), self.cloner)
     }
 
     /// Has the task that this future stands for computed again, and its cache entry overwritten. Through `map`, `also`,
@@ -491,6 +469,83 @@ impl<T: Send + Sync + 'static> TaskFuture<T> {
     }
 }
 
+// The bounds stand on the block, not on the method: only then does the compiler go on to `CheckpointOwnFormat` for a
+// type that does not meet them.
+impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> TaskFuture<T> {
+    /// Saves the value under a name in the session's checkpoint store. A value that is that of the latest version adds
+    /// no version.
+    ///
+    /// # Errors
+    ///
+    /// A checkpoint that cannot be saved fails the run: it was asked for.
+    ///
+    /// ```
+    /// use daglite::prelude::*;
+    ///
+    /// #[task]
+    /// fn fit() -> Vec<f64> {
+    ///     vec![0.5, 1.5]
+    /// }
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let session = Session::builder().checkpoints(FileCheckpoints::open(folder.path())?).build()?;
+    /// fit().checkpoint(Checkpoint::named("model").format("json").meta("alpha", 0.1)).run_in(&session)?;
+    ///
+    /// let checkpoints = FileCheckpoints::open(folder.path())?;
+    /// assert_eq!(checkpoints.load::<Vec<f64>>("model", "latest")?, [0.5, 1.5]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn checkpoint(self, checkpoint: impl Into<Checkpoint>) -> Self {
+        self.save_as(checkpoint.into(), ValueFormats::serde::<T>())
+    }
+}
+
+/// [`TaskFuture::checkpoint`] for values that bring a format of their own and know nothing of serde.
+///
+/// ```
+/// use daglite::prelude::*;
+/// use daglite::HasFormat;
+///
+/// #[derive(Debug, Clone, PartialEq)]
+/// struct Note(String);
+///
+/// impl HasFormat for Note {
+///     fn formats() -> Vec<Format<Self>> {
+///         let text = Format::new(
+///             "text",
+///             "txt",
+///             |note: &Note| Ok(note.0.clone().into_bytes()),
+///             |bytes| Ok(Note(String::from_utf8(bytes.to_vec())?)),
+///         );
+///         vec![text]
+///     }
+/// }
+///
+/// #[task]
+/// fn note() -> Note {
+///     Note("remember".to_string())
+/// }
+///
+/// let folder = tempfile::tempdir()?;
+/// let session = Session::builder().checkpoints(FileCheckpoints::open(folder.path())?).build()?;
+/// assert_eq!(note().checkpoint("note").run_in(&session)?.0, "remember");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait CheckpointOwnFormat: Sized {
+    /// Saves the value under a name in the session's checkpoint store, as [`TaskFuture::checkpoint`] does.
+    #[track_caller]
+    fn checkpoint(self, checkpoint: impl Into<Checkpoint>) -> Self;
+}
+
+// The compiler looks here when the method of the same name on `TaskFuture` itself does not suit the type.
+impl<T: HasFormat> CheckpointOwnFormat for TaskFuture<T> {
+    #[track_caller]
+    fn checkpoint(self, checkpoint: impl Into<Checkpoint>) -> Self {
+        self.save_as(checkpoint.into(), ValueFormats::own::<T>())
+    }
+}
+
 impl<T: Send + Sync + 'static> TaskFuture<Vec<T>> {
     /// A task for each element: `f` makes the task future of one, each is cached by itself, they run in parallel, and
     /// the results come in the order of the elements.
@@ -528,7 +583,10 @@ impl<T: Send + Sync + 'static> TaskFuture<Vec<T>> {
             Ok(results.node)
         });
         let composed = move |results: &Vec<U>| results_cloner.get()?.clone_value(results);
-        TaskFuture::from_op(Op::AndThen { source: self.node, next }, Cloner::Composed(Arc::new(composed)))
+        TaskFuture::from_op(
+            Op::AndThen { source: self.node, next },
+            Cloner::Composed(Arc::new(composed)),
+        )
     }
 }
 
@@ -563,13 +621,14 @@ fn polled_by_runtime() -> bool {
     // A thread of `spawn_blocking` has a runtime too, and may block. What it lacks is a budget of polls.
     let mut context = Context::from_waker(std::task::Waker::noop());
     let mut taken = Vec::new();
-    let out_of_budget = (0..MORE_THAN_A_BUDGET).any(|_| match tokio::task::coop::poll_proceed(&mut context) {
-        Poll::Ready(unit) => {
-            taken.push(unit);
-            false
-        }
-        Poll::Pending => true,
-    });
+    let out_of_budget =
+        (0..MORE_THAN_A_BUDGET).any(|_| match tokio::task::coop::poll_proceed(&mut context) {
+            Poll::Ready(unit) => {
+                taken.push(unit);
+                false
+            }
+            Poll::Pending => true,
+        });
     // Each gives back the budget that there was before it: the first taken has to be the last given back.
     while taken.pop().is_some() {}
     out_of_budget
@@ -647,7 +706,9 @@ impl<T: Send + Sync + 'static> Future for TaskRun<T> {
                 }
                 Poll::Pending => Poll::Pending,
             },
-            Err(error) => Poll::Ready(Err(error.take().expect("a future is not polled after its end"))),
+            Err(error) => {
+                Poll::Ready(Err(error.take().expect("a future is not polled after its end")))
+            }
         }
     }
 }
@@ -659,7 +720,9 @@ impl<T: Send + Sync + 'static> IntoFuture for TaskFuture<T> {
     fn into_future(self) -> TaskRun<T> {
         match Session::current() {
             Ok(session) => self.await_in(&session),
-            Err(error) => TaskRun { state: Err(Some(error)), cloner: self.cloner, value: PhantomData },
+            Err(error) => {
+                TaskRun { state: Err(Some(error)), cloner: self.cloner, value: PhantomData }
+            }
         }
     }
 }
@@ -749,7 +812,9 @@ join_tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10);
 join_tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11);
 
 fn next_value(values: &mut impl Iterator<Item = Value>) -> Result<Value, Error> {
-    values.next().ok_or_else(|| Error::new(ErrorKind::Cancelled, "a joined value was lost: run again"))
+    values
+        .next()
+        .ok_or_else(|| Error::new(ErrorKind::Cancelled, "a joined value was lost: run again"))
 }
 
 /// Many futures of one type as one future of a list, in their order. They are computed in parallel.
@@ -779,9 +844,11 @@ pub fn join_all<T: Send + Sync + 'static>(
     let sources: Vec<Arc<Node>> = sources.collect();
     let own = cloner.clone();
     let gather = Box::new(move |values: Vec<Value>| {
-        let values: Result<Vec<T>, Error> = values.into_iter().map(|value| own.own(value)).collect();
+        let values: Result<Vec<T>, Error> =
+            values.into_iter().map(|value| own.own(value)).collect();
         Ok(Arc::new(values?) as Value)
     });
-    let composed = move |values: &Vec<T>| values.iter().map(|value| cloner.clone_value(value)).collect();
+    let composed =
+        move |values: &Vec<T>| values.iter().map(|value| cloner.clone_value(value)).collect();
     TaskFuture::from_op(Op::Join { sources, gather }, Cloner::Composed(Arc::new(composed)))
 }

@@ -86,7 +86,7 @@ pub use digest::{Digest, ParseDigestError};
 pub use engine::TaskOutcome;
 pub use error::{Error, ErrorKind};
 pub use event::{Event, MissReason, Observer, Summary};
-pub use future::{Join, Outcome, TaskFuture, TaskRun, join, join_all};
+pub use future::{CheckpointOwnFormat, Join, Outcome, TaskFuture, TaskRun, join, join_all};
 pub use graph::{IntoArg, Origin};
 pub use hash::{
     ContentHash, ContentHasher, Element, HashError, InputDir, InputFile, Strategy, Unordered,
@@ -99,7 +99,9 @@ pub use store::{CacheStore, FileStore, MemoryStore};
 
 /// What the code that the macros write calls. Not for people: it changes without notice.
 #[doc(hidden)]
-#[deprecated(note = "this module belongs to the macros of daglite; use the public items of the crate")]
+#[deprecated(
+    note = "this module belongs to the macros of daglite; use the public items of the crate"
+)]
 pub mod __private {
     pub use crate::future::{call, unreachable_task};
     pub use crate::graph::Arg;

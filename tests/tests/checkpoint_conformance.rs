@@ -34,51 +34,32 @@ fn a_shared_store_keeps_the_contract() {
 fn the_suite_finds_every_fault() {
     for (fault, rule) in [
         (Fault::ErrorWhenAbsent, "rule 6, missing is not an error"),
-        (
-            Fault::LosesNotes,
-            "rule 5, verified: what was saved comes back",
-        ),
-        (
-            Fault::LosesLastByte,
-            "rule 5, verified: what was saved comes back",
-        ),
+        (Fault::LosesNotes, "rule 5, verified: what was saved comes back"),
+        (Fault::LosesLastByte, "rule 5, verified: what was saved comes back"),
         (Fault::TrustsTheClock, "rule 3, versions sort by time"),
         (Fault::NewestFirst, "rule 3, versions sort by time"),
         (Fault::AlwaysNew, "rule 4, unchanged adds nothing"),
-        (
-            Fault::IgnoresFormat,
-            "rule 4, a value that decodes another way",
-        ),
-        (
-            Fault::AnyVersionCounts,
-            "rule 4, only the latest version counts",
-        ),
+        (Fault::IgnoresFormat, "rule 4, a value that decodes another way"),
+        (Fault::AnyVersionCounts, "rule 4, only the latest version counts"),
         (Fault::ForgetsNames, "rule 7, names are listed"),
         (Fault::TakesAnyName, "rule 7, bad names are refused"),
         (Fault::TakesTwins, "rule 7, a name that differs in the case"),
         (Fault::DeletesNothing, "rule 2, whole or not at all"),
         (Fault::TakesAnyValue, "rule 1, saved is saved"),
-        (
-            Fault::CountsInSeconds,
-            "rule 3, a version is never written over",
-        ),
+        (Fault::CountsInSeconds, "rule 3, a version is never written over"),
     ] {
         let suite = conformance::checkpoint_store(|| InMemory::new(fault));
         let panic = catch_unwind(AssertUnwindSafe(|| now(suite)))
             .expect_err(&format!("{fault:?} must be found"));
         let message = said(&*panic);
-        assert!(
-            message.starts_with(rule),
-            "{fault:?} was found as: {message}"
-        );
+        assert!(message.starts_with(rule), "{fault:?} was found as: {message}");
     }
 }
 
 /// What a panic said.
 fn said(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied())
-        .expect("the suite says what is wrong")
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).expect("the suite says what is wrong")
 }
 
 /// One way to break the contract.
@@ -111,10 +92,7 @@ struct InMemory {
 
 impl InMemory {
     fn new(fault: Fault) -> Self {
-        Self {
-            fault,
-            names: Mutex::new(BTreeMap::new()),
-        }
+        Self { fault, names: Mutex::new(BTreeMap::new()) }
     }
 
     fn is(&self, fault: Fault) -> bool {
@@ -122,11 +100,7 @@ impl InMemory {
     }
 
     fn check_name(&self, name: &str) -> Result<(), StoreError> {
-        if self.is(Fault::TakesAnyName) {
-            Ok(())
-        } else {
-            check_name(name)
-        }
+        if self.is(Fault::TakesAnyName) { Ok(()) } else { check_name(name) }
     }
 
     fn save_now(&self, mut meta: CheckpointMeta, bytes: Vec<u8>) -> Result<Saved, StoreError> {
@@ -139,9 +113,7 @@ impl InMemory {
         let twin = |one: &str, other: &str| {
             let pairs = one.split('/').zip(other.split('/'));
             let mut pairs = pairs.skip_while(|(one, other)| one == other);
-            pairs
-                .next()
-                .is_some_and(|(one, other)| one.to_lowercase() == other.to_lowercase())
+            pairs.next().is_some_and(|(one, other)| one.to_lowercase() == other.to_lowercase())
         };
         if names.keys().any(|there| twin(there, &meta.name)) && !self.is(Fault::TakesTwins) {
             return Err(StoreError::new("a twin is there: choose another name"));
@@ -150,31 +122,21 @@ impl InMemory {
         let same = |kept: &CheckpointMeta| {
             kept.same_value(&meta) || self.is(Fault::IgnoresFormat) && kept.digest == meta.digest
         };
-        let counting = if self.is(Fault::AnyVersionCounts) {
-            versions.len()
-        } else {
-            1
-        };
-        let kept = versions
-            .values()
-            .rev()
-            .take(counting)
-            .find(|(kept, _)| same(kept));
+        let counting = if self.is(Fault::AnyVersionCounts) { versions.len() } else { 1 };
+        let kept = versions.values().rev().take(counting).find(|(kept, _)| same(kept));
         if let Some((kept, _)) = kept
             && !self.is(Fault::AlwaysNew)
         {
             return Ok(Saved::Unchanged(kept.version.clone()));
         }
         let wanted = meta.created.millis() * 1_000;
-        let next = versions
-            .keys()
-            .next_back()
-            .map_or(0, |latest| latest.parse::<u64>().unwrap() + 1);
+        let next =
+            versions.keys().next_back().map_or(0, |latest| latest.parse::<u64>().unwrap() + 1);
         let number = match self.fault {
             // The same moment twice is told apart, the clock that went back is not.
-            Fault::TrustsTheClock => (wanted..)
-                .find(|n| !versions.contains_key(&text(*n)))
-                .unwrap(),
+            Fault::TrustsTheClock => {
+                (wanted..).find(|n| !versions.contains_key(&text(*n))).unwrap()
+            }
             Fault::CountsInSeconds if meta.size == 10_000 => wanted,
             _ => wanted.max(next),
         };
@@ -212,12 +174,8 @@ impl InMemory {
     fn versions_now(&self, name: &str) -> Result<Vec<String>, StoreError> {
         self.check_name(name)?;
         let names = self.names.lock().unwrap();
-        let mut versions: Vec<_> = names
-            .get(name)
-            .into_iter()
-            .flat_map(Versions::keys)
-            .cloned()
-            .collect();
+        let mut versions: Vec<_> =
+            names.get(name).into_iter().flat_map(Versions::keys).cloned().collect();
         if self.is(Fault::NewestFirst) {
             versions.reverse();
         }
@@ -273,11 +231,7 @@ impl CheckpointStore for InMemory {
 
     fn names<'a>(&'a self) -> StoreFuture<'a, Vec<String>> {
         let names = self.names.lock().unwrap();
-        let shown = if self.is(Fault::ForgetsNames) {
-            2
-        } else {
-            names.len()
-        };
+        let shown = if self.is(Fault::ForgetsNames) { 2 } else { names.len() };
         let names = names.keys().take(shown).cloned().collect();
         Box::pin(async move { Ok(names) })
     }

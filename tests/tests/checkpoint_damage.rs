@@ -25,17 +25,13 @@ fn three() -> (tempfile::TempDir, FileCheckpoints, PathBuf) {
 /// What a load of the latest version says is wrong, which names what can be loaded.
 fn damage(store: &FileCheckpoints) -> String {
     let error = bytes(store, "model", "latest").unwrap_err().to_string();
-    let (start, rest) = error
-        .split_once(" is damaged: ")
-        .expect("it says that it is damaged");
+    let (start, rest) = error.split_once(" is damaged: ").expect("it says that it is damaged");
     assert!(
         start.starts_with("version 20261122T193015.125000Z of checkpoint `model` in `"),
         "{error}"
     );
     let advice = "; load one of those before it: 20261122T193015.124000Z, 20261122T193015.123000Z";
-    rest.strip_suffix(advice)
-        .expect("it names the versions before it")
-        .to_owned()
+    rest.strip_suffix(advice).expect("it names the versions before it").to_owned()
 }
 
 #[test]
@@ -53,10 +49,7 @@ fn a_damaged_value_is_an_error_that_names_the_versions_before() {
     fs::create_dir(&value).unwrap();
     assert!(damage(&store).starts_with("its value "));
     assert!(last.exists(), "a damaged version is left for its owner");
-    assert_eq!(
-        bytes(&store, "model", "20261122T193015.124000Z").unwrap(),
-        Some(vec![1; 20])
-    );
+    assert_eq!(bytes(&store, "model", "20261122T193015.124000Z").unwrap(), Some(vec![1; 20]));
 }
 
 #[test]
@@ -120,19 +113,10 @@ fn an_edit_by_hand_is_noticed_and_can_be_meant() {
     let why = damage(&store);
     let advice =
         "undo the edit, or remove the line `checksum` and the comma before it if it is meant";
-    assert_eq!(
-        why,
-        format!("its meta.json does not match its checksum: {advice}")
-    );
+    assert_eq!(why, format!("its meta.json does not match its checksum: {advice}"));
     let (start, _) = edited.rsplit_once(",\n  \"checksum\"").unwrap();
     fs::write(&path, format!("{start}\n}}\n")).unwrap();
-    assert!(
-        store
-            .meta("model", "latest")
-            .unwrap()
-            .host
-            .starts_with("edited ")
-    );
+    assert!(store.meta("model", "latest").unwrap().host.starts_with("edited "));
     assert_eq!(bytes(&store, "model", "latest").unwrap(), Some(vec![2; 20]));
 }
 
@@ -151,32 +135,19 @@ fn the_metadata_of_another_version_is_damage() {
 #[test]
 fn metadata_of_a_later_layout_is_not_guessed_at() {
     let (_folder, store, last) = three();
-    fs::write(
-        last.join("meta.json"),
-        r#"{"layout": 2, "everything": "else"}"#,
-    )
-    .unwrap();
-    assert_eq!(
-        damage(&store),
-        "its meta.json has layout 2, but this daglite reads layout 1"
-    );
+    fs::write(last.join("meta.json"), r#"{"layout": 2, "everything": "else"}"#).unwrap();
+    assert_eq!(damage(&store), "its meta.json has layout 2, but this daglite reads layout 1");
 }
 
 #[test]
 fn the_only_version_damaged_has_other_advice() {
     let (folder, store) = fresh();
     let version = save_at(&store, "model", b"one", EVENING);
-    fs::write(
-        version_folder(folder.path(), "model", &version).join("value.txt"),
-        b"0ne",
-    )
-    .unwrap();
+    fs::write(version_folder(folder.path(), "model", &version).join("value.txt"), b"0ne").unwrap();
     let error = store.load::<u8>("model", "latest").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Checkpoint);
     assert!(
-        error
-            .to_string()
-            .ends_with("there is none before it: delete it, and compute it again"),
+        error.to_string().ends_with("there is none before it: delete it, and compute it again"),
         "{error}"
     );
 }
@@ -219,10 +190,7 @@ fn a_folder_that_cannot_be_written_is_an_error_with_its_path() {
         "cannot save a checkpoint in `{}`: a file is in the way where a folder belongs: remove it, or choose another folder",
         root.display()
     );
-    assert_eq!(
-        (error.kind(), error.to_string()),
-        (ErrorKind::Checkpoint, expected)
-    );
+    assert_eq!((error.kind(), error.to_string()), (ErrorKind::Checkpoint, expected));
     assert!(error.downcast_ref::<std::io::Error>().is_some());
     assert!(store.names().unwrap().is_empty());
     assert_eq!(fs::read(&file).unwrap(), b"precious");
@@ -234,10 +202,7 @@ fn a_file_in_the_place_of_a_name_is_an_error_and_leaves_nothing() {
     let file = folder.path().join("model");
     fs::write(&file, b"precious").unwrap();
     let error = try_save_at(&store, "model", b"one", EVENING).unwrap_err();
-    assert!(
-        error.to_string().contains(&file.display().to_string()),
-        "{error}"
-    );
+    assert!(error.to_string().contains(&file.display().to_string()), "{error}");
     assert_eq!(files(folder.path()), ["model"]);
     assert_eq!(fs::read(&file).unwrap(), b"precious");
 }
@@ -249,15 +214,9 @@ fn a_path_that_is_empty_or_a_file_is_refused_at_once() {
     fs::write(&file, b"").unwrap();
     let error = FileCheckpoints::open("").unwrap_err();
     let expected = "the path of the checkpoint store is empty: name a folder".to_owned();
-    assert_eq!(
-        (error.kind(), error.to_string()),
-        (ErrorKind::Checkpoint, expected)
-    );
+    assert_eq!((error.kind(), error.to_string()), (ErrorKind::Checkpoint, expected));
     let error = FileCheckpoints::open(&file).unwrap_err();
-    assert!(
-        error.to_string().ends_with("is a file: name another path"),
-        "{error}"
-    );
+    assert!(error.to_string().ends_with("is a file: name another path"), "{error}");
 }
 
 #[test]
@@ -265,10 +224,7 @@ fn a_value_that_does_not_match_its_metadata_is_refused() {
     let (folder, store) = fresh();
     let meta = meta("model", b"one", EVENING);
     let error = now(CheckpointStore::save(&store, meta, b"0ne".to_vec())).unwrap_err();
-    assert!(
-        error.to_string().contains("does not match its metadata"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("does not match its metadata"), "{error}");
     assert!(files(folder.path()).is_empty());
 }
 
@@ -278,9 +234,6 @@ fn what_vanishes_while_it_is_looked_for_is_missing_and_not_damaged() {
     let version = save_at(&store, "model", b"one", EVENING);
     fs::remove_dir_all(folder.path()).unwrap();
     assert_eq!(bytes(&store, "model", &version).unwrap(), None);
-    assert_eq!(
-        now(CheckpointStore::head(&store, "model", &Version::Latest)).unwrap(),
-        None
-    );
+    assert_eq!(now(CheckpointStore::head(&store, "model", &Version::Latest)).unwrap(), None);
     save_at(&store, "model", b"one", EVENING);
 }

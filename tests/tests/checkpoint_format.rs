@@ -30,10 +30,7 @@ fn golden() -> CheckpointMeta {
         task: Some("churn::fit".to_owned()),
         fingerprint: Some(digest("fingerprint")),
         key: Some(digest("key")),
-        arguments: vec![KeyPart {
-            name: "größe".to_owned(),
-            digest: digest("30"),
-        }],
+        arguments: vec![KeyPart { name: "größe".to_owned(), digest: digest("30") }],
         format: "json".to_owned(),
         extension: "json".to_owned(),
         type_name: "alloc::vec::Vec<f64>".to_owned(),
@@ -49,10 +46,7 @@ fn golden() -> CheckpointMeta {
         made_from: vec!["features@20261122T193000.000000Z".to_owned()],
         user: BTreeMap::from([
             ("alpha".to_owned(), serde_json::json!(0.1)),
-            (
-                "deep".to_owned(),
-                serde_json::json!({"list": [1, null, "\u{1F9CA}"]}),
-            ),
+            ("deep".to_owned(), serde_json::json!({"list": [1, null, "\u{1F9CA}"]})),
         ]),
     }
 }
@@ -64,16 +58,8 @@ fn a_checkpoint_of_layout_1_is_still_read() {
     fs::create_dir_all(&path).unwrap();
     fs::write(path.join("meta.json"), GOLDEN).unwrap();
     fs::write(path.join("value.json"), VALUE).unwrap();
-    let expected = CheckpointMeta {
-        version: VERSION.to_owned(),
-        ..golden()
-    };
-    let loaded = now(CheckpointStore::load(
-        &store,
-        "churn/model",
-        &Version::Latest,
-    ))
-    .unwrap();
+    let expected = CheckpointMeta { version: VERSION.to_owned(), ..golden() };
+    let loaded = now(CheckpointStore::load(&store, "churn/model", &Version::Latest)).unwrap();
     assert_eq!(loaded, Some((expected, VALUE.to_vec())));
 }
 
@@ -83,26 +69,14 @@ fn a_checkpoint_is_written_as_layout_1() {
     let saved = now(CheckpointStore::save(&store, golden(), VALUE.to_vec())).unwrap();
     assert_eq!(saved, Saved::New(VERSION.to_owned()));
     let path = format!("churn/model/{VERSION}");
-    assert_eq!(
-        files(folder.path()),
-        [format!("{path}/meta.json"), format!("{path}/value.json")]
-    );
-    assert_eq!(
-        fs::read(folder.path().join(&path).join("value.json")).unwrap(),
-        VALUE
-    );
-    assert_eq!(
-        fs::read_to_string(folder.path().join(&path).join("meta.json")).unwrap(),
-        GOLDEN
-    );
+    assert_eq!(files(folder.path()), [format!("{path}/meta.json"), format!("{path}/value.json")]);
+    assert_eq!(fs::read(folder.path().join(&path).join("value.json")).unwrap(), VALUE);
+    assert_eq!(fs::read_to_string(folder.path().join(&path).join("meta.json")).unwrap(), GOLDEN);
 }
 
 #[test]
 fn the_checksum_is_what_the_documentation_says() {
     let (before, after) = GOLDEN.rsplit_once(",\n  \"checksum\": \"").unwrap();
-    assert_eq!(
-        after,
-        format!("{}\"\n}}\n", Digest::of_bytes(before.as_bytes()))
-    );
+    assert_eq!(after, format!("{}\"\n}}\n", Digest::of_bytes(before.as_bytes())));
     assert!(before.starts_with("{\n  \"layout\": 1,\n  \"name\": \"churn/model\",\n"));
 }

@@ -50,112 +50,43 @@ fn every_refusal_says_what_to_change() {
     for (name, why) in [
         ("", "it is empty: write at least one letter"),
         (too_long.as_str(), "it has 201 bytes: use 200 at most"),
-        (
-            "/etc/passwd",
-            "it starts with `/`: name it relative to the store",
-        ),
+        ("/etc/passwd", "it starts with `/`: name it relative to the store"),
         (
             "a//b",
             "a part between two `/` is empty: write one `/` between parts and none at the end",
         ),
-        (
-            "a/",
-            "a part between two `/` is empty: write one `/` between parts and none at the end",
-        ),
+        ("a/", "a part between two `/` is empty: write one `/` between parts and none at the end"),
         (".", "it would leave its folder: leave out the `.`"),
         ("..", "it would leave its folder: leave out the `..`"),
         ("a/../b", "it would leave its folder: leave out the `..`"),
         ("a/./b", "it would leave its folder: leave out the `.`"),
         (r"a\b", r"it has a `\`: write `/` to make groups"),
         (r"..\b", r"it has a `\`: write `/` to make groups"),
-        (
-            "C:",
-            "some systems have no files with `:` in their names: use `-` or `_`",
-        ),
-        (
-            "what?",
-            "some systems have no files with `?` in their names: use `-` or `_`",
-        ),
-        (
-            "a*",
-            "some systems have no files with `*` in their names: use `-` or `_`",
-        ),
-        (
-            "a<b",
-            "some systems have no files with `<` in their names: use `-` or `_`",
-        ),
-        (
-            "a>b",
-            "some systems have no files with `>` in their names: use `-` or `_`",
-        ),
-        (
-            "a|b",
-            "some systems have no files with `|` in their names: use `-` or `_`",
-        ),
-        (
-            "a\"b",
-            "some systems have no files with `\\\"` in their names: use `-` or `_`",
-        ),
-        (
-            "a\nb",
-            "some systems have no files with `\\n` in their names: use `-` or `_`",
-        ),
-        (
-            "a\0b",
-            "some systems have no files with `\\0` in their names: use `-` or `_`",
-        ),
-        (
-            "a\u{7f}b",
-            "some systems have no files with `\\u{7f}` in their names: use `-` or `_`",
-        ),
-        (
-            ".hidden",
-            "`.hidden` starts with a dot, as hidden files do: start with a letter",
-        ),
-        (
-            ".tmp",
-            "`.tmp` starts with a dot, as hidden files do: start with a letter",
-        ),
-        (
-            "end.",
-            "Windows drops the dot or space at the end of `end.`: leave it out",
-        ),
-        (
-            "end /b",
-            "Windows drops the dot or space at the end of `end `: leave it out",
-        ),
-        (
-            "NUL",
-            "Windows keeps `NUL` for a device: add a word, as in `NUL-data`",
-        ),
-        (
-            "a/con",
-            "Windows keeps `con` for a device: add a word, as in `con-data`",
-        ),
-        (
-            "aux.txt",
-            "Windows keeps `aux.txt` for a device: add a word, as in `aux-data.txt`",
-        ),
-        (
-            "Com1",
-            "Windows keeps `Com1` for a device: add a word, as in `Com1-data`",
-        ),
+        ("C:", "some systems have no files with `:` in their names: use `-` or `_`"),
+        ("what?", "some systems have no files with `?` in their names: use `-` or `_`"),
+        ("a*", "some systems have no files with `*` in their names: use `-` or `_`"),
+        ("a<b", "some systems have no files with `<` in their names: use `-` or `_`"),
+        ("a>b", "some systems have no files with `>` in their names: use `-` or `_`"),
+        ("a|b", "some systems have no files with `|` in their names: use `-` or `_`"),
+        ("a\"b", "some systems have no files with `\\\"` in their names: use `-` or `_`"),
+        ("a\nb", "some systems have no files with `\\n` in their names: use `-` or `_`"),
+        ("a\0b", "some systems have no files with `\\0` in their names: use `-` or `_`"),
+        ("a\u{7f}b", "some systems have no files with `\\u{7f}` in their names: use `-` or `_`"),
+        (".hidden", "`.hidden` starts with a dot, as hidden files do: start with a letter"),
+        (".tmp", "`.tmp` starts with a dot, as hidden files do: start with a letter"),
+        ("end.", "Windows drops the dot or space at the end of `end.`: leave it out"),
+        ("end /b", "Windows drops the dot or space at the end of `end `: leave it out"),
+        ("NUL", "Windows keeps `NUL` for a device: add a word, as in `NUL-data`"),
+        ("a/con", "Windows keeps `con` for a device: add a word, as in `con-data`"),
+        ("aux.txt", "Windows keeps `aux.txt` for a device: add a word, as in `aux-data.txt`"),
+        ("Com1", "Windows keeps `Com1` for a device: add a word, as in `Com1-data`"),
         (
             "lpt9.tar.gz",
             "Windows keeps `lpt9.tar.gz` for a device: add a word, as in `lpt9-data.tar.gz`",
         ),
-        (
-            "com²",
-            "Windows keeps `com²` for a device: add a word, as in `com²-data`",
-        ),
-        (
-            "prn .x",
-            "Windows keeps `prn .x` for a device: add a word, as in `prn-data.x`",
-        ),
-        (
-            "conin$",
-            "Windows keeps `conin$` for a device: add a word, as in `conin$-data`",
-        ),
+        ("com²", "Windows keeps `com²` for a device: add a word, as in `com²-data`"),
+        ("prn .x", "Windows keeps `prn .x` for a device: add a word, as in `prn-data.x`"),
+        ("conin$", "Windows keeps `conin$` for a device: add a word, as in `conin$-data`"),
         (
             "model/20261122T193015.123456Z",
             "`20261122T193015.123456Z` looks like a version of the checkpoint above it: add a word",
@@ -270,10 +201,7 @@ fn what_is_no_checkpoint_is_not_listed() {
     fs::write(folder.path().join("README"), b"notes").unwrap();
     fs::write(folder.path().join("model/notes.txt"), b"notes").unwrap();
     assert_eq!(store.names().unwrap(), ["model"]);
-    assert_eq!(
-        store.versions("model").unwrap(),
-        ["20261122T193015.123000Z"]
-    );
+    assert_eq!(store.versions("model").unwrap(), ["20261122T193015.123000Z"]);
 }
 
 #[test]
@@ -284,10 +212,7 @@ fn an_extension_that_cannot_end_a_file_name_is_refused() {
         meta.extension = extension.to_owned();
         let saved = daglite::checkpoint::CheckpointStore::save(&store, meta, b"one".to_vec());
         let error = checkpoint_support::now(saved).unwrap_err();
-        assert!(
-            error.to_string().contains("cannot end a file's name"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("cannot end a file's name"), "{error}");
     }
     assert!(files(folder.path()).is_empty());
 }

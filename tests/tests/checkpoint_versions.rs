@@ -13,45 +13,27 @@ use proptest::prelude::*;
 #[test]
 fn a_version_is_its_time() {
     let (folder, store) = fresh();
-    assert_eq!(
-        save_at(&store, "model", b"one", EVENING),
-        "20261122T193015.123000Z"
-    );
+    assert_eq!(save_at(&store, "model", b"one", EVENING), "20261122T193015.123000Z");
     let expected =
         ["meta.json", "value.txt"].map(|file| format!("model/20261122T193015.123000Z/{file}"));
     assert_eq!(files(folder.path()), expected);
-    assert_eq!(
-        store.meta("model", "latest").unwrap().time,
-        "2026-11-22T19:30:15.123Z"
-    );
+    assert_eq!(store.meta("model", "latest").unwrap().time, "2026-11-22T19:30:15.123Z");
 }
 
 #[test]
 fn a_save_at_the_same_time_gets_a_later_version() {
     let (_folder, store) = fresh();
     save_at(&store, "model", b"one", EVENING);
-    assert_eq!(
-        save_at(&store, "model", b"two", EVENING),
-        "20261122T193015.123001Z"
-    );
-    assert_eq!(
-        save_at(&store, "model", b"three", EVENING),
-        "20261122T193015.123002Z"
-    );
-    assert_eq!(
-        save_at(&store, "other", b"one", EVENING),
-        "20261122T193015.123000Z"
-    );
+    assert_eq!(save_at(&store, "model", b"two", EVENING), "20261122T193015.123001Z");
+    assert_eq!(save_at(&store, "model", b"three", EVENING), "20261122T193015.123002Z");
+    assert_eq!(save_at(&store, "other", b"one", EVENING), "20261122T193015.123000Z");
 }
 
 #[test]
 fn a_clock_moved_back_gives_a_later_version() {
     let (_folder, store) = fresh();
     save_at(&store, "model", b"one", EVENING);
-    assert_eq!(
-        save_at(&store, "model", b"two", 0),
-        "20261122T193015.123001Z"
-    );
+    assert_eq!(save_at(&store, "model", b"two", 0), "20261122T193015.123001Z");
     assert_eq!(bytes(&store, "model", "latest").unwrap().unwrap(), b"two");
     assert_eq!(store.meta("model", "latest").unwrap().created.millis(), 0);
 }
@@ -59,17 +41,9 @@ fn a_clock_moved_back_gives_a_later_version() {
 #[test]
 fn a_clock_at_the_end_of_time_is_an_error_and_not_a_wrong_order() {
     let (_folder, store) = fresh();
-    assert_eq!(
-        save_at(&store, "model", b"one", u64::MAX),
-        "99991231T235959.999999Z"
-    );
+    assert_eq!(save_at(&store, "model", b"one", u64::MAX), "99991231T235959.999999Z");
     let error = try_save_at(&store, "model", b"two", EVENING).unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("no version can follow 99991231T235959.999999Z"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("no version can follow 99991231T235959.999999Z"), "{error}");
     assert_eq!(bytes(&store, "model", "latest").unwrap().unwrap(), b"one");
 }
 
@@ -89,17 +63,9 @@ fn a_damaged_latest_version_is_not_taken_for_the_same_value() {
     for file in ["value.txt", "meta.json"] {
         let (folder, store) = fresh();
         let first = save_at(&store, "model", b"one", EVENING);
-        fs::write(
-            version_folder(folder.path(), "model", &first).join(file),
-            b"0ne",
-        )
-        .unwrap();
+        fs::write(version_folder(folder.path(), "model", &first).join(file), b"0ne").unwrap();
         save_at(&store, "model", b"one", EVENING + 1);
-        assert_eq!(
-            bytes(&store, "model", "latest").unwrap().unwrap(),
-            b"one",
-            "{file}"
-        );
+        assert_eq!(bytes(&store, "model", "latest").unwrap().unwrap(), b"one", "{file}");
     }
 }
 
@@ -118,10 +84,7 @@ fn ten_threads_at_once_give_ten_versions() {
                 })
             })
             .collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect()
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     saved.sort();
     let versions: Vec<_> = saved.iter().map(|(version, _)| version.clone()).collect();
@@ -153,43 +116,29 @@ fn what_takes_the_place_of_a_version_is_left_alone() {
     let blocked = folder.path().join("model/20261122T193015.123000Z");
     fs::create_dir(folder.path().join("model")).unwrap();
     fs::write(&blocked, b"a file of somebody's").unwrap();
-    assert_eq!(
-        save_at(&store, "model", b"one", EVENING),
-        "20261122T193015.123001Z"
-    );
+    assert_eq!(save_at(&store, "model", b"one", EVENING), "20261122T193015.123001Z");
     assert_eq!(fs::read(&blocked).unwrap(), b"a file of somebody's");
-    assert_eq!(
-        store.versions("model").unwrap(),
-        ["20261122T193015.123001Z"]
-    );
+    assert_eq!(store.versions("model").unwrap(), ["20261122T193015.123001Z"]);
 }
 
 #[test]
 fn prune_keeps_the_newest() {
     let (_folder, store) = fresh();
-    let saved: Vec<_> = (0..5)
-        .map(|i| save_at(&store, "model", &[i], EVENING + u64::from(i)))
-        .collect();
+    let saved: Vec<_> =
+        (0..5).map(|i| save_at(&store, "model", &[i], EVENING + u64::from(i))).collect();
     assert_eq!(store.prune("model", 10).unwrap(), Vec::<String>::new());
     assert_eq!(store.prune("model", 2).unwrap(), saved[..3]);
     assert_eq!(store.versions("model").unwrap(), saved[3..]);
     let error = store.prune("model", 0).unwrap_err();
     assert!(error.to_string().contains("keep 1 or more"), "{error}");
-    assert!(
-        store
-            .prune("modle", 1)
-            .unwrap_err()
-            .to_string()
-            .contains("there are `model`")
-    );
+    assert!(store.prune("modle", 1).unwrap_err().to_string().contains("there are `model`"));
 }
 
 #[test]
 fn prune_never_deletes_the_last_sound_version() {
     let (folder, store) = fresh();
-    let saved: Vec<_> = (0..4)
-        .map(|i| save_at(&store, "model", &[i], EVENING + u64::from(i)))
-        .collect();
+    let saved: Vec<_> =
+        (0..4).map(|i| save_at(&store, "model", &[i], EVENING + u64::from(i))).collect();
     let damaged = version_folder(folder.path(), "model", &saved[3]);
     fs::write(damaged.join("value.txt"), b"").unwrap();
     assert_eq!(store.prune("model", 1).unwrap(), saved[..2]);
@@ -207,12 +156,7 @@ fn a_deleted_version_leaves_no_trace() {
     assert_eq!(fs::read_dir(folder.path().join(".tmp")).unwrap().count(), 0);
     let error = store.delete("deep", "yesterday").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Checkpoint);
-    assert!(
-        error
-            .to_string()
-            .contains("checkpoint `deep` has no version `yesterday`"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("checkpoint `deep` has no version `yesterday`"), "{error}");
 }
 
 #[test]
@@ -220,49 +164,23 @@ fn a_typed_value_comes_back_in_any_format() {
     let (folder, store) = fresh();
     let value = vec![("JFK".to_owned(), 0.1_f64), ("LGA".to_owned(), f64::MAX)];
     let plain = store.save("plain", &value).unwrap();
-    let json = store
-        .save(Checkpoint::named("readable").format("json"), &value)
-        .unwrap();
+    let json = store.save(Checkpoint::named("readable").format("json"), &value).unwrap();
     for (name, saved) in [("plain", &plain), ("readable", &json)] {
-        assert_eq!(
-            store
-                .load::<Vec<(String, f64)>>(name, saved.version())
-                .unwrap(),
-            value
-        );
+        assert_eq!(store.load::<Vec<(String, f64)>>(name, saved.version()).unwrap(), value);
     }
     let readable = version_folder(folder.path(), "readable", json.version()).join("value.json");
-    assert!(
-        fs::read_to_string(readable)
-            .unwrap()
-            .starts_with(r#"[["JFK",0.1]"#)
-    );
+    assert!(fs::read_to_string(readable).unwrap().starts_with(r#"[["JFK",0.1]"#));
 }
 
 #[test]
 fn a_value_is_not_loaded_as_another_type() {
     let (_folder, store) = fresh();
     store.save("model", &vec![1_u32, 2, 3]).unwrap();
-    let error = store
-        .load::<Vec<(u32, String)>>("model", "latest")
-        .unwrap_err();
+    let error = store.load::<Vec<(u32, String)>>("model", "latest").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Checkpoint);
-    assert!(
-        error
-            .to_string()
-            .contains("cannot be read as `alloc::vec::Vec<(u32, "),
-        "{error}"
-    );
-    assert!(
-        error
-            .to_string()
-            .contains("saved from `alloc::vec::Vec<u32>`"),
-        "{error}"
-    );
-    assert_eq!(
-        store.load::<Vec<u32>>("model", "latest").unwrap(),
-        [1, 2, 3]
-    );
+    assert!(error.to_string().contains("cannot be read as `alloc::vec::Vec<(u32, "), "{error}");
+    assert!(error.to_string().contains("saved from `alloc::vec::Vec<u32>`"), "{error}");
+    assert_eq!(store.load::<Vec<u32>>("model", "latest").unwrap(), [1, 2, 3]);
 }
 
 #[test]
@@ -282,9 +200,7 @@ fn what_is_missing_is_answered_with_what_there_is() {
         error.to_string(),
         format!("no checkpoint is called `modle` in `{root}`: there are `model`")
     );
-    let error = store
-        .diff("model", "latest", "20200101T000000.000000Z")
-        .unwrap_err();
+    let error = store.diff("model", "latest", "20200101T000000.000000Z").unwrap_err();
     let expected = "checkpoint `model` has no version `20200101T000000.000000Z`: load `latest`, or one of \
         20261122T193015.129000Z, 20261122T193015.128000Z, 20261122T193015.127000Z, 20261122T193015.126000Z, \
         20261122T193015.125000Z and 2 more";
@@ -294,44 +210,25 @@ fn what_is_missing_is_answered_with_what_there_is() {
 #[test]
 fn a_diff_names_what_differs_and_nothing_else() {
     let (_folder, store) = fresh();
-    let old = Checkpoint::named("model")
-        .meta("alpha", 0.1)
-        .meta("folds", 5)
-        .meta("kept", "same");
-    let new = Checkpoint::named("model")
-        .meta("alpha", 0.2)
-        .meta("seed", 7)
-        .meta("kept", "same");
+    let old = Checkpoint::named("model").meta("alpha", 0.1).meta("folds", 5).meta("kept", "same");
+    let new = Checkpoint::named("model").meta("alpha", 0.2).meta("seed", 7).meta("kept", "same");
     let old = store.save(old, &1_u8).unwrap();
     let new = store.save(new, &2_u8).unwrap();
     let changes = store.diff("model", old.version(), new.version()).unwrap();
     let fields: Vec<_> = changes.iter().map(|(field, ..)| field.as_str()).collect();
     assert_eq!(fields, ["digest", "user.alpha", "user.folds", "user.seed"]);
     let null = serde_json::Value::Null;
-    assert_eq!(
-        changes[1],
-        ("user.alpha".to_owned(), 0.1.into(), 0.2.into())
-    );
-    assert_eq!(
-        changes[2],
-        ("user.folds".to_owned(), 5.into(), null.clone())
-    );
+    assert_eq!(changes[1], ("user.alpha".to_owned(), 0.1.into(), 0.2.into()));
+    assert_eq!(changes[2], ("user.folds".to_owned(), 5.into(), null.clone()));
     assert_eq!(changes[3], ("user.seed".to_owned(), null, 7.into()));
-    assert!(
-        store
-            .diff("model", new.version(), "latest")
-            .unwrap()
-            .is_empty()
-    );
+    assert!(store.diff("model", new.version(), "latest").unwrap().is_empty());
 }
 
 #[test]
 fn notes_that_are_no_json_are_refused_before_anything_is_saved() {
     let (_folder, store) = fresh();
     let pairs = std::collections::BTreeMap::from([((1, 2), 3)]);
-    let error = store
-        .save(Checkpoint::named("model").meta("pairs", pairs), &1_u8)
-        .unwrap_err();
+    let error = store.save(Checkpoint::named("model").meta("pairs", pairs), &1_u8).unwrap_err();
     let expected = "the metadata `pairs` of checkpoint `model` cannot be written as JSON: \
         key must be a string: note something simpler";
     assert_eq!(error.to_string(), expected);

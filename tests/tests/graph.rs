@@ -290,8 +290,7 @@ fn a_panic_becomes_an_error() {
 
 #[test]
 fn the_first_failure_starts_nothing_more() {
-    let (session, log) =
-        logged_with(Session::builder().without_cache().concurrency(1));
+    let (session, log) = logged_with(Session::builder().without_cache().concurrency(1));
     let first = fails(0);
     let rest = join_all((0..100).map(|n| add(n, first.clone().map(|n| n as i64))));
     rest.run_in(&session).unwrap_err();

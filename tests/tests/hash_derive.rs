@@ -77,13 +77,7 @@ where
 
 #[test]
 fn generic_types_hash_their_parts() {
-    let make = |lent, array| {
-        digest(&Generic {
-            lent,
-            array,
-            nothing: PhantomData,
-        })
-    };
+    let make = |lent, array| digest(&Generic { lent, array, nothing: PhantomData });
     let one = make(&["a"], [1_u8, 2]);
     assert_eq!(one, make(&["a"], [1, 2]));
     assert_ne!(one, make(&["b"], [1, 2]));
@@ -181,16 +175,7 @@ mod hostile {
 
 #[test]
 fn the_derive_works_under_another_name_and_among_hostile_ones() {
-    assert_eq!(
-        digest(&hostile::Here { value: 1 }),
-        digest(&hostile::Here { value: 1 })
-    );
-    assert_ne!(
-        digest(&hostile::Here { value: 1 }),
-        digest(&hostile::Here { value: 2 })
-    );
-    assert_ne!(
-        digest(&hostile::FromMacro { value: 1 }),
-        digest(&hostile::FromMacro { value: 2 })
-    );
+    assert_eq!(digest(&hostile::Here { value: 1 }), digest(&hostile::Here { value: 1 }));
+    assert_ne!(digest(&hostile::Here { value: 1 }), digest(&hostile::Here { value: 2 }));
+    assert_ne!(digest(&hostile::FromMacro { value: 1 }), digest(&hostile::FromMacro { value: 2 }));
 }

@@ -102,10 +102,7 @@ fn different() -> Vec<(&'static str, Digest)> {
         ("0.0f64", own(&0.0_f64)),
         ("-0.0f64", own(&-0.0_f64)),
         ("nan", own(&f64::from_bits(0x7ff8_0000_0000_0000))),
-        (
-            "nan with payload",
-            own(&f64::from_bits(0x7ff8_0000_0000_0001)),
-        ),
+        ("nan with payload", own(&f64::from_bits(0x7ff8_0000_0000_0001))),
         ("infinity", own(&f64::INFINITY)),
         ("nonzero 1u8", own(&NonZero::<u8>::MIN)),
         ("wrapping 1u8", own(&Wrapping(1_u8))),
@@ -131,9 +128,7 @@ fn different() -> Vec<(&'static str, Digest)> {
         ("(1i32, 2i32)", own(&(1_i32, 2_i32))),
         (
             "twelve",
-            own(&(
-                1_u8, 2_u8, 3_u8, 4_u8, 5_u8, 6_u8, 7_u8, 8_u8, 9_u8, 10_u8, 11_u8, 12_u8,
-            )),
+            own(&(1_u8, 2_u8, 3_u8, 4_u8, 5_u8, 6_u8, 7_u8, 8_u8, 9_u8, 10_u8, 11_u8, 12_u8)),
         ),
         ("[1i32]", own(&[1_i32])),
         ("[1i32, 2i32]", own(&[1_i32, 2])),
@@ -178,26 +173,14 @@ fn different() -> Vec<(&'static str, Digest)> {
         ("127.0.0.1", own(&Ipv4Addr::LOCALHOST)),
         ("ip 127.0.0.1", own(&IpAddr::V4(Ipv4Addr::LOCALHOST))),
         ("::1", own(&Ipv6Addr::LOCALHOST)),
-        (
-            "127.0.0.1:80 v4",
-            own(&SocketAddrV4::new(Ipv4Addr::LOCALHOST, 80)),
-        ),
+        ("127.0.0.1:80 v4", own(&SocketAddrV4::new(Ipv4Addr::LOCALHOST, 80))),
         ("127.0.0.1:80", own(&SocketAddr::from(([127, 0, 0, 1], 80)))),
-        (
-            "[::1]:80",
-            own(&SocketAddrV6::new(Ipv6Addr::LOCALHOST, 80, 0, 0)),
-        ),
+        ("[::1]:80", own(&SocketAddrV6::new(Ipv6Addr::LOCALHOST, 80, 0, 0))),
         ("struct Point", own(&Point { x: 1.0, y: 2.0 })),
         ("struct Renamed", own(&Renamed { x: 1.0, y: 2.0 })),
         ("struct Pair", own(&Pair(1, 2))),
         ("struct Unit", own(&Unit)),
-        (
-            "struct Partial",
-            own(&Partial {
-                kept: 1,
-                _skipped: 2,
-            }),
-        ),
+        ("struct Partial", own(&Partial { kept: 1, _skipped: 2 })),
         ("Shape::Empty", own(&Shape::Empty)),
         ("Shape::Circle", own(&Shape::Circle(1.0))),
         ("Shape::Square", own(&Shape::Square { side: 1.0 })),
@@ -205,10 +188,7 @@ fn different() -> Vec<(&'static str, Digest)> {
         ("large exact", by(Strategy::Exact, &large)),
         ("large fast", by(Strategy::Fast, &large)),
         ("large sampled", by(Strategy::Sampled, &large)),
-        (
-            "input file",
-            own(&InputFile::from(folder.path().join("a.txt"))),
-        ),
+        ("input file", own(&InputFile::from(folder.path().join("a.txt")))),
         ("input dir", own(&InputDir::from(folder.path()))),
         ("serde [1u8]", serde(vec![1_u8])),
         ("serde (1u8,)", serde((1_u8,))),
@@ -217,27 +197,19 @@ fn different() -> Vec<(&'static str, Digest)> {
         ("serde Point", serde(Point { x: 1.0, y: 2.0 })),
         ("serde Shape::Circle", serde(Shape::Circle(2.0))),
         ("serde Shape::Square", serde(Shape::Square { side: 1.0 })),
-        (
-            "serde Shape::Triangle",
-            serde(Shape::Triangle(1.0, 1.0, 1.0)),
-        ),
+        ("serde Shape::Triangle", serde(Shape::Triangle(1.0, 1.0, 1.0))),
     ]
 }
 
 #[test]
 fn digests_never_change() {
-    let now: String = different()
-        .iter()
-        .map(|(name, digest)| format!("{digest} {name}\n"))
-        .collect();
+    let now: String =
+        different().iter().map(|(name, digest)| format!("{digest} {name}\n")).collect();
     let golden = include_str!("hash_golden.txt");
     for (now, golden) in now.lines().zip(golden.lines()) {
         assert_eq!(now, golden, "a digest changed; all of them are now:\n{now}");
     }
-    assert_eq!(
-        now, golden,
-        "values were added; all digests are now:\n{now}"
-    );
+    assert_eq!(now, golden, "values were added; all digests are now:\n{now}");
     assert!(golden.lines().count() >= 60);
 }
 
@@ -267,14 +239,8 @@ fn the_same_content_owned_shared_or_lent_has_one_digest() {
     assert_eq!(own(&Cow::Borrowed("text")), text);
     assert_eq!(own(&Box::<str>::from("text")), text);
 
-    assert_eq!(
-        own(PathBuf::from("a/b").as_path()),
-        own(&PathBuf::from("a/b"))
-    );
-    assert_eq!(
-        own(&BTreeMap::from([(1, 2)])),
-        own(&HashMap::from([(1, 2)]))
-    );
+    assert_eq!(own(PathBuf::from("a/b").as_path()), own(&PathBuf::from("a/b")));
+    assert_eq!(own(&BTreeMap::from([(1, 2)])), own(&HashMap::from([(1, 2)])));
     assert_eq!(own(&BTreeSet::from([1, 2])), own(&HashSet::from([2, 1])));
 }
 
@@ -297,22 +263,7 @@ fn a_deque_hashes_like_a_vector_wherever_its_seam_lies() {
 
 #[test]
 fn what_is_told_to_skip_does_not_count() {
-    let one = own(&Partial {
-        kept: 1,
-        _skipped: 2,
-    });
-    assert_eq!(
-        one,
-        own(&Partial {
-            kept: 1,
-            _skipped: 3
-        })
-    );
-    assert_ne!(
-        one,
-        own(&Partial {
-            kept: 2,
-            _skipped: 2
-        })
-    );
+    let one = own(&Partial { kept: 1, _skipped: 2 });
+    assert_eq!(one, own(&Partial { kept: 1, _skipped: 3 }));
+    assert_ne!(one, own(&Partial { kept: 2, _skipped: 2 }));
 }

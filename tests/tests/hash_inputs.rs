@@ -50,10 +50,7 @@ fn a_file_that_cannot_be_read_is_named() {
         "{error}"
     );
     let error = file(root.path()).unwrap_err();
-    assert!(
-        error.contains("it is a folder: take an `InputDir`"),
-        "{error}"
-    );
+    assert!(error.contains("it is a folder: take an `InputDir`"), "{error}");
 }
 
 #[test]
@@ -132,14 +129,8 @@ fn a_broken_link_is_named() {
 #[test]
 fn a_path_travels_as_a_path() {
     let file = InputFile::from("data/flights.csv");
-    assert_eq!(
-        serde_json::to_string(&file).unwrap(),
-        r#""data/flights.csv""#
-    );
-    assert_eq!(
-        serde_json::from_str::<InputFile>(r#""data/flights.csv""#).unwrap(),
-        file
-    );
+    assert_eq!(serde_json::to_string(&file).unwrap(), r#""data/flights.csv""#);
+    assert_eq!(serde_json::from_str::<InputFile>(r#""data/flights.csv""#).unwrap(), file);
     let dir: InputDir = serde_json::from_str(r#""data""#).unwrap();
     assert_eq!(dir.path(), Path::new("data"));
 }

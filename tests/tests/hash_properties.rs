@@ -36,10 +36,8 @@ fn value() -> impl proptest::strategy::Strategy<Value = Value> {
             proptest::option::of(inner.clone().prop_map(Box::new)).prop_map(Value::Maybe),
             proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::List),
             (inner.clone(), inner.clone()).prop_map(|(a, b)| Value::Pair(a.into(), b.into())),
-            (inner.clone(), "[ab]{0,2}").prop_map(|(left, right)| Value::Named {
-                left: left.into(),
-                right
-            }),
+            (inner.clone(), "[ab]{0,2}")
+                .prop_map(|(left, right)| Value::Named { left: left.into(), right }),
             proptest::collection::btree_map("[ab]{0,2}", inner, 0..3).prop_map(Value::Map),
         ]
     })

@@ -48,10 +48,7 @@ fn an_announced_length_does_not_count() {
 #[test]
 fn where_one_list_ends_and_the_next_begins_counts() {
     assert_ne!(digest((vec![1, 2], vec![3])), digest((vec![1], vec![2, 3])));
-    assert_ne!(
-        digest(vec![vec![0_u8; 0], vec![]]),
-        digest(vec![vec![0_u8; 0]])
-    );
+    assert_ne!(digest(vec![vec![0_u8; 0], vec![]]), digest(vec![vec![0_u8; 0]]));
 }
 
 #[test]
@@ -72,14 +69,8 @@ fn a_wrong_number_of_fields_cannot_hide_one() {
 
 #[test]
 fn maps_have_no_order_at_any_depth() {
-    let one = HashMap::from([
-        ("a", HashMap::from([(1, 2), (3, 4)])),
-        ("b", HashMap::new()),
-    ]);
-    let other = BTreeMap::from([
-        ("b", BTreeMap::new()),
-        ("a", BTreeMap::from([(3, 4), (1, 2)])),
-    ]);
+    let one = HashMap::from([("a", HashMap::from([(1, 2), (3, 4)])), ("b", HashMap::new())]);
+    let other = BTreeMap::from([("b", BTreeMap::new()), ("a", BTreeMap::from([(3, 4), (1, 2)]))]);
     assert_eq!(digest(&one), digest(&other));
     assert_ne!(digest(&one), digest(BTreeMap::from([("a", 1)])));
 }
@@ -107,14 +98,8 @@ fn values_see_a_format_for_machines() {
 fn a_serialize_that_fails_is_an_error_with_its_reason() {
     let fails = || with!(|_s| Err(S::Error::custom("the sensor is off")));
     assert_eq!(result(fails()).unwrap_err(), "the sensor is off");
-    assert_eq!(
-        result(vec![Some(fails())]).unwrap_err(),
-        "the sensor is off"
-    );
-    assert_eq!(
-        result(BTreeMap::from([(1, fails())])).unwrap_err(),
-        "the sensor is off"
-    );
+    assert_eq!(result(vec![Some(fails())]).unwrap_err(), "the sensor is off");
+    assert_eq!(result(BTreeMap::from([(1, fails())])).unwrap_err(), "the sensor is off");
 }
 
 #[test]
@@ -150,10 +135,7 @@ struct Config {
 fn an_input_file_inside_counts_by_its_content() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("table.csv");
-    let config = || Config {
-        table: InputFile::from(path.clone()),
-        folder: None,
-    };
+    let config = || Config { table: InputFile::from(path.clone()), folder: None };
     std::fs::write(&path, "1").unwrap();
     let before = digest(config());
     std::fs::write(&path, "2").unwrap();
@@ -161,11 +143,7 @@ fn an_input_file_inside_counts_by_its_content() {
     std::fs::write(&path, "1").unwrap();
     assert_eq!(digest(config()), before);
     std::fs::remove_file(&path).unwrap();
-    assert!(
-        result(config())
-            .unwrap_err()
-            .starts_with("cannot read input file `")
-    );
+    assert!(result(config()).unwrap_err().starts_with("cannot read input file `"));
 }
 
 #[test]

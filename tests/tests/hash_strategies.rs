@@ -19,10 +19,7 @@ fn strategies_differ_where_they_read_differently() {
     assert_eq!(digest(Strategy::Auto, &large), exact);
     assert_ne!(digest(Strategy::Fast, &large), exact);
     assert_ne!(digest(Strategy::Sampled, &large), exact);
-    assert_ne!(
-        digest(Strategy::Sampled, &large),
-        digest(Strategy::Fast, &large)
-    );
+    assert_ne!(digest(Strategy::Sampled, &large), digest(Strategy::Fast, &large));
 }
 
 #[test]
@@ -57,10 +54,7 @@ fn a_sample_sees_a_change_that_is_spread_over_the_whole() {
     let mut values = numbers(200_000);
     let before = digest(Strategy::Sampled, &values);
     // One in a hundred, neither of the ends: 66 KiB of 1.6 MB hold 84 of them.
-    values[1000..199_000]
-        .iter_mut()
-        .step_by(100)
-        .for_each(|value| *value += 1.0);
+    values[1000..199_000].iter_mut().step_by(100).for_each(|value| *value += 1.0);
     assert_ne!(digest(Strategy::Sampled, &values), before);
 }
 
@@ -85,14 +79,8 @@ fn a_deque_is_sampled_as_a_vector_is() {
     let mut deque: std::collections::VecDeque<f64> = values.iter().copied().collect();
     deque.rotate_left(40_000);
     let rotated: Vec<f64> = deque.iter().copied().collect();
-    assert_eq!(
-        digest(Strategy::Sampled, &deque),
-        digest(Strategy::Sampled, &rotated)
-    );
-    assert_ne!(
-        digest(Strategy::Sampled, &deque),
-        digest(Strategy::Sampled, &values)
-    );
+    assert_eq!(digest(Strategy::Sampled, &deque), digest(Strategy::Sampled, &rotated));
+    assert_ne!(digest(Strategy::Sampled, &deque), digest(Strategy::Sampled, &values));
 }
 
 #[test]
@@ -109,10 +97,7 @@ fn text_is_sampled_too() {
 fn auto_samples_above_one_gibibyte_only() {
     // Pages that are never touched cost nothing: only the sample reads from them.
     let zeros = vec![0_u8; (1 << 30) + 1];
-    assert_eq!(
-        digest(Strategy::Auto, &zeros),
-        digest(Strategy::Sampled, &zeros)
-    );
+    assert_eq!(digest(Strategy::Auto, &zeros), digest(Strategy::Sampled, &zeros));
 }
 
 #[test]
@@ -120,10 +105,7 @@ fn a_wrong_number_of_bytes_is_refused() {
     let mut hasher = ContentHasher::new(Strategy::Exact);
     hasher.bulk(Element::U32, 2, &[1, 2, 3]);
     let error = hasher.finish().unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "2 elements U32 take 4 bytes each, not 3 in all"
-    );
+    assert_eq!(error.to_string(), "2 elements U32 take 4 bytes each, not 3 in all");
 }
 
 #[test]

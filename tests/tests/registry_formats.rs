@@ -32,9 +32,7 @@ fn flight() -> Flight {
         number: 1545,
         delay: Some(-2.5),
         route: ("EWR".into(), "IAH".into()),
-        kind: Kind::Charter {
-            company: "x".into(),
-        },
+        kind: Kind::Charter { company: "x".into() },
         tags: BTreeMap::from([("a".into(), -1)]),
     }
 }
@@ -46,9 +44,8 @@ where
 {
     let (registry, formats) = (Registry::new(), ValueFormats::serde::<T>());
     let encoded = formats.encode(&registry, value, format).unwrap();
-    let decoded = formats
-        .decode(&registry, &encoded.bytes, &encoded.format, encoded.shape)
-        .unwrap();
+    let decoded =
+        formats.decode(&registry, &encoded.bytes, &encoded.format, encoded.shape).unwrap();
     decoded.downcast_ref::<T>().unwrap().clone()
 }
 
@@ -66,13 +63,7 @@ fn a_struct_comes_back_from_every_format() {
     for format in [None, Some("postcard"), Some("json")] {
         assert_eq!(there_and_back(&flight(), format), flight());
     }
-    for kind in [
-        Kind::Passenger,
-        Kind::Cargo(0.1),
-        Kind::Charter {
-            company: String::new(),
-        },
-    ] {
+    for kind in [Kind::Passenger, Kind::Cargo(0.1), Kind::Charter { company: String::new() }] {
         assert_eq!(there_and_back(&kind, Some("json")), kind);
         assert_eq!(there_and_back(&kind, None), kind);
     }
@@ -117,38 +108,22 @@ raw_round_trips! {
 
 #[test]
 fn raw_is_little_endian() {
-    let bytes = Registry::new()
-        .serialize(&vec![1.0_f64, -2.0], Some("raw"))
-        .unwrap();
-    assert_eq!(
-        bytes,
-        [0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 0, 0, 0, 0, 0, 0, 0, 0xc0]
-    );
+    let bytes = Registry::new().serialize(&vec![1.0_f64, -2.0], Some("raw")).unwrap();
+    assert_eq!(bytes, [0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 0, 0, 0, 0, 0, 0, 0, 0xc0]);
 }
 
 #[test]
 fn raw_refuses_half_a_number() {
-    let error = Registry::new()
-        .deserialize::<Vec<u32>>(&[1, 2, 3, 4, 5], "raw")
-        .unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("5 bytes are no whole number of `u32`"),
-        "{error}"
-    );
+    let error = Registry::new().deserialize::<Vec<u32>>(&[1, 2, 3, 4, 5], "raw").unwrap_err();
+    assert!(error.to_string().contains("5 bytes are no whole number of `u32`"), "{error}");
 }
 
 #[test]
 fn raw_of_one_number_type_is_not_read_as_another() {
     let registry = Registry::new();
-    let floats = ValueFormats::serde::<Vec<f64>>()
-        .encode(&registry, &vec![1.0_f64], None)
-        .unwrap();
+    let floats = ValueFormats::serde::<Vec<f64>>().encode(&registry, &vec![1.0_f64], None).unwrap();
     let integers = ValueFormats::serde::<Vec<i64>>();
-    let error = integers
-        .decode(&registry, &floats.bytes, "raw", floats.shape)
-        .unwrap_err();
+    let error = integers.decode(&registry, &floats.bytes, "raw", floats.shape).unwrap_err();
     assert!(error.to_string().contains("has changed"), "{error}");
 }
 
@@ -158,38 +133,20 @@ fn bytes_after_the_value_are_refused() {
     for format in ["postcard", "json"] {
         let mut bytes = registry.serialize(&flight(), Some(format)).unwrap();
         bytes.push(0);
-        assert!(
-            registry.deserialize::<Flight>(&bytes, format).is_err(),
-            "{format}"
-        );
+        assert!(registry.deserialize::<Flight>(&bytes, format).is_err(), "{format}");
         bytes.truncate(bytes.len() - 2);
-        assert!(
-            registry.deserialize::<Flight>(&bytes, format).is_err(),
-            "{format}"
-        );
-        assert!(
-            registry.deserialize::<Flight>(&[], format).is_err(),
-            "{format}"
-        );
+        assert!(registry.deserialize::<Flight>(&bytes, format).is_err(), "{format}");
+        assert!(registry.deserialize::<Flight>(&[], format).is_err(), "{format}");
     }
 }
 
 #[test]
 fn an_unknown_format_is_answered_with_the_known_ones() {
     let error = encode_error(flight(), "yaml");
-    assert!(
-        error.contains("has no format `yaml`: use one of `postcard`, `json`"),
-        "{error}"
-    );
-    let error = Registry::new()
-        .deserialize::<Vec<u8>>(&[], "npy")
-        .unwrap_err()
-        .to_string();
+    assert!(error.contains("has no format `yaml`: use one of `postcard`, `json`"), "{error}");
+    let error = Registry::new().deserialize::<Vec<u8>>(&[], "npy").unwrap_err().to_string();
     assert!(error.contains("`raw`, `postcard`, `json`"), "{error}");
-    let error = Registry::new()
-        .extension::<u8>(Some("png"))
-        .unwrap_err()
-        .to_string();
+    let error = Registry::new().extension::<u8>(Some("png")).unwrap_err().to_string();
     assert!(error.contains("png"), "{error}");
 }
 
@@ -206,14 +163,8 @@ fn json_refuses_what_it_would_lose() {
     assert!(encode_error(Kind::Cargo(f32::NAN), "json").contains("postcard"));
     assert!(encode_error(Some(None::<u8>), "json").contains("Some(None)"));
     assert!(encode_error(vec![Some(())], "json").contains("Some(())"));
-    assert_eq!(
-        there_and_back(&Some(None::<u8>), Some("postcard")),
-        Some(None)
-    );
-    assert_eq!(
-        there_and_back(&vec![None, Some(1_u8)], Some("json")),
-        [None, Some(1)]
-    );
+    assert_eq!(there_and_back(&Some(None::<u8>), Some("postcard")), Some(None));
+    assert_eq!(there_and_back(&vec![None, Some(1_u8)], Some("json")), [None, Some(1)]);
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -225,17 +176,11 @@ struct Sparse {
 
 #[test]
 fn postcard_refuses_a_skipped_field() {
-    let sparse = Sparse {
-        first: None,
-        second: 0,
-    };
+    let sparse = Sparse { first: None, second: 0 };
     let error = encode_error(sparse.clone(), "postcard");
     assert!(error.contains("the field `first` is skipped"), "{error}");
     assert_eq!(there_and_back(&sparse, Some("json")), sparse);
-    let full = Sparse {
-        first: Some(1),
-        second: 0,
-    };
+    let full = Sparse { first: Some(1), second: 0 };
     assert_eq!(there_and_back(&full, Some("postcard")), full);
 }
 
@@ -281,10 +226,7 @@ fn types_that_look_at_the_data_first_are_kept_as_json() {
     check(vec![Untagged::Number(1)]);
     check(Tagged::One { a: 1 });
     check(BTreeMap::from([(1, Tagged::Two)]));
-    check(Flat {
-        own: 1,
-        rest: BTreeMap::from([("x".into(), 2)]),
-    });
+    check(Flat { own: 1, rest: BTreeMap::from([("x".into(), 2)]) });
     check(serde_json::json!({ "a": [1, null] }));
 }
 
@@ -323,11 +265,7 @@ fn text(prefix: &'static str) -> Format<u32> {
         "text",
         "txt",
         move |number: &u32| Ok(format!("{prefix}{number}").into_bytes()),
-        move |bytes| {
-            Ok(std::str::from_utf8(bytes)?
-                .trim_start_matches(prefix)
-                .parse()?)
-        },
+        move |bytes| Ok(std::str::from_utf8(bytes)?.trim_start_matches(prefix).parse()?),
     )
 }
 
@@ -346,10 +284,7 @@ fn a_registered_format_stands_beside_the_built_in_ones() {
 #[test]
 fn a_registered_format_can_be_made_the_default() {
     let registry = Registry::new();
-    let error = registry
-        .set_default_format::<u32>("text")
-        .unwrap_err()
-        .to_string();
+    let error = registry.set_default_format::<u32>("text").unwrap_err().to_string();
     assert!(error.contains("register it first"), "{error}");
     assert!(registry.set_default_format::<u32>("raw").is_err());
 
@@ -357,9 +292,7 @@ fn a_registered_format_can_be_made_the_default() {
     registry.set_default_format::<u32>("text").unwrap();
     assert_eq!(registry.formats::<u32>(), ["text", "postcard", "json"]);
     assert_eq!(registry.serialize(&7_u32, None).unwrap(), b"n7");
-    let encoded = ValueFormats::serde::<u32>()
-        .encode(&registry, &7_u32, None)
-        .unwrap();
+    let encoded = ValueFormats::serde::<u32>().encode(&registry, &7_u32, None).unwrap();
     assert_eq!((&*encoded.format, &*encoded.extension), ("text", "txt"));
 
     registry.set_default_format::<u32>("json").unwrap();
@@ -374,12 +307,7 @@ fn a_format_of_the_same_name_replaces_the_old_one() {
     assert_eq!(registry.serialize(&7_u32, Some("text")).unwrap(), b"b7");
     assert_eq!(registry.formats::<u32>().len(), 3);
 
-    registry.register(Format::new(
-        "postcard",
-        "mine",
-        |_: &u32| Ok(vec![9]),
-        |_| Ok(9),
-    ));
+    registry.register(Format::new("postcard", "mine", |_: &u32| Ok(vec![9]), |_| Ok(9)));
     assert_eq!(registry.formats::<u32>(), ["postcard", "json", "text"]);
     assert_eq!(registry.serialize(&7_u32, None).unwrap(), [9]);
     assert_eq!(registry.extension::<u32>(None).unwrap(), "mine");
@@ -391,15 +319,11 @@ fn another_version_of_a_format_is_another_shape() {
     old.register(text("n"));
     let formats = ValueFormats::serde::<u32>();
     let encoded = formats.encode(&old, &7_u32, Some("text")).unwrap();
-    formats
-        .decode(&old, &encoded.bytes, "text", encoded.shape)
-        .unwrap();
+    formats.decode(&old, &encoded.bytes, "text", encoded.shape).unwrap();
 
     let new = Registry::new();
     new.register(text("n").version("2"));
-    let error = formats
-        .decode(&new, &encoded.bytes, "text", encoded.shape)
-        .unwrap_err();
+    let error = formats.decode(&new, &encoded.bytes, "text", encoded.shape).unwrap_err();
     assert!(error.to_string().contains("has changed"), "{error}");
 }
 
@@ -412,24 +336,15 @@ fn a_clone_is_a_snapshot() {
     other.register_hash(|number: &u32, hasher| hasher.u32(number % 10));
     assert_eq!(one.serialize(&7_u32, Some("text")).unwrap(), b"b7");
     assert_eq!(other.serialize(&7_u32, Some("text")).unwrap(), b"a7");
-    assert_eq!(
-        other.hash_value(&17_u32).unwrap(),
-        other.hash_value(&7_u32).unwrap()
-    );
-    assert_ne!(
-        one.hash_value(&17_u32).unwrap(),
-        one.hash_value(&7_u32).unwrap()
-    );
+    assert_eq!(other.hash_value(&17_u32).unwrap(), other.hash_value(&7_u32).unwrap());
+    assert_ne!(one.hash_value(&17_u32).unwrap(), one.hash_value(&7_u32).unwrap());
 }
 
 #[test]
 fn a_registered_hash_that_fails_is_an_error() {
     let registry = Registry::new();
     registry.register_hash(|_: &u32, hasher| hasher.fail("not today"));
-    assert_eq!(
-        registry.hash_value(&1_u32).unwrap_err().to_string(),
-        "not today"
-    );
+    assert_eq!(registry.hash_value(&1_u32).unwrap_err().to_string(), "not today");
     assert!(registry.hash_value(&1_u64).is_ok());
 }
 
@@ -455,10 +370,7 @@ fn readers_see_a_whole_registration_while_others_register() {
             (0..500).for_each(|_| registry.register_hash(|_: &u8, hasher| hasher.unit()))
         });
     });
-    assert_eq!(
-        registry.hash_value(&1_u8).unwrap(),
-        registry.hash_value(&2_u8).unwrap()
-    );
+    assert_eq!(registry.hash_value(&1_u8).unwrap(), registry.hash_value(&2_u8).unwrap());
 }
 
 /// Serde does not know it.
@@ -466,21 +378,13 @@ struct Image(Vec<u8>);
 
 impl HasFormat for Image {
     fn formats() -> Vec<Format<Self>> {
-        let plain = Format::new(
-            "plain",
-            "img",
-            |i: &Self| Ok(i.0.clone()),
-            |b| Ok(Self(b.to_vec())),
-        );
+        let plain =
+            Format::new("plain", "img", |i: &Self| Ok(i.0.clone()), |b| Ok(Self(b.to_vec())));
         let hex = Format::new(
             "hex",
             "txt",
             |image: &Self| {
-                Ok(image
-                    .0
-                    .iter()
-                    .flat_map(|b| format!("{b:02x}").into_bytes())
-                    .collect())
+                Ok(image.0.iter().flat_map(|b| format!("{b:02x}").into_bytes()).collect())
             },
             |_| Err("it cannot be read back".into()),
         );
@@ -491,60 +395,28 @@ impl HasFormat for Image {
 #[test]
 fn a_type_brings_its_own_formats() {
     let (registry, formats) = (Registry::new(), ValueFormats::own::<Image>());
-    let encoded = formats
-        .encode(&registry, &Image(vec![1, 255]), None)
-        .unwrap();
-    assert_eq!(
-        (&*encoded.bytes, &*encoded.extension),
-        (&[1, 255][..], "img")
-    );
-    let image = formats
-        .decode(&registry, &encoded.bytes, "plain", encoded.shape)
-        .unwrap();
+    let encoded = formats.encode(&registry, &Image(vec![1, 255]), None).unwrap();
+    assert_eq!((&*encoded.bytes, &*encoded.extension), (&[1, 255][..], "img"));
+    let image = formats.decode(&registry, &encoded.bytes, "plain", encoded.shape).unwrap();
     assert_eq!(image.downcast_ref::<Image>().unwrap().0, [1, 255]);
 
-    let hex = formats
-        .encode(&registry, &Image(vec![1, 255]), Some("hex"))
-        .unwrap();
+    let hex = formats.encode(&registry, &Image(vec![1, 255]), Some("hex")).unwrap();
     assert_eq!(hex.bytes, b"01ff");
-    let error = formats
-        .decode(&registry, &hex.bytes, "hex", hex.shape)
-        .unwrap_err();
-    assert!(
-        error.to_string().contains("it cannot be read back"),
-        "{error}"
-    );
-    let error = formats
-        .encode(&registry, &Image(vec![]), Some("json"))
-        .unwrap_err();
-    assert!(
-        error.to_string().contains("use one of `plain`, `hex`"),
-        "{error}"
-    );
+    let error = formats.decode(&registry, &hex.bytes, "hex", hex.shape).unwrap_err();
+    assert!(error.to_string().contains("it cannot be read back"), "{error}");
+    let error = formats.encode(&registry, &Image(vec![]), Some("json")).unwrap_err();
+    assert!(error.to_string().contains("use one of `plain`, `hex`"), "{error}");
 
-    registry.register(Format::new(
-        "png",
-        "png",
-        |_: &Image| Ok(vec![0]),
-        |_| Ok(Image(vec![])),
-    ));
+    registry.register(Format::new("png", "png", |_: &Image| Ok(vec![0]), |_| Ok(Image(vec![]))));
     registry.set_default_format::<Image>("png").unwrap();
-    assert_eq!(
-        formats
-            .encode(&registry, &Image(vec![]), None)
-            .unwrap()
-            .format,
-        "png"
-    );
+    assert_eq!(formats.encode(&registry, &Image(vec![]), None).unwrap().format, "png");
 }
 
 #[test]
 fn a_value_of_another_type_is_refused() {
     let registry = Registry::new();
     let value: Arc<dyn Any + Send + Sync> = Arc::new(1_u8);
-    let error = ValueFormats::serde::<u32>()
-        .encode(&registry, &*value, None)
-        .unwrap_err();
+    let error = ValueFormats::serde::<u32>().encode(&registry, &*value, None).unwrap_err();
     assert_eq!(error.to_string(), "the value to encode is not a `u32`");
 }
 

@@ -14,9 +14,8 @@ fn encode<T>(value: T, format: &str) -> (Vec<u8>, Digest)
 where
     T: Serialize + DeserializeOwned + Send + Sync + 'static,
 {
-    let encoded = ValueFormats::serde::<T>()
-        .encode(&Registry::new(), &value, Some(format))
-        .unwrap();
+    let encoded =
+        ValueFormats::serde::<T>().encode(&Registry::new(), &value, Some(format)).unwrap();
     (encoded.bytes, encoded.shape)
 }
 
@@ -30,16 +29,9 @@ where
     for format in ["postcard", "json"] {
         let (bytes, shape) = encode(old.clone(), format);
         let formats = ValueFormats::serde::<New>();
-        let error = formats
-            .decode(&Registry::new(), &bytes, format, shape)
-            .unwrap_err();
+        let error = formats.decode(&Registry::new(), &bytes, format, shape).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Format);
-        assert!(
-            error
-                .to_string()
-                .contains("has changed since this was written"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("has changed since this was written"), "{error}");
     }
 }
 
@@ -47,9 +39,7 @@ where
 #[track_caller]
 fn seen<T: Serialize + DeserializeOwned + Send + Sync + 'static>() {
     assert!(
-        Registry::new()
-            .formats::<T>()
-            .contains(&"postcard".to_owned()),
+        Registry::new().formats::<T>().contains(&"postcard".to_owned()),
         "the shape of `{}` is incomplete",
         std::any::type_name::<T>()
     );
@@ -164,11 +154,7 @@ fn a_change_deep_inside_is_refused() {
 fn what_serde_does_not_see_does_not_count() {
     let (bytes, shape) = encode(old::Row { a: 1, b: 2 }, "postcard");
     let formats = ValueFormats::serde::<field_boxed::Row>();
-    assert!(
-        formats
-            .decode(&Registry::new(), &bytes, "postcard", shape)
-            .is_ok()
-    );
+    assert!(formats.decode(&Registry::new(), &bytes, "postcard", shape).is_ok());
 }
 
 #[test]
@@ -233,11 +219,7 @@ mod other_side {
 fn types_that_contain_themselves_are_seen_to_the_end() {
     seen::<Tree>();
     seen::<Node>();
-    let node = Node {
-        value: Side::Right(1),
-        next: None,
-        tree: vec![Tree::Leaf(1.0)],
-    };
+    let node = Node { value: Side::Right(1), next: None, tree: vec![Tree::Leaf(1.0)] };
     let tree = Tree::Fork {
         left: Box::new(Tree::Next(Some(Box::new(node.clone())))),
         right: Box::new(Tree::Branch(vec![Tree::Named(HashMap::new())])),
@@ -255,11 +237,7 @@ fn types_of_the_standard_library_are_seen() {
     seen::<Result<Option<NonZero<u8>>, String>>();
     seen::<(char, i128, u128, ())>();
     seen::<(HashSet<String>, BTreeMap<u8, Vec<[f32; 3]>>)>();
-    seen::<(
-        std::ops::Range<u8>,
-        std::ops::Bound<u8>,
-        std::cmp::Reverse<u8>,
-    )>();
+    seen::<(std::ops::Range<u8>, std::ops::Bound<u8>, std::cmp::Reverse<u8>)>();
     seen::<(daglite::Digest, daglite::InputFile)>();
 }
 
@@ -274,11 +252,7 @@ macro_rules! checked {
             type Error = &'static str;
 
             fn try_from($value: $from) -> Result<Self, Self::Error> {
-                if $check {
-                    Ok(Self($value))
-                } else {
-                    Err("refused")
-                }
+                if $check { Ok(Self($value)) } else { Err("refused") }
             }
         }
 
@@ -382,10 +356,7 @@ fn the_shape_is_the_same_at_every_look() {
         "e0a5b405443b61182283afe0cee948e61087b30bbb1d25edfb74f2532d9115eb"
     );
     assert_eq!(encode(old::Row { a: 3, b: 4 }, "postcard").1, shape);
-    assert_ne!(
-        encode(old::Row { a: 3, b: 4 }, "json").1,
-        encode(1_u8, "json").1
-    );
+    assert_ne!(encode(old::Row { a: 3, b: 4 }, "json").1, encode(1_u8, "json").1);
 }
 
 #[test]

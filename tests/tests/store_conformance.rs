@@ -29,16 +29,12 @@ fn the_file_store_keeps_the_contract() {
 
 #[test]
 fn a_shared_store_keeps_the_contract() {
-    now(conformance::cache_store(|| {
-        Arc::new(MemoryStore::new()) as Arc<dyn CacheStore>
-    }));
+    now(conformance::cache_store(|| Arc::new(MemoryStore::new()) as Arc<dyn CacheStore>));
 }
 
 #[test]
 fn a_store_that_waits_on_another_thread_keeps_the_contract() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(conformance::cache_store(|| Faulty::new(Fault::None)));
 }
 
@@ -48,48 +44,29 @@ fn the_suite_finds_every_fault() {
         (Fault::ErrorWhenAbsent, "rule 4, missing is not an error"),
         (Fault::RemoveAlwaysTrue, "rule 4, missing is not an error"),
         (Fault::NoLocation, "rule 4, an error names the place"),
-        (
-            Fault::LosesParts,
-            "rule 3, verified: what was put comes back",
-        ),
-        (
-            Fault::LosesLastByte,
-            "rule 3, verified: what was put comes back",
-        ),
+        (Fault::LosesParts, "rule 3, verified: what was put comes back"),
+        (Fault::LosesLastByte, "rule 3, verified: what was put comes back"),
         (Fault::HeadDiffers, "rule 3, `head` is what `get` answers"),
-        (
-            Fault::HidesExpired,
-            "rule 6, time is not the store's business",
-        ),
+        (Fault::HidesExpired, "rule 6, time is not the store's business"),
         (Fault::FirstPutWins, "rule 2, the last put wins"),
-        (
-            Fault::Trusts,
-            "rule 3, verified: an artifact that does not match",
-        ),
+        (Fault::Trusts, "rule 3, verified: an artifact that does not match"),
         (Fault::RemovesNothing, "rule 8, gone means gone"),
         (Fault::ClearsNothing, "rule 8, gone means gone"),
-        (
-            Fault::ShortKeys,
-            "rule 3, verified: every key has its own entry",
-        ),
+        (Fault::ShortKeys, "rule 3, verified: every key has its own entry"),
         (Fault::MixesThreads, "rule 1, whole or not at all"),
     ] {
         let suite = conformance::cache_store(|| Faulty::new(fault));
         let panic = catch_unwind(AssertUnwindSafe(|| now(suite)))
             .expect_err(&format!("{fault:?} must be found"));
         let message = said(&*panic);
-        assert!(
-            message.starts_with(rule),
-            "{fault:?} was found as: {message}"
-        );
+        assert!(message.starts_with(rule), "{fault:?} was found as: {message}");
     }
 }
 
 /// What a panic said.
 fn said(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied())
-        .expect("the suite says what is wrong")
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).expect("the suite says what is wrong")
 }
 
 /// One way to break the contract.
@@ -120,11 +97,7 @@ struct Faulty {
 
 impl Faulty {
     fn new(fault: Fault) -> Self {
-        Self {
-            fault,
-            inner: MemoryStore::new(),
-            last_writer: Mutex::new(None),
-        }
+        Self { fault, inner: MemoryStore::new(), last_writer: Mutex::new(None) }
     }
 
     fn key(&self, key: &Digest) -> Digest {
@@ -227,11 +200,7 @@ impl CacheStore for Faulty {
     }
 
     fn location(&self) -> String {
-        if self.fault == Fault::NoLocation {
-            String::new()
-        } else {
-            self.inner.location()
-        }
+        if self.fault == Fault::NoLocation { String::new() } else { self.inner.location() }
     }
 }
 
@@ -262,10 +231,6 @@ impl Future for Hop {
     ) -> std::task::Poll<()> {
         let mut state = self.0.lock().unwrap();
         state.1 = Some(context.waker().clone());
-        if state.0 {
-            std::task::Poll::Ready(())
-        } else {
-            std::task::Poll::Pending
-        }
+        if state.0 { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
     }
 }

@@ -28,13 +28,7 @@ impl Victim {
         let artifact = artifact(value);
         put(&store, &key, &artifact);
         let sound = fs::read(entry_path(folder.path(), &key)).unwrap();
-        Self {
-            folder,
-            store,
-            key,
-            artifact,
-            sound,
-        }
+        Self { folder, store, key, artifact, sound }
     }
 
     fn root(&self) -> &Path {
@@ -66,20 +60,14 @@ impl Victim {
             Lookup::Absent,
             "the damaged entry was left: {why}"
         );
-        assert!(
-            !self.path().is_symlink() && !self.path().exists(),
-            "something was left: {why}"
-        );
+        assert!(!self.path().is_symlink() && !self.path().exists(), "something was left: {why}");
         why
     }
 
     /// A put in place of the damage makes everything good.
     fn heal(&self) {
         put(&self.store, &self.key, &self.artifact);
-        assert_eq!(
-            get(&self.store, &self.key),
-            Lookup::Found(self.artifact.clone())
-        );
+        assert_eq!(get(&self.store, &self.key), Lookup::Found(self.artifact.clone()));
     }
 }
 
@@ -109,11 +97,7 @@ fn an_entry_cut_to_any_length_is_damage() {
     let victim = Victim::new(b"a value of some length");
     for length in 0..victim.sound.len() {
         victim.write(&victim.sound[..length]);
-        assert_eq!(
-            head(&victim.store, &victim.key).found(),
-            None,
-            "head of {length} bytes"
-        );
+        assert_eq!(head(&victim.store, &victim.key).found(), None, "head of {length} bytes");
         victim.write(&victim.sound[..length]);
         let why = victim.damage();
         let expected = match length {
@@ -135,10 +119,7 @@ fn a_large_value_is_verified_to_its_end() {
     victim.write(&bytes);
     assert_eq!(victim.damage(), "the value does not match its digest");
     victim.write(&victim.sound[..last]);
-    assert_eq!(
-        victim.damage(),
-        format!("truncated: {last} of {} bytes", last + 1)
-    );
+    assert_eq!(victim.damage(), format!("truncated: {last} of {} bytes", last + 1));
 }
 
 #[test]
@@ -157,26 +138,11 @@ fn the_reasons_are_for_people() {
     };
     let value = victim.head_length();
     for (bytes, expected) in [
-        (
-            b"garbage".to_vec(),
-            "not a cache entry: it starts with other bytes",
-        ),
-        (
-            vec![0; sound.len()],
-            "not a cache entry: it starts with other bytes",
-        ),
-        (
-            with(8, &2_u32.to_le_bytes()),
-            "in layout version 2, but this daglite reads version 1",
-        ),
-        (
-            with(12, &u32::MAX.to_le_bytes()),
-            "a header of 4294967295 bytes, more than there can be",
-        ),
-        (
-            with(16, &u64::MAX.to_le_bytes()),
-            "truncated: 337 of 18446744073709551615 bytes",
-        ),
+        (b"garbage".to_vec(), "not a cache entry: it starts with other bytes"),
+        (vec![0; sound.len()], "not a cache entry: it starts with other bytes"),
+        (with(8, &2_u32.to_le_bytes()), "in layout version 2, but this daglite reads version 1"),
+        (with(12, &u32::MAX.to_le_bytes()), "a header of 4294967295 bytes, more than there can be"),
+        (with(16, &u64::MAX.to_le_bytes()), "truncated: 337 of 18446744073709551615 bytes"),
         (with(60, b"?"), "the header does not match its checksum"),
         (with(value, b"?"), "the value does not match its digest"),
         (other_key, "the entry of another key"),
@@ -200,10 +166,7 @@ fn a_folder_in_an_entrys_place_is_damage() {
             }
         };
         folder();
-        assert_eq!(
-            head(&victim.store, &victim.key),
-            Lookup::Damaged("not a file".to_owned())
-        );
+        assert_eq!(head(&victim.store, &victim.key), Lookup::Damaged("not a file".to_owned()));
         victim.heal();
         folder();
         assert_eq!(victim.damage(), "not a file");
@@ -254,10 +217,7 @@ fn a_file_in_the_place_of_a_folder_of_entries_is_damage() {
             fs::write(&shard, b"in the way").unwrap();
         };
         block();
-        assert_eq!(
-            victim.damage(),
-            "a file lies where a folder of entries belongs"
-        );
+        assert_eq!(victim.damage(), "a file lies where a folder of entries belongs");
         victim.heal();
         block();
         victim.heal();

@@ -31,16 +31,11 @@ fn a_path_that_is_empty_or_a_file_is_refused_at_once() {
     let error = FileStore::builder("").open().unwrap_err();
     assert_eq!(
         (error.kind(), error.to_string()),
-        (
-            ErrorKind::Store,
-            "the path of the cache is empty: name a folder".to_owned()
-        )
+        (ErrorKind::Store, "the path of the cache is empty: name a folder".to_owned())
     );
     let error = FileStore::builder(&file).open().unwrap_err();
-    let expected = format!(
-        "the cache needs a folder, but `{}` is a file: name another path",
-        file.display()
-    );
+    let expected =
+        format!("the cache needs a folder, but `{}` is a file: name another path", file.display());
     assert_eq!(error.to_string(), expected);
 }
 
@@ -60,11 +55,7 @@ fn a_folder_that_cannot_be_made_is_an_error_with_its_path_and_a_miss() {
         root.display()
     );
     assert_eq!(error.to_string(), expected);
-    assert!(
-        error
-            .source()
-            .is_some_and(|cause| cause.is::<std::io::Error>())
-    );
+    assert!(error.source().is_some_and(|cause| cause.is::<std::io::Error>()));
     assert_eq!(fs::read(&file).unwrap(), b"precious");
 }
 
@@ -111,10 +102,7 @@ fn deleting_the_folder_again_and_again_never_breaks_a_put_that_has_time() {
         while !deleting.is_finished() {
             // A put may lose the race eight times in a row; what it may not do is answer wrongly.
             let _ = now(store.put(&key("k"), &artifact(b"value")));
-            assert!(matches!(
-                get(&store, &key("k")),
-                Lookup::Absent | Lookup::Found(_)
-            ));
+            assert!(matches!(get(&store, &key("k")), Lookup::Absent | Lookup::Found(_)));
         }
     });
     put(&store, &key("k"), &artifact(b"value"));
@@ -139,8 +127,7 @@ fn what_killed_processes_left_is_swept_at_the_first_put() {
 fn age(path: &std::path::Path, age: Duration) {
     let file = fs::OpenOptions::new().write(true).open(path).unwrap();
     let modified = file.metadata().unwrap().modified().unwrap();
-    file.set_modified(modified.checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH))
-        .unwrap();
+    file.set_modified(modified.checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH)).unwrap();
 }
 
 #[test]
@@ -195,10 +182,6 @@ fn what_the_store_makes_is_private() {
     fs::create_dir(&given).unwrap();
     fs::set_permissions(&given, fs::Permissions::from_mode(0o755)).unwrap();
     put(&open(&given), &key("k"), &artifact(b"value"));
-    assert_eq!(
-        mode(&given),
-        0o755,
-        "a folder of the user keeps its permissions"
-    );
+    assert_eq!(mode(&given), 0o755, "a folder of the user keeps its permissions");
     assert_eq!(mode(&given.join("v1")), 0o700);
 }

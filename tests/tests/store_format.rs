@@ -25,11 +25,7 @@ fn an_entry_of_version_1_is_still_read() {
 fn an_entry_is_written_as_version_1() {
     let folder = tempfile::tempdir().unwrap();
     let key = key("golden");
-    put(
-        &open(folder.path()),
-        &key,
-        &artifact(b"the value of the golden entry"),
-    );
+    put(&open(folder.path()), &key, &artifact(b"the value of the golden entry"));
     let written = fs::read(entry_path(folder.path(), &key)).unwrap();
     assert!(
         written == GOLDEN,

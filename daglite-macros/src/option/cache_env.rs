@@ -30,11 +30,17 @@ impl TaskOption for CacheEnv {
         for text in given::strings(written, self.usage())? {
             let name = text.value();
             if name.is_empty() || name.contains(['=', '\0']) {
-                let message = format!("{name:?} cannot be the name of a variable: write one, as in `{}`", self.usage());
+                let message = format!(
+                    "{name:?} cannot be the name of a variable: write one, as in `{}`",
+                    self.usage()
+                );
                 return Err(Error::new(text.span(), message));
             }
             if names.contains(&name) {
-                return Err(Error::new(text.span(), format!("`{name}` is in `cache_env` twice: keep one")));
+                return Err(Error::new(
+                    text.span(),
+                    format!("`{name}` is in `cache_env` twice: keep one"),
+                ));
             }
             names.push(name);
         }

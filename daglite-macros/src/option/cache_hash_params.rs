@@ -35,7 +35,8 @@ impl TaskOption for CacheHashParams {
                 return Err(Error::new(written.key.span(), message));
             }
             Given::Nothing | Given::Value(_) => {
-                let message = "`cache_hash_params` takes a list: write `cache_hash_params(a = exact)`";
+                let message =
+                    "`cache_hash_params` takes a list: write `cache_hash_params(a = exact)`";
                 return Err(Error::new(written.key.span(), message));
             }
         };
@@ -59,12 +60,15 @@ impl TaskOption for CacheHashParams {
         let mut errors = unknown_params(self.name(), ways.iter().map(|(param, _)| param), params);
         for (param, _) in ways {
             if options.cache_exclude.contains(param) {
-                let message = format!("`{param}` is excluded from the key: drop it here, or in `cache_exclude`");
+                let message = format!(
+                    "`{param}` is excluded from the key: drop it here, or in `cache_exclude`"
+                );
                 errors.push(Error::new(param.span(), message));
             }
         }
         if options.cache_hash.is_some() {
-            let message = "`cache_hash` already hashes all parameters: keep it, or `cache_hash_params`";
+            let message =
+                "`cache_hash` already hashes all parameters: keep it, or `cache_hash_params`";
             errors.push(Error::new(key.span(), message));
         }
         errors

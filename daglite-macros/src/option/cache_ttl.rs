@@ -34,8 +34,14 @@ impl TaskOption for CacheTtl {
 }
 
 /// The units, with their milliseconds.
-const UNITS: [(&str, u64); 6] =
-    [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("w", 604_800_000)];
+const UNITS: [(&str, u64); 6] = [
+    ("ms", 1),
+    ("s", 1_000),
+    ("m", 60_000),
+    ("h", 3_600_000),
+    ("d", 86_400_000),
+    ("w", 604_800_000),
+];
 
 /// The milliseconds that `text` stands for, or what is wrong with it.
 fn millis(text: &str) -> std::result::Result<u64, String> {
@@ -47,17 +53,21 @@ fn millis(text: &str) -> std::result::Result<u64, String> {
     while !rest.is_empty() {
         let number = take_while(&mut rest, |letter| letter.is_ascii_digit());
         if number.is_empty() {
-            return Err(format!("`{text}` is not a time: write numbers with units, such as `1h30m`"));
+            return Err(format!(
+                "`{text}` is not a time: write numbers with units, such as `1h30m`"
+            ));
         }
         let unit = take_while(&mut rest, |letter| !letter.is_ascii_digit());
         let factor = factor(text, number, unit)?;
         let part = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
-        total = part
-            .and_then(|part| total.checked_add(part))
-            .ok_or_else(|| format!("`{text}` is too long: drop `cache_ttl` to keep results for ever"))?;
+        total = part.and_then(|part| total.checked_add(part)).ok_or_else(|| {
+            format!("`{text}` is too long: drop `cache_ttl` to keep results for ever")
+        })?;
     }
     if total == 0 {
-        return Err(format!("after `{text}` no result would ever be used: write a longer time, or drop `cache`"));
+        return Err(format!(
+            "after `{text}` no result would ever be used: write a longer time, or drop `cache`"
+        ));
     }
     Ok(total)
 }
@@ -68,9 +78,13 @@ fn factor(text: &str, number: &str, unit: &str) -> std::result::Result<u64, Stri
         return Ok(*factor);
     }
     Err(match unit {
-        "" => format!("`{number}` has no unit: write `{number}s` for seconds, or `ms`, `m`, `h`, `d`, `w`"),
+        "" => format!(
+            "`{number}` has no unit: write `{number}s` for seconds, or `ms`, `m`, `h`, `d`, `w`"
+        ),
         "." | "," => format!("`{text}` has a fraction: write whole numbers, such as `1h30m`"),
-        _ if unit.contains(char::is_whitespace) => format!("`{text}` has white space: write it without, as in `1h30m`"),
+        _ if unit.contains(char::is_whitespace) => {
+            format!("`{text}` has white space: write it without, as in `1h30m`")
+        }
         _ => format!("`{unit}` is not a unit of time: write `ms`, `s`, `m`, `h`, `d` or `w`"),
     })
 }
@@ -98,7 +112,9 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_refused() {
-        for text in ["", "h", "1", "1h30", "1.5h", "-1h", "1 h", "1h 30m", "1H", "1y", "0s", "0h0m", "é"] {
+        for text in
+            ["", "h", "1", "1h30", "1.5h", "-1h", "1 h", "1h 30m", "1H", "1y", "0s", "0h0m", "é"]
+        {
             assert!(millis(text).is_err(), "{text}");
         }
         assert!(millis("18446744073709551616ms").is_err());

@@ -28,7 +28,10 @@ impl TaskOption for CacheVersion {
     fn read(&self, written: &Written, options: &mut Options) -> Result<()> {
         let text = given::string(written, self.usage())?;
         if text.value().is_empty() {
-            return Err(Error::new(text.span(), "an empty version is no version: drop `cache_version`, or name one"));
+            return Err(Error::new(
+                text.span(),
+                "an empty version is no version: drop `cache_version`, or name one",
+            ));
         }
         options.cache_version = Some(text.value());
         Ok(())

@@ -46,9 +46,10 @@ pub(super) fn names(written: &Written, example: &str) -> Result<Vec<Ident>> {
             Some(name) => Ok(name.clone()),
             None => Err(Error::new_spanned(item, format!("expected a name, as in `{example}`"))),
         },
-        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
-            Err(Error::new(text.span(), format!("write the name without quotes, as in `{example}`")))
-        }
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Err(Error::new(
+            text.span(),
+            format!("write the name without quotes, as in `{example}`"),
+        )),
         _ => Err(Error::new_spanned(item, format!("expected a name, as in `{example}`"))),
     })
 }
@@ -89,11 +90,14 @@ pub(super) fn path_in(value: &Expr, example: &str) -> Result<Path> {
         Expr::Path(path) if path.qself.is_none() => Ok(path.path.clone()),
         Expr::Closure(closure) => Err(Error::new_spanned(
             closure,
-            format!("a closure has no name: write a function, and its path here, as in `{example}`"),
+            format!(
+                "a closure has no name: write a function, and its path here, as in `{example}`"
+            ),
         )),
-        Expr::Lit(literal) if matches!(literal.lit, Lit::Str(_)) => {
-            Err(Error::new_spanned(value, format!("write the path without quotes, as in `{example}`")))
-        }
+        Expr::Lit(literal) if matches!(literal.lit, Lit::Str(_)) => Err(Error::new_spanned(
+            value,
+            format!("write the path without quotes, as in `{example}`"),
+        )),
         _ => Err(Error::new_spanned(value, format!("expected a path, as in `{example}`"))),
     }
 }

@@ -30,11 +30,16 @@ impl TaskOption for Library {
         let first = &path.segments[0].ident;
         let relative = first == "self" || first == "super" || first == "Self";
         if relative {
-            let message = format!("`{first}` means another module inside the task: write `crate::…` or `::…` in full");
+            let message = format!(
+                "`{first}` means another module inside the task: write `crate::…` or `::…` in full"
+            );
             return Err(Error::new(first.span(), message));
         }
         if let Some(segment) = path.segments.iter().find(|segment| !segment.arguments.is_none()) {
-            return Err(Error::new_spanned(&segment.arguments, "the path of a crate has no arguments: drop them"));
+            return Err(Error::new_spanned(
+                &segment.arguments,
+                "the path of a crate has no arguments: drop them",
+            ));
         }
         options.library = Some(path);
         Ok(())

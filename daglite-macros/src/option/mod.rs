@@ -42,7 +42,11 @@ pub(crate) trait TaskOption: Sync {
     /// How it is written, for the docs of `#[task]`.
     fn usage(&self) -> &'static str;
 
-    /// Its line in the docs of `#[task]`.
+    /// What it does, for the docs of `#[task]`.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "a test compares it with the docs of `#[task]`")
+    )]
     fn docs(&self) -> &'static str;
 
     /// Whether it says nothing without `cache`.
@@ -104,7 +108,8 @@ pub(crate) fn read_all(written: &[Written], params: &[Ident], errors: &mut Vec<E
     let cached = seen.iter().any(|(option, _)| option.name() == "cache") || cache_misspelt;
     for (option, key) in seen {
         if option.needs_cache() && !cached {
-            let message = format!("`{key}` says nothing without `cache`: write `#[task(cache, {key} …)]`");
+            let message =
+                format!("`{key}` says nothing without `cache`: write `#[task(cache, {key} …)]`");
             errors.push(Error::new(key.span(), message));
         }
         errors.extend(option.check(&options, params));
@@ -139,7 +144,10 @@ fn unknown_params<'a>(
         if !params.contains(name) {
             errors.push(Error::new(name.span(), unknown_param(name, params)));
         } else if seen.contains(&name) {
-            errors.push(Error::new(name.span(), format!("`{name}` is in `{option}` twice: keep one")));
+            errors.push(Error::new(
+                name.span(),
+                format!("`{name}` is in `{option}` twice: keep one"),
+            ));
         }
         seen.push(name);
     }
@@ -150,7 +158,9 @@ fn unknown_param(name: &Ident, params: &[Ident]) -> String {
     let all: Vec<String> = params.iter().map(ToString::to_string).collect();
     match nearest::nearest(&name.to_string(), all.iter().map(String::as_str)) {
         Some(near) => format!("the function has no parameter `{name}`: did you mean `{near}`?"),
-        None if all.is_empty() => format!("the function has no parameter `{name}`: it has none at all"),
+        None if all.is_empty() => {
+            format!("the function has no parameter `{name}`: it has none at all")
+        }
         None => format!("the function has no parameter `{name}`: it has `{}`", all.join("`, `")),
     }
 }

@@ -29,10 +29,14 @@ impl TaskOption for Name {
         let text = given::string(written, self.usage())?;
         let name = text.value();
         if name.trim().is_empty() {
-            return Err(Error::new(text.span(), "an empty name is no name: drop `name`, or write one"));
+            return Err(Error::new(
+                text.span(),
+                "an empty name is no name: drop `name`, or write one",
+            ));
         }
         if name.trim() != name || name.contains(char::is_control) {
-            let message = "a name has no control characters, and no white space around it: write it plainly";
+            let message =
+                "a name has no control characters, and no white space around it: write it plainly";
             return Err(Error::new(text.span(), message));
         }
         options.name = Some(name);

@@ -38,12 +38,7 @@ impl Checkpoint {
     /// # let _ = checkpoint;
     /// ```
     pub fn named(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            format: None,
-            user: BTreeMap::new(),
-            problem: None,
-        }
+        Self { name: name.into(), format: None, user: BTreeMap::new(), problem: None }
     }
 
     /// The same checkpoint, written in `format` in place of the type's default.

@@ -143,10 +143,7 @@ pub(super) fn differences(
             differences.push((field, old, new));
         }
     }
-    differences.extend(
-        old.into_iter()
-            .map(|(field, old)| (field, old, serde_json::Value::Null)),
-    );
+    differences.extend(old.into_iter().map(|(field, old)| (field, old, serde_json::Value::Null)));
     differences.sort_by(|(left, ..), (right, ..)| left.cmp(right));
     differences
 }
@@ -198,14 +195,9 @@ fn fields(meta: &CheckpointMeta) -> BTreeMap<String, serde_json::Value> {
         ("took", serde_json::json!(took.as_secs_f64())),
         ("made_from", serde_json::json!(made_from)),
     ];
-    let plain = plain
-        .into_iter()
-        .map(|(field, value)| (field.to_owned(), value));
-    let arguments = arguments
-        .iter()
-        .map(|part| (format!("arguments.{}", part.name), text(&Some(part.digest))));
-    let user = user
-        .iter()
-        .map(|(key, value)| (format!("user.{key}"), value.clone()));
+    let plain = plain.into_iter().map(|(field, value)| (field.to_owned(), value));
+    let arguments =
+        arguments.iter().map(|part| (format!("arguments.{}", part.name), text(&Some(part.digest))));
+    let user = user.iter().map(|(key, value)| (format!("user.{key}"), value.clone()));
     plain.chain(arguments).chain(user).collect()
 }

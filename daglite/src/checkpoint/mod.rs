@@ -4,10 +4,7 @@
 //! `version` (what may be called how), `contract` (what every checkpoint store promises), `files` (a folder of them),
 //! `provenance` (the commit and the machine that the metadata names).
 
-#[expect(
-    clippy::module_inception,
-    reason = "the file of `Checkpoint` is named after it"
-)]
+#[expect(clippy::module_inception, reason = "the file of `Checkpoint` is named after it")]
 mod checkpoint;
 mod contract;
 mod files;

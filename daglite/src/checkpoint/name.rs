@@ -26,19 +26,13 @@ const MAX_LENGTH: usize = 200;
 /// The name is one of those above.
 pub fn check_name(name: &str) -> Result<(), StoreError> {
     let refuse = |why: String| {
-        Err(StoreError::new(format!(
-            "`{}` cannot name a checkpoint: {why}",
-            name.escape_debug()
-        )))
+        Err(StoreError::new(format!("`{}` cannot name a checkpoint: {why}", name.escape_debug())))
     };
     if name.is_empty() {
         return refuse("it is empty: write at least one letter".to_owned());
     }
     if name.len() > MAX_LENGTH {
-        return refuse(format!(
-            "it has {} bytes: use {MAX_LENGTH} at most",
-            name.len()
-        ));
+        return refuse(format!("it has {} bytes: use {MAX_LENGTH} at most", name.len()));
     }
     if name.starts_with('/') {
         return refuse("it starts with `/`: name it relative to the store".to_owned());
@@ -58,14 +52,9 @@ fn segment_flaw(segment: &str) -> Option<String> {
         );
     }
     if segment == "." || segment == ".." {
-        return Some(format!(
-            "it would leave its folder: leave out the `{segment}`"
-        ));
+        return Some(format!("it would leave its folder: leave out the `{segment}`"));
     }
-    if let Some(bad) = segment
-        .chars()
-        .find(|&c| c.is_control() || r#"\:*?"<>|"#.contains(c))
-    {
+    if let Some(bad) = segment.chars().find(|&c| c.is_control() || r#"\:*?"<>|"#.contains(c)) {
         let bad = bad.escape_debug();
         return Some(match bad.to_string().as_str() {
             r"\\" => r"it has a `\`: write `/` to make groups".to_owned(),
@@ -101,25 +90,16 @@ fn segment_flaw(segment: &str) -> Option<String> {
 
 /// Whether Windows means a device by this name, with any extension and in any case.
 fn is_device(segment: &str) -> bool {
-    let stem = segment
-        .split('.')
-        .next()
-        .unwrap_or_default()
-        .trim_end_matches(' ')
-        .to_ascii_uppercase();
+    let stem =
+        segment.split('.').next().unwrap_or_default().trim_end_matches(' ').to_ascii_uppercase();
     if ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"].contains(&stem.as_str()) {
         return true;
     }
-    let number = stem
-        .strip_prefix("COM")
-        .or_else(|| stem.strip_prefix("LPT"));
+    let number = stem.strip_prefix("COM").or_else(|| stem.strip_prefix("LPT"));
     number.is_some_and(|number| {
         let mut digits = number.chars();
         // Windows takes the three superscript digits of Latin-1 for digits here.
-        matches!(
-            (digits.next(), digits.next()),
-            (Some('0'..='9' | '¹' | '²' | '³'), None)
-        )
+        matches!((digits.next(), digits.next()), (Some('0'..='9' | '¹' | '²' | '³'), None))
     })
 }
 

@@ -28,10 +28,7 @@ pub(super) fn git() -> &'static Git {
             return Git::default();
         };
         let dirty = ask_git(&["status", "--porcelain"]).map(|said| !said.trim().is_empty());
-        Git {
-            commit: Some(commit),
-            dirty,
-        }
+        Git { commit: Some(commit), dirty }
     })
 }
 

@@ -26,11 +26,7 @@ pub enum Version {
 
 impl From<&str> for Version {
     fn from(text: &str) -> Self {
-        if text == "latest" {
-            Self::Latest
-        } else {
-            Self::Exact(text.to_owned())
-        }
+        if text == "latest" { Self::Latest } else { Self::Exact(text.to_owned()) }
     }
 }
 
@@ -108,29 +104,18 @@ mod tests {
 
     #[test]
     fn a_version_is_a_moment_and_back() {
-        let moment = Moment::of(Timestamp::from_millis(1_795_375_815_123))
-            .next()
-            .unwrap();
+        let moment = Moment::of(Timestamp::from_millis(1_795_375_815_123)).next().unwrap();
         assert_eq!(moment.to_string(), "20261122T193015.123001Z");
         assert_eq!(Moment::parse("20261122T193015.123001Z"), Some(moment));
     }
 
     #[test]
     fn versions_sort_as_text_to_the_end_of_time() {
-        let times = [
-            0,
-            1,
-            946_684_799_999,
-            946_684_800_000,
-            253_402_300_799_999,
-            u64::MAX,
-        ];
+        let times = [0, 1, 946_684_799_999, 946_684_800_000, 253_402_300_799_999, u64::MAX];
         let names = times.map(|time| Moment::of(Timestamp::from_millis(time)).to_string());
         assert!(names.is_sorted(), "{names:?}");
         assert!(
-            names
-                .iter()
-                .all(|name| name.len() == 23 && Moment::parse(name).is_some()),
+            names.iter().all(|name| name.len() == 23 && Moment::parse(name).is_some()),
             "{names:?}"
         );
         assert_eq!(Moment(LAST).next(), None);

@@ -49,18 +49,9 @@ fn artifact(bytes: Vec<u8>) -> Artifact {
         fingerprint: key("fingerprint"),
         took: Duration::new(u64::MAX, 999_999_999),
         parts: vec![
-            KeyPart {
-                name: "größe".to_owned(),
-                digest: key("first part"),
-            },
-            KeyPart {
-                name: String::new(),
-                digest: key("second part"),
-            },
-            KeyPart {
-                name: "窓 🪟\0\n\"\\".to_owned(),
-                digest: key("third part"),
-            },
+            KeyPart { name: "größe".to_owned(), digest: key("first part") },
+            KeyPart { name: String::new(), digest: key("second part") },
+            KeyPart { name: "窓 🪟\0\n\"\\".to_owned(), digest: key("third part") },
         ],
     };
     Artifact { meta, bytes }
@@ -88,10 +79,7 @@ async fn absent_entries(store: &impl CacheStore) {
         &false,
     );
     ok(rule, "clear of an empty store", store.clear().await);
-    assert!(
-        !store.location().is_empty(),
-        "rule 4, an error names the place: `location` is empty"
-    );
+    assert!(!store.location().is_empty(), "rule 4, an error names the place: `location` is empty");
 }
 
 async fn round_trips(store: &impl CacheStore) {
@@ -109,12 +97,8 @@ async fn round_trips(store: &impl CacheStore) {
     let sized = sizes.map(|size| artifact(noise(size, 1)));
     let long_header = {
         let mut long = artifact(noise(300, 2));
-        long.meta.parts = (0..2_000)
-            .map(|i| KeyPart {
-                name: format!("part {i}"),
-                digest: key(i),
-            })
-            .collect();
+        long.meta.parts =
+            (0..2_000).map(|i| KeyPart { name: format!("part {i}"), digest: key(i) }).collect();
         long
     };
     for put in sized.into_iter().chain([plain, long_header]) {
@@ -143,41 +127,20 @@ async fn round_trips(store: &impl CacheStore) {
     let rule = "rule 6, time is not the store's business";
     ok(rule, "put", store.put(&key("expired"), &expired).await);
     let got = ok(rule, "get", store.get(&key("expired")).await);
-    same(
-        rule,
-        "an entry that has expired",
-        &got,
-        &Lookup::Found(expired),
-    );
+    same(rule, "an entry that has expired", &got, &Lookup::Found(expired));
 }
 
 async fn puts_replace(store: &impl CacheStore) {
     let rule = "rule 2, the last put wins";
     let key = key("replaced");
-    for bytes in [
-        noise(5_000, 1),
-        noise(10, 2),
-        Vec::new(),
-        noise(100_000, 3),
-        noise(10, 2),
-    ] {
+    for bytes in [noise(5_000, 1), noise(10, 2), Vec::new(), noise(100_000, 3), noise(10, 2)] {
         let mut put = artifact(bytes);
         put.meta.task = format!("the task that made {}", put.meta.digest);
         ok(rule, "put", store.put(&key, &put).await);
         let head = ok(rule, "head", store.head(&key).await);
-        same(
-            rule,
-            "`head` after `put` over an entry",
-            &head,
-            &Lookup::Found(put.meta.clone()),
-        );
+        same(rule, "`head` after `put` over an entry", &head, &Lookup::Found(put.meta.clone()));
         let got = ok(rule, "get", store.get(&key).await);
-        same(
-            rule,
-            "`get` after `put` over an entry",
-            &got,
-            &Lookup::Found(put),
-        );
+        same(rule, "`get` after `put` over an entry", &got, &Lookup::Found(put));
     }
 }
 
@@ -199,17 +162,9 @@ async fn wrong_artifacts_are_not_found(store: &impl CacheStore) {
             continue;
         }
         let got = ok(rule, "get", store.get(&key).await);
-        assert!(
-            !matches!(got, Lookup::Found(_)),
-            "{rule}: `get` found one with a wrong {what}"
-        );
+        assert!(!matches!(got, Lookup::Found(_)), "{rule}: `get` found one with a wrong {what}");
         let again = ok(rule, "get", store.get(&key).await);
-        same(
-            "rule 3, what is damaged is removed",
-            "the second `get`",
-            &again,
-            &Lookup::Absent,
-        );
+        same("rule 3, what is damaged is removed", "the second `get`", &again, &Lookup::Absent);
     }
 }
 
@@ -217,18 +172,9 @@ async fn removed_is_gone(store: &impl CacheStore) {
     let rule = "rule 8, gone means gone";
     let [kept, removed] = [key("kept"), key("removed")];
     for key in [&kept, &removed] {
-        ok(
-            rule,
-            "put",
-            store.put(key, &artifact(b"value".to_vec())).await,
-        );
+        ok(rule, "put", store.put(key, &artifact(b"value".to_vec())).await);
     }
-    same(
-        rule,
-        "`remove` of an entry",
-        &ok(rule, "remove", store.remove(&removed).await),
-        &true,
-    );
+    same(rule, "`remove` of an entry", &ok(rule, "remove", store.remove(&removed).await), &true);
     same(
         rule,
         "`get` after `remove`",
@@ -241,29 +187,12 @@ async fn removed_is_gone(store: &impl CacheStore) {
         &ok(rule, "head", store.head(&removed).await),
         &Lookup::Absent,
     );
-    same(
-        rule,
-        "`remove` again",
-        &ok(rule, "remove", store.remove(&removed).await),
-        &false,
-    );
+    same(rule, "`remove` again", &ok(rule, "remove", store.remove(&removed).await), &false);
     let other = ok(rule, "get", store.get(&kept).await);
-    assert!(
-        matches!(other, Lookup::Found(_)),
-        "{rule}: `remove` of one key removed another"
-    );
-    ok(
-        rule,
-        "put",
-        store.put(&removed, &artifact(b"again".to_vec())).await,
-    );
+    assert!(matches!(other, Lookup::Found(_)), "{rule}: `remove` of one key removed another");
+    ok(rule, "put", store.put(&removed, &artifact(b"again".to_vec())).await);
     let again = ok(rule, "get", store.get(&removed).await);
-    same(
-        rule,
-        "`put` after `remove`",
-        &again,
-        &Lookup::Found(artifact(b"again".to_vec())),
-    );
+    same(rule, "`put` after `remove`", &again, &Lookup::Found(artifact(b"again".to_vec())));
 }
 
 async fn cleared_is_gone(store: &impl CacheStore) {
@@ -271,11 +200,7 @@ async fn cleared_is_gone(store: &impl CacheStore) {
     let keys: Vec<_> = (0..20).map(key).collect();
     for round in 0..2 {
         for key in &keys {
-            ok(
-                rule,
-                "put",
-                store.put(key, &artifact(noise(50, round))).await,
-            );
+            ok(rule, "put", store.put(key, &artifact(noise(50, round))).await);
         }
         ok(rule, "clear", store.clear().await);
         for key in &keys {
@@ -305,21 +230,14 @@ async fn many_keys(store: &impl CacheStore) {
     }
     for i in 0..1_000 {
         let got = ok(rule, "get", store.get(&near(i)).await);
-        same(
-            rule,
-            &format!("key {i} of 1,000"),
-            &got,
-            &Lookup::Found(value(i)),
-        );
+        same(rule, &format!("key {i} of 1,000"), &got, &Lookup::Found(value(i)));
     }
 }
 
 fn racing_puts(store: &impl CacheStore) {
     let rule = "rule 1, whole or not at all: many threads put one key";
     let key = key("contended");
-    let values: Vec<_> = (0..8)
-        .map(|i| artifact(noise(3_000 * (usize::from(i) + 1), i)))
-        .collect();
+    let values: Vec<_> = (0..8).map(|i| artifact(noise(3_000 * (usize::from(i) + 1), i))).collect();
     race(values.iter().map(|value| {
         let (key, values) = (&key, &values);
         move || {
@@ -335,10 +253,9 @@ fn racing_puts(store: &impl CacheStore) {
         }
     }));
     match ok(rule, "get", block_on(store.get(&key))) {
-        Lookup::Found(got) => assert!(
-            values.contains(&got),
-            "{rule}: a mixture of two puts is left"
-        ),
+        Lookup::Found(got) => {
+            assert!(values.contains(&got), "{rule}: a mixture of two puts is left")
+        }
         other => panic!("{rule}: after all puts the entry is {other:?}"),
     }
 }

@@ -52,10 +52,7 @@ fn checkpoint(name: &str, bytes: &[u8], created: u64) -> CheckpointMeta {
         task: Some("naïve::重い計算".to_owned()),
         fingerprint: Some(key("fingerprint")),
         key: Some(key("key")),
-        arguments: vec![KeyPart {
-            name: "größe\"\\\n".to_owned(),
-            digest: key("argument"),
-        }],
+        arguments: vec![KeyPart { name: "größe\"\\\n".to_owned(), digest: key("argument") }],
         format: "json".to_owned(),
         extension: "json".to_owned(),
         type_name: "alloc::vec::Vec<f64>".to_owned(),
@@ -117,11 +114,7 @@ async fn absent_checkpoints(store: &impl CheckpointStore) {
             &ok(rule, "head", store.head("model", &version).await),
             &None,
         );
-        let deleted = ok(
-            rule,
-            "delete",
-            store.delete("model", &version.to_string()).await,
-        );
+        let deleted = ok(rule, "delete", store.delete("model", &version.to_string()).await);
         same(rule, "`delete` of nothing", &deleted, &false);
     }
     same(
@@ -130,16 +123,8 @@ async fn absent_checkpoints(store: &impl CheckpointStore) {
         &ok(rule, "versions", store.versions("model").await),
         &vec![],
     );
-    same(
-        rule,
-        "`names` of an empty store",
-        &ok(rule, "names", store.names().await),
-        &vec![],
-    );
-    assert!(
-        !store.location().is_empty(),
-        "rule 1, an error names the place: `location` is empty"
-    );
+    same(rule, "`names` of an empty store", &ok(rule, "names", store.names().await), &vec![]);
+    assert!(!store.location().is_empty(), "rule 1, an error names the place: `location` is empty");
 }
 
 async fn checkpoints_round_trip(store: &impl CheckpointStore) {
@@ -150,10 +135,7 @@ async fn checkpoints_round_trip(store: &impl CheckpointStore) {
         ..CheckpointMeta::new("bare", b"", Timestamp::from_millis(NOON))
     };
     let full = noise(1 << 20, 1);
-    for (mut meta, bytes) in [
-        (checkpoint("group/full", &full, NOON), full),
-        (bare, Vec::new()),
-    ] {
+    for (mut meta, bytes) in [(checkpoint("group/full", &full, NOON), full), (bare, Vec::new())] {
         let version = save_new(rule, store, meta.clone(), &bytes).await;
         assert!(!version.is_empty(), "{rule}: the version is empty");
         meta.version = version.clone();
@@ -179,36 +161,14 @@ async fn versions_sort_by_time(store: &impl CheckpointStore) {
             ok(rule, "load", store.load("model", &Version::Latest).await).expect(rule);
         same(rule, "the latest after a save", &latest.version, &saved[i]);
         same(rule, "the value of the latest", &value, &bytes);
-        same(
-            rule,
-            "the time that was given",
-            &latest.created,
-            &Timestamp::from_millis(created),
-        );
+        same(rule, "the time that was given", &latest.created, &Timestamp::from_millis(created));
     }
-    assert!(
-        saved.is_sorted_by(|one, next| one < next),
-        "{rule}: they do not: {saved:?}"
-    );
-    same(
-        rule,
-        "`versions`",
-        &ok(rule, "versions", store.versions("model").await),
-        &saved,
-    );
+    assert!(saved.is_sorted_by(|one, next| one < next), "{rule}: they do not: {saved:?}");
+    same(rule, "`versions`", &ok(rule, "versions", store.versions("model").await), &saved);
     for (i, version) in saved.iter().enumerate() {
-        let (_, value) = ok(
-            rule,
-            "load",
-            store.load("model", &Version::from(version)).await,
-        )
-        .expect(rule);
-        same(
-            rule,
-            &format!("the value of {version}"),
-            &value,
-            &format!("value {i}").into_bytes(),
-        );
+        let (_, value) =
+            ok(rule, "load", store.load("model", &Version::from(version)).await).expect(rule);
+        same(rule, &format!("the value of {version}"), &value, &format!("value {i}").into_bytes());
     }
 }
 
@@ -218,18 +178,8 @@ async fn unchanged_adds_nothing(store: &impl CheckpointStore) {
     let mut noted = checkpoint("model", b"one", NOON + 5);
     noted.user.clear();
     let again = ok(rule, "save", store.save(noted, b"one".to_vec()).await);
-    same(
-        rule,
-        "a save of the same value",
-        &again,
-        &Saved::Unchanged(first.clone()),
-    );
-    same(
-        rule,
-        "`versions`",
-        &ok(rule, "versions", store.versions("model").await),
-        &vec![first],
-    );
+    same(rule, "a save of the same value", &again, &Saved::Unchanged(first.clone()));
+    same(rule, "`versions`", &ok(rule, "versions", store.versions("model").await), &vec![first]);
 
     let rule = "rule 4, a value that decodes another way is a new one";
     let mut other_format = checkpoint("model", b"one", NOON + 6);
@@ -252,16 +202,8 @@ async fn names_are_listed(store: &impl CheckpointStore) {
     for name in names {
         save_new(rule, store, checkpoint(name, b"one", NOON), b"one").await;
     }
-    let expected: Vec<_> = BTreeSet::from(names)
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
-    same(
-        rule,
-        "`names`",
-        &ok(rule, "names", store.names().await),
-        &expected,
-    );
+    let expected: Vec<_> = BTreeSet::from(names).into_iter().map(str::to_owned).collect();
+    same(rule, "`names`", &ok(rule, "names", store.names().await), &expected);
     for name in names {
         same(
             rule,
@@ -293,18 +235,13 @@ async fn bad_names_are_refused(store: &impl CheckpointStore) {
         "what?",
         "end.",
     ] {
-        let saved = store
-            .save(checkpoint(name, b"one", NOON), b"one".to_vec())
-            .await;
+        let saved = store.save(checkpoint(name, b"one", NOON), b"one".to_vec()).await;
         assert!(saved.is_err(), "{rule}: `save` took `{name}`");
         let refused = [
             ("load", store.load(name, &Version::Latest).await.is_err()),
             ("head", store.head(name, &Version::Latest).await.is_err()),
             ("versions", store.versions(name).await.is_err()),
-            (
-                "delete",
-                store.delete(name, "20000101T120000.000000Z").await.is_err(),
-            ),
+            ("delete", store.delete(name, "20000101T120000.000000Z").await.is_err()),
         ];
         for (method, refused) in refused {
             assert!(refused, "{rule}: `{method}` took `{name}`");
@@ -313,64 +250,35 @@ async fn bad_names_are_refused(store: &impl CheckpointStore) {
     let rule = "rule 7, a name that differs in the case of letters alone is refused";
     save_new(rule, store, checkpoint("group/model", b"one", NOON), b"one").await;
     for twin in ["group/Model", "GROUP/model", "Group/other"] {
-        let saved = store
-            .save(checkpoint(twin, b"two", NOON), b"two".to_vec())
-            .await;
-        assert!(
-            saved.is_err(),
-            "{rule}: `save` took `{twin}` beside `group/model`"
-        );
+        let saved = store.save(checkpoint(twin, b"two", NOON), b"two".to_vec()).await;
+        assert!(saved.is_err(), "{rule}: `save` took `{twin}` beside `group/model`");
     }
-    same(
-        rule,
-        "`names`",
-        &ok(rule, "names", store.names().await),
-        &vec!["group/model".to_owned()],
-    );
+    same(rule, "`names`", &ok(rule, "names", store.names().await), &vec!["group/model".to_owned()]);
 }
 
 async fn deleted_is_gone(store: &impl CheckpointStore) {
     let rule = "rule 2, whole or not at all: a deleted version is gone";
     let first = save_new(rule, store, checkpoint("a/model", b"one", NOON), b"one").await;
     let second = save_new(rule, store, checkpoint("a/model", b"two", NOON + 1), b"two").await;
-    same(
-        rule,
-        "`delete`",
-        &ok(rule, "delete", store.delete("a/model", &second).await),
-        &true,
-    );
+    same(rule, "`delete`", &ok(rule, "delete", store.delete("a/model", &second).await), &true);
     same(
         rule,
         "`delete` again",
         &ok(rule, "delete", store.delete("a/model", &second).await),
         &false,
     );
-    let gone = ok(
-        rule,
-        "load",
-        store.load("a/model", &Version::Exact(second)).await,
-    );
+    let gone = ok(rule, "load", store.load("a/model", &Version::Exact(second)).await);
     same(rule, "`load` after `delete`", &gone, &None);
     let latest =
         ok(rule, "head", store.head("a/model", &Version::Latest).await).map(|meta| meta.version);
-    same(
-        rule,
-        "the latest after `delete`",
-        &latest,
-        &Some(first.clone()),
-    );
+    same(rule, "the latest after `delete`", &latest, &Some(first.clone()));
     same(
         rule,
         "`delete` of the last",
         &ok(rule, "delete", store.delete("a/model", &first).await),
         &true,
     );
-    same(
-        rule,
-        "`names` without a version",
-        &ok(rule, "names", store.names().await),
-        &vec![],
-    );
+    same(rule, "`names` without a version", &ok(rule, "names", store.names().await), &vec![]);
     save_new(rule, store, checkpoint("A/Model", b"one", NOON), b"one").await;
 }
 
@@ -381,17 +289,9 @@ async fn wrong_values_are_refused(store: &impl CheckpointStore) {
         ("size", checkpoint("model", b"four", NOON)),
     ] {
         let saved = store.save(meta, b"one".to_vec()).await;
-        assert!(
-            saved.is_err(),
-            "{rule}: `save` took one with a wrong {what}"
-        );
+        assert!(saved.is_err(), "{rule}: `save` took one with a wrong {what}");
     }
-    same(
-        rule,
-        "`versions`",
-        &ok(rule, "versions", store.versions("model").await),
-        &vec![],
-    );
+    same(rule, "`versions`", &ok(rule, "versions", store.versions("model").await), &vec![]);
 }
 
 fn racing_saves(store: &impl CheckpointStore) {
@@ -399,35 +299,17 @@ fn racing_saves(store: &impl CheckpointStore) {
     let saved = race((0..10).map(|i| {
         move || {
             let bytes = noise(10_000, i);
-            let version = block_on(save_new(
-                rule,
-                store,
-                checkpoint("model", &bytes, NOON),
-                &bytes,
-            ));
+            let version =
+                block_on(save_new(rule, store, checkpoint("model", &bytes, NOON), &bytes));
             (version, bytes)
         }
     }));
     let saved: BTreeMap<_, _> = saved.into_iter().collect();
     same(rule, "the number of versions answered", &saved.len(), &10);
     let versions = ok(rule, "versions", block_on(store.versions("model")));
-    same(
-        rule,
-        "`versions`",
-        &versions,
-        &saved.keys().cloned().collect(),
-    );
+    same(rule, "`versions`", &versions, &saved.keys().cloned().collect());
     for (version, bytes) in saved {
-        let loaded = ok(
-            rule,
-            "load",
-            block_on(store.load("model", &Version::Exact(version))),
-        );
-        same(
-            rule,
-            "the value of a version",
-            &loaded.map(|(_, loaded)| loaded),
-            &Some(bytes),
-        );
+        let loaded = ok(rule, "load", block_on(store.load("model", &Version::Exact(version))));
+        same(rule, "the value of a version", &loaded.map(|(_, loaded)| loaded), &Some(bytes));
     }
 }

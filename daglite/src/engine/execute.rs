@@ -103,7 +103,10 @@ impl Run {
                     Ok(future) => future,
                     Err(panic) => {
                         let took = started.elapsed();
-                        return self.record_completion(node, Completion { order, result: Err(panic), took });
+                        return self.record_completion(
+                            node,
+                            Completion { order, result: Err(panic), took },
+                        );
                     }
                 };
                 let flying = Arc::new(Flying {

@@ -47,7 +47,9 @@ pub(super) fn key_of(call: &TaskOp, cache: &CacheSpec, hash: &Hashing<'_>) -> Ke
             Part::Nothing => {}
             Part::Digest(source, digest) => add(name, source, digest),
             Part::NeedsValue => return Keyed::NeedsValues,
-            Part::Unhashable(why) => return Keyed::Unhashable(format!("parameter `{name}`: {why}")),
+            Part::Unhashable(why) => {
+                return Keyed::Unhashable(format!("parameter `{name}`: {why}"));
+            }
         }
     }
     if let Some(hash_all) = task.hash_all {
@@ -99,7 +101,10 @@ impl Hashing<'_> {
     fn node(&self, node: &Node, param: &ParamHash) -> Part {
         let value = match (&*node.slot.lock(), param) {
             (_, ParamHash::Excluded) => return Part::Nothing,
-            (Slot::Done { digest: Some(digest), .. }, ParamHash::Value(..) | ParamHash::Registry(_)) => {
+            (
+                Slot::Done { digest: Some(digest), .. },
+                ParamHash::Value(..) | ParamHash::Registry(_),
+            ) => {
                 return Part::Digest(Source::Artifact, *digest);
             }
             (Slot::Known(known), ParamHash::Value(..) | ParamHash::Registry(_)) => {

@@ -68,7 +68,9 @@ impl Run {
                         return Ok(Slot::Done { value, digest: Some(digest), made });
                     }
                     Some(Ok(Err(error))) => MissReason::Undecodable(error.to_string()),
-                    Some(Err(panic)) => MissReason::Undecodable(format!("decoding panicked: {panic}")),
+                    Some(Err(panic)) => {
+                        MissReason::Undecodable(format!("decoding panicked: {panic}"))
+                    }
                     None => MissReason::NoEntry,
                 }
             }

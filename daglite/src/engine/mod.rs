@@ -82,10 +82,11 @@ impl Engine {
         })
     }
 
-/// Where things are kept, for people.
+    /// Where things are kept, for people.
     pub(crate) fn describe(&self) -> String {
         let cache = self.cache.as_ref().map_or("no cache".to_string(), |store| store.location());
-        let checkpoints = self.checkpoints.as_ref().map(|store| store.location()).unwrap_or_default();
+        let checkpoints =
+            self.checkpoints.as_ref().map(|store| store.location()).unwrap_or_default();
         format!("{cache}, {checkpoints}, {} at once", self.pool.concurrency())
     }
 

@@ -63,10 +63,18 @@ impl Run {
     }
 
     /// Puts a result into the cache. Its digest, if it could be encoded, and whether the store has it.
-    fn keep(&self, task: &'static Task, key: &Key, value: &Value, took: Duration) -> (Option<Digest>, bool) {
+    fn keep(
+        &self,
+        task: &'static Task,
+        key: &Key,
+        value: &Value,
+        took: Duration,
+    ) -> (Option<Digest>, bool) {
         let engine = &self.engine;
         let name = task.spec.name;
-        let (Some(formats), Some(store)) = (&task.result, &engine.cache) else { return (None, false) };
+        let (Some(formats), Some(store)) = (&task.result, &engine.cache) else {
+            return (None, false);
+        };
         let encoded = match caught(|| formats.encode(&engine.registry, &**value, None)) {
             Ok(Ok(encoded)) => encoded,
             Ok(Err(error)) => {
@@ -74,7 +82,9 @@ impl Run {
                 return (None, false);
             }
             Err(panic) => {
-                engine.warn(format!("the result of `{name}` is used but not cached: encoding panicked: {panic}"));
+                engine.warn(format!(
+                    "the result of `{name}` is used but not cached: encoding panicked: {panic}"
+                ));
                 return (None, false);
             }
         };
@@ -88,7 +98,10 @@ impl Run {
             }
             Err(error) => {
                 engine.warn_once(&engine.told_unwritable, || {
-                    format!("{} cannot be written, so results are not cached: {error}", store.location())
+                    format!(
+                        "{} cannot be written, so results are not cached: {error}",
+                        store.location()
+                    )
                 });
                 (Some(digest), false)
             }
@@ -118,6 +131,7 @@ impl Run {
 
 /// A key's parts, as they are kept.
 pub(super) fn key_parts(key: &Key) -> Vec<KeyPart> {
-    let part = |part: &crate::graph::ArgPart| KeyPart { name: part.name.to_string(), digest: part.digest };
+    let part =
+        |part: &crate::graph::ArgPart| KeyPart { name: part.name.to_string(), digest: part.digest };
     key.parts.iter().map(part).collect()
 }

@@ -367,7 +367,8 @@ impl Queue {
                 && let Slot::Idle(op) = &*node.slot.lock()
             {
                 op.each_source(|source| {
-                    let settled = matches!(&*source.slot.lock(), Slot::Done { .. } | Slot::Known(_));
+                    let settled =
+                        matches!(&*source.slot.lock(), Slot::Done { .. } | Slot::Known(_));
                     if !settled {
                         sources.push((Arc::clone(source), Arc::strong_count(source) == 1));
                     }
@@ -464,7 +465,15 @@ impl RunFuture {
             blocking && same_engine && parent.as_ref().is_some_and(|outer| outer.blocking);
         let top_level = parent.is_none();
         let run = Run::new(engine, parent, report);
-        Self { run, node: Some(node), blocking, inherited_permit, started: None, top_level, over: false }
+        Self {
+            run,
+            node: Some(node),
+            blocking,
+            inherited_permit,
+            started: None,
+            top_level,
+            over: false,
+        }
     }
 
     fn start(&mut self) -> Instant {

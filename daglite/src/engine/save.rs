@@ -19,7 +19,12 @@ use super::step::digest_and_made;
 
 impl Run {
     /// Saves the value of a node under its name, unless the latest version has it.
-    pub(super) fn step_checkpoint(self: &Arc<Self>, idx: u32, node: &Arc<Node>, save: Box<Save>) -> Progress {
+    pub(super) fn step_checkpoint(
+        self: &Arc<Self>,
+        idx: u32,
+        node: &Arc<Node>,
+        save: Box<Save>,
+    ) -> Progress {
         let Some(store) = self.engine.checkpoints.clone() else {
             let name = save.checkpoint.name();
             let message = format!(
@@ -68,7 +73,8 @@ impl Run {
 
     fn tell_unchanged(&self, save: &Save, version: &str) {
         let name = save.checkpoint.name();
-        self.engine.tell(|| Event::CheckpointUnchanged { name: name.into(), version: version.into() });
+        self.engine
+            .tell(|| Event::CheckpointUnchanged { name: name.into(), version: version.into() });
     }
 
     /// The latest version, if it was made from the artifact `digest` and with the same wishes.
@@ -79,7 +85,8 @@ impl Run {
         digest: Digest,
     ) -> Result<Option<String>, Error> {
         let name = save.checkpoint.name();
-        let latest = wait(store.head(name, &Version::Latest)).map_err(|error| cannot("read", name, error))?;
+        let latest = wait(store.head(name, &Version::Latest))
+            .map_err(|error| cannot("read", name, error))?;
         let same = |meta: &CheckpointMeta| {
             meta.source_digest == Some(digest)
                 && save.checkpoint.wanted_format().is_none_or(|format| format == meta.format)
@@ -100,7 +107,10 @@ impl Run {
         let encoded = {
             let slot = save.source.slot.lock();
             let Slot::Done { value, .. } = &*slot else {
-                return Err(Error::new(ErrorKind::Checkpoint, format!("checkpoint `{name}` lost its value: run again")));
+                return Err(Error::new(
+                    ErrorKind::Checkpoint,
+                    format!("checkpoint `{name}` lost its value: run again"),
+                ));
             };
             let value = Arc::clone(value);
             drop(slot);
@@ -143,14 +153,20 @@ impl Run {
 
 fn cannot(what: &str, name: &str, source: impl Into<crate::error::BoxError>) -> Error {
     let source = source.into();
-    Error::new(ErrorKind::Checkpoint, format!("cannot {what} checkpoint `{name}`: {source}")).with_source(source)
+    Error::new(ErrorKind::Checkpoint, format!("cannot {what} checkpoint `{name}`: {source}"))
+        .with_source(source)
 }
 
 /// How a checkpoint's value was made: as its source, and from now on from this version.
 fn with_checkpoint(made: Option<Arc<Made>>, save: &Save, version: &str) -> Option<Arc<Made>> {
     let mut made = match made {
         Some(made) => (*made).clone(),
-        None => Made { task: save.source.task, key: None, took: Duration::ZERO, checkpoints: Vec::new() },
+        None => Made {
+            task: save.source.task,
+            key: None,
+            took: Duration::ZERO,
+            checkpoints: Vec::new(),
+        },
     };
     made.checkpoints = vec![format!("{}@{version}", save.checkpoint.name())];
     Some(Arc::new(made))

@@ -7,7 +7,8 @@ use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, MissReason};
 use crate::graph::{
-    Entry, Gather, Input, Known, Look, Made, Mode, Node, Op, Slot, TaskOp, Transform, WakeFn, take_value,
+    Entry, Gather, Input, Known, Look, Made, Mode, Node, Op, Slot, TaskOp, Transform, WakeFn,
+    take_value,
 };
 use crate::task::{Body, Value};
 
@@ -61,7 +62,13 @@ impl Run {
         Box::new(move || run.requeue(idx))
     }
 
-    fn done(&self, node: &Node, value: Value, digest: Option<Digest>, made: Option<Arc<Made>>) -> Progress {
+    fn done(
+        &self,
+        node: &Node,
+        value: Value,
+        digest: Option<Digest>,
+        made: Option<Arc<Made>>,
+    ) -> Progress {
         self.settle(node, Slot::Done { value, digest, made });
         Progress::Settled
     }
@@ -86,7 +93,12 @@ impl Run {
 
     /// Whether all sources of `op` have their values. If not, `idx` will be called again when they do, and the
     /// operation is put back.
-    pub(super) fn have_values(self: &Arc<Self>, idx: u32, node: &Node, op: Op) -> Result<Op, Progress> {
+    pub(super) fn have_values(
+        self: &Arc<Self>,
+        idx: u32,
+        node: &Node,
+        op: Op,
+    ) -> Result<Op, Progress> {
         let mut lacking = Vec::new();
         let mut failure = None;
         op.each_source(|source| match self.try_value(source) {
@@ -274,7 +286,8 @@ impl Run {
 
     fn closure_panicked(&self, node: &Node, what: &str, message: &str) -> Error {
         let at = node.location;
-        let text = format!("the closure of `{what}` at {}:{} panicked: {message}", at.file(), at.line());
+        let text =
+            format!("the closure of `{what}` at {}:{} panicked: {message}", at.file(), at.line());
         Error::new(ErrorKind::Panic, text)
     }
 

@@ -90,9 +90,8 @@ fn set<'a, T: ContentHash + 'a>(
     elements: impl IntoIterator<Item = &'a T>,
     hasher: &mut ContentHasher,
 ) {
-    let digests = elements
-        .into_iter()
-        .map(|element| hasher.entry(|entry| element.content_hash(entry)));
+    let digests =
+        elements.into_iter().map(|element| hasher.entry(|entry| element.content_hash(entry)));
     let digests = digests.collect();
     hasher.unordered(Unordered::Set, digests);
 }

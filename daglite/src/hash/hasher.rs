@@ -354,13 +354,7 @@ impl ContentHasher {
     pub fn new(strategy: Strategy) -> Self {
         let mut buffer = SmallVec::new();
         buffer.extend_from_slice(tag::DOMAIN);
-        Self {
-            strategy,
-            buffer,
-            tree: None,
-            failure: None,
-            sampled: false,
-        }
+        Self { strategy, buffer, tree: None, failure: None, sampled: false }
     }
 
     /// How closely it reads bulk data.

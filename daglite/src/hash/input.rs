@@ -158,10 +158,9 @@ impl ContentHash for InputFile {
                 hasher.begin_builtin("InputFile");
                 hasher.bytes(digest.as_bytes());
             }
-            Err(error) => hasher.fail(format_args!(
-                "cannot read input file `{}`: {error}",
-                self.0.display()
-            )),
+            Err(error) => {
+                hasher.fail(format_args!("cannot read input file `{}`: {error}", self.0.display()))
+            }
         }
     }
 }
@@ -171,10 +170,8 @@ impl ContentHash for InputDir {
         let entries = match list(&self.0) {
             Ok(entries) => entries,
             Err((path, error)) => {
-                return hasher.fail(format_args!(
-                    "cannot read input folder `{}`: {error}",
-                    path.display()
-                ));
+                return hasher
+                    .fail(format_args!("cannot read input folder `{}`: {error}", path.display()));
             }
         };
         hasher.begin_builtin("InputDir");
@@ -222,9 +219,7 @@ fn list(root: &Path) -> Result<Vec<Entry>, (PathBuf, io::Error)> {
         let at = |error| (folder.clone(), error);
         let real = fs::canonicalize(&folder).map_err(at)?;
         if above.contains(&real) {
-            return Err(at(io::Error::other(
-                "a link leads back to a folder that it lies in",
-            )));
+            return Err(at(io::Error::other("a link leads back to a folder that it lies in")));
         }
         above.push(real);
         for child in fs::read_dir(&folder).map_err(at)? {
@@ -239,11 +234,7 @@ fn list(root: &Path) -> Result<Vec<Entry>, (PathBuf, io::Error)> {
             if kind.is_dir() {
                 folders.push((path.clone(), relative.clone(), above.clone()));
             }
-            entries.push(Entry {
-                relative,
-                path,
-                is_dir: kind.is_dir(),
-            });
+            entries.push(Entry { relative, path, is_dir: kind.is_dir() });
         }
     }
     entries.sort_unstable_by(|a, b| a.relative.cmp(&b.relative));
@@ -251,10 +242,8 @@ fn list(root: &Path) -> Result<Vec<Entry>, (PathBuf, io::Error)> {
 }
 
 /// The digests of files that were read in this process.
-static MEMO: LazyLock<Memo> = LazyLock::new(|| Memo {
-    clock: Clock::system(),
-    digests: DashMap::new(),
-});
+static MEMO: LazyLock<Memo> =
+    LazyLock::new(|| Memo { clock: Clock::system(), digests: DashMap::new() });
 
 /// Digests of files, by path, each good for as long as the file's stamp stays.
 struct Memo {
@@ -294,20 +283,12 @@ impl Memo {
                 return Ok(digest);
             }
         }
-        Err(io::Error::other(
-            "it changes while it is read: wait until it is written",
-        ))
+        Err(io::Error::other("it changes while it is read: wait until it is written"))
     }
 
     fn remember(&self, path: &Path, stamp: Stamp, digest: Digest) {
-        let changed = stamp
-            .changed()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let age = self
-            .clock
-            .now()
-            .since(Timestamp::from_millis(0).after(changed));
+        let changed = stamp.changed().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let age = self.clock.now().since(Timestamp::from_millis(0).after(changed));
         if age.is_some_and(|age| age >= RACY) {
             self.digests.insert(path.to_path_buf(), (stamp, digest));
         } else {
@@ -328,11 +309,7 @@ impl Stamp {
             return Err(io::Error::other("it is not a regular file"));
         }
         let (len, modified) = (metadata.len(), metadata.modified()?);
-        Ok(Self {
-            len,
-            modified,
-            place: Place::of(metadata),
-        })
+        Ok(Self { len, modified, place: Place::of(metadata) })
     }
 
     /// When the file was last touched, as far as can be told.
@@ -395,10 +372,7 @@ mod tests {
     fn memo_in_an_hour() -> Memo {
         let (clock, hands) = Clock::manual();
         hands.set(Clock::system().now().after(Duration::from_secs(3600)));
-        Memo {
-            clock,
-            digests: DashMap::new(),
-        }
+        Memo { clock, digests: DashMap::new() }
     }
 
     #[test]
@@ -410,8 +384,7 @@ mod tests {
         let digest = memo.digest(&path).unwrap();
         assert_eq!(digest, Digest::of_bytes(b"one"));
         // What is remembered is what is answered: a planted digest comes back.
-        memo.digests
-            .alter(&path, |_, (stamp, _)| (stamp, Digest::of_bytes(b"planted")));
+        memo.digests.alter(&path, |_, (stamp, _)| (stamp, Digest::of_bytes(b"planted")));
         assert_eq!(memo.digest(&path).unwrap(), Digest::of_bytes(b"planted"));
         fs::write(&path, "longer").unwrap();
         assert_eq!(memo.digest(&path).unwrap(), Digest::of_bytes(b"longer"));
@@ -422,15 +395,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
         fs::write(&path, "one").unwrap();
-        let memo = Memo {
-            clock: Clock::system(),
-            digests: DashMap::new(),
-        };
+        let memo = Memo { clock: Clock::system(), digests: DashMap::new() };
         memo.digest(&path).unwrap();
-        assert!(
-            memo.digests.is_empty(),
-            "a file of this second may change unseen"
-        );
+        assert!(memo.digests.is_empty(), "a file of this second may change unseen");
     }
 
     #[test]
@@ -440,10 +407,7 @@ mod tests {
         fs::write(&path, "one").unwrap();
         let (clock, hands) = Clock::manual();
         hands.set(Timestamp::from_millis(0));
-        let memo = Memo {
-            clock,
-            digests: DashMap::new(),
-        };
+        let memo = Memo { clock, digests: DashMap::new() };
         memo.digest(&path).unwrap();
         assert!(memo.digests.is_empty());
     }
@@ -460,12 +424,7 @@ mod tests {
         // A new file in the old one's place: whatever the clock's step, its inode or its time of change differs.
         let other = dir.path().join("b");
         fs::write(&other, "two").unwrap();
-        File::options()
-            .write(true)
-            .open(&other)
-            .unwrap()
-            .set_modified(modified)
-            .unwrap();
+        File::options().write(true).open(&other).unwrap().set_modified(modified).unwrap();
         fs::remove_file(&path).unwrap();
         fs::hard_link(&other, &path).unwrap();
         assert_eq!(memo.digest(&path).unwrap(), Digest::of_bytes(b"two"));

@@ -60,16 +60,10 @@ mod tests {
         for len in [SAMPLE_WHOLE_LIMIT + 1, 1_000_003, 800_000_000] {
             let mut free = BLOCK;
             for start in starts(len) {
-                assert!(
-                    start >= free,
-                    "{start} overlaps the block before it in {len} bytes"
-                );
+                assert!(start >= free, "{start} overlaps the block before it in {len} bytes");
                 free = start + BLOCK;
             }
-            assert!(
-                free <= len - BLOCK,
-                "the last block reaches into the end of {len} bytes"
-            );
+            assert!(free <= len - BLOCK, "the last block reaches into the end of {len} bytes");
         }
     }
 

@@ -192,11 +192,7 @@ impl<'a> ser::Serializer for Canonical<'a> {
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<Entries<'a>, Refused> {
-        Ok(Entries {
-            hasher: self.0,
-            done: Vec::new(),
-            open: None,
-        })
+        Ok(Entries { hasher: self.0, done: Vec::new(), open: None })
     }
 
     fn serialize_struct(self, name: &'static str, len: usize) -> Result<Parts<'a>, Refused> {
@@ -307,18 +303,14 @@ impl ser::SerializeMap for Entries<'_> {
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Refused> {
         if self.open.is_some() {
-            return Err(Refused(
-                "its `Serialize` writes a map's key after a key".into(),
-            ));
+            return Err(Refused("its `Serialize` writes a map's key after a key".into()));
         }
         key.serialize(Canonical(self.open.insert(self.hasher.child())))
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
         let Some(mut entry) = self.open.take() else {
-            return Err(Refused(
-                "its `Serialize` writes a map's value without its key".into(),
-            ));
+            return Err(Refused("its `Serialize` writes a map's value without its key".into()));
         };
         value.serialize(Canonical(&mut entry))?;
         self.done.push(self.hasher.adopt(entry));
@@ -327,9 +319,7 @@ impl ser::SerializeMap for Entries<'_> {
 
     fn end(self) -> Result<(), Refused> {
         if self.open.is_some() {
-            return Err(Refused(
-                "its `Serialize` writes a map's key without its value".into(),
-            ));
+            return Err(Refused("its `Serialize` writes a map's key without its value".into()));
         }
         self.hasher.unordered(Unordered::Map, self.done);
         Ok(())

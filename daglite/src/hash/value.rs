@@ -27,16 +27,12 @@ pub struct ValueHash {
 impl ValueHash {
     /// By the type's own [`ContentHash`].
     pub const fn own<T: ContentHash + 'static>() -> Self {
-        Self {
-            hash: |value, hasher| with::<T>(value, hasher, T::content_hash),
-        }
+        Self { hash: |value, hasher| with::<T>(value, hasher, T::content_hash) }
     }
 
     /// By the type's `serde::Serialize`: see [`serde_hash`].
     pub const fn serde<T: Serialize + 'static>() -> Self {
-        Self {
-            hash: |value, hasher| with::<T>(value, hasher, serde_hash),
-        }
+        Self { hash: |value, hasher| with::<T>(value, hasher, serde_hash) }
     }
 
     /// Writes `value` into `hasher`; a value of another type fails it.
@@ -53,10 +49,7 @@ fn with<T: 'static>(
 ) {
     match value.downcast_ref::<T>() {
         Some(value) => hash(value, hasher),
-        None => hasher.fail(format_args!(
-            "the value to hash is not a `{}`",
-            type_name::<T>()
-        )),
+        None => hasher.fail(format_args!("the value to hash is not a `{}`", type_name::<T>())),
     }
 }
 

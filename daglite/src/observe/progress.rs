@@ -100,7 +100,10 @@ impl Progress {
 impl fmt::Debug for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { each_task, summary, .. } = self;
-        f.debug_struct("Progress").field("each_task", each_task).field("summary", summary).finish_non_exhaustive()
+        f.debug_struct("Progress")
+            .field("each_task", each_task)
+            .field("summary", summary)
+            .finish_non_exhaustive()
     }
 }
 

@@ -149,16 +149,8 @@ impl<T: Serialize + DeserializeOwned + 'static> Format<T> {
     /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
     /// ```
     pub fn postcard() -> Self {
-        let format = Self::new(
-            postcard::NAME,
-            postcard::NAME,
-            postcard::encode,
-            postcard::decode,
-        );
-        Self {
-            layout: Layout::Shape(|| Shape::of::<T>(Readers::Machines).digest),
-            ..format
-        }
+        let format = Self::new(postcard::NAME, postcard::NAME, postcard::encode, postcard::decode);
+        Self { layout: Layout::Shape(|| Shape::of::<T>(Readers::Machines).digest), ..format }
     }
 
     /// JSON, for people. Refuses what JSON cannot hold: numbers that are infinite or not a number, and `Some(None)`.
@@ -171,10 +163,7 @@ impl<T: Serialize + DeserializeOwned + 'static> Format<T> {
     /// ```
     pub fn json() -> Self {
         let format = Self::new(json::NAME, json::NAME, json::encode, json::decode);
-        Self {
-            layout: Layout::Shape(|| Shape::of::<T>(Readers::People).digest),
-            ..format
-        }
+        Self { layout: Layout::Shape(|| Shape::of::<T>(Readers::People).digest), ..format }
     }
 }
 
@@ -187,16 +176,9 @@ impl<N: RawNumber> Format<Vec<N>> {
     /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
     /// ```
     pub fn raw() -> Self {
-        let format = Self::new(
-            raw::NAME,
-            "bin",
-            |numbers: &Vec<N>| Ok(raw::encode(numbers)),
-            raw::decode,
-        );
-        Self {
-            layout: Layout::Shape(raw::shape::<N>),
-            ..format
-        }
+        let format =
+            Self::new(raw::NAME, "bin", |numbers: &Vec<N>| Ok(raw::encode(numbers)), raw::decode);
+        Self { layout: Layout::Shape(raw::shape::<N>), ..format }
     }
 }
 

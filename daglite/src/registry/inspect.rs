@@ -52,9 +52,7 @@ impl Inspect {
         if finite || self.0 != Target::Json {
             return Ok(Kind::Other);
         }
-        Err(Lossy(format!(
-            "JSON has no number `{value}`: use the format `postcard`"
-        )))
+        Err(Lossy(format!("JSON has no number `{value}`: use the format `postcard`")))
     }
 }
 

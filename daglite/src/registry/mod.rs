@@ -14,10 +14,7 @@ mod raw;
 mod shape;
 
 mod has_format;
-#[expect(
-    clippy::module_inception,
-    reason = "the folder bears the name of its main type"
-)]
+#[expect(clippy::module_inception, reason = "the folder bears the name of its main type")]
 mod registry;
 mod value;
 

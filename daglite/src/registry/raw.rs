@@ -74,10 +74,7 @@ pub(super) fn encode<N: RawNumber>(numbers: &[N]) -> Vec<u8> {
     if cfg!(target_endian = "little") {
         bytemuck::cast_slice(numbers).to_vec()
     } else {
-        let turned: Vec<N> = numbers
-            .iter()
-            .map(|number| number.little_endian())
-            .collect();
+        let turned: Vec<N> = numbers.iter().map(|number| number.little_endian()).collect();
         bytemuck::cast_slice(&turned).to_vec()
     }
 }
@@ -91,9 +88,7 @@ pub(super) fn decode<N: RawNumber>(bytes: &[u8]) -> Result<Vec<N>, BoxError> {
     let mut numbers = vec![N::zeroed(); count];
     bytemuck::cast_slice_mut(&mut numbers).copy_from_slice(bytes);
     if cfg!(target_endian = "big") {
-        numbers
-            .iter_mut()
-            .for_each(|number| *number = number.little_endian());
+        numbers.iter_mut().for_each(|number| *number = number.little_endian());
     }
     Ok(numbers)
 }

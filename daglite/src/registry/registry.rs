@@ -58,10 +58,7 @@ pub(super) struct Registered<T> {
 impl Registry {
     /// A registry with nothing but the built-in formats.
     pub fn new() -> Self {
-        Self {
-            types: RwLock::default(),
-            used: AtomicBool::new(false),
-        }
+        Self { types: RwLock::default(), used: AtomicBool::new(false) }
     }
 
     /// The registry of sessions that are not given another one.
@@ -94,9 +91,7 @@ impl Registry {
     /// ```
     pub fn register<T: 'static>(&self, format: Format<T>) {
         self.change_formats::<T>(|registered| {
-            registered
-                .formats
-                .retain(|other| other.name() != format.name());
+            registered.formats.retain(|other| other.name() != format.name());
             registered.formats.push(format);
         });
     }
@@ -119,10 +114,7 @@ impl Registry {
     ) {
         let hash: Hash = Arc::new(move |value, hasher| match value.downcast_ref::<T>() {
             Some(value) => hash(value, hasher),
-            None => hasher.fail(format_args!(
-                "the value to hash is not a `{}`",
-                type_name::<T>()
-            )),
+            None => hasher.fail(format_args!("the value to hash is not a `{}`", type_name::<T>())),
         });
         self.change(|types| {
             types.hashes.insert(TypeId::of::<T>(), hash);
@@ -138,9 +130,7 @@ impl Registry {
     where
         T: Serialize + DeserializeOwned + Send + Sync + 'static,
     {
-        Formats::<T>::of(self, BuiltIn::serde())
-            .encode(value, format)
-            .map(|encoded| encoded.bytes)
+        Formats::<T>::of(self, BuiltIn::serde()).encode(value, format).map(|encoded| encoded.bytes)
     }
 
     /// The value of `bytes` in the named format.
@@ -156,9 +146,7 @@ impl Registry {
         T: Serialize + DeserializeOwned + Send + Sync + 'static,
     {
         let format = Formats::<T>::of(self, BuiltIn::serde()).named(format)?;
-        format
-            .decode(bytes)
-            .map_err(|error| decode_error::<T>(format.name(), error))
+        format.decode(bytes).map_err(|error| decode_error::<T>(format.name(), error))
     }
 
     /// The digest of a value's content: by what was registered for its type, else by serde.
@@ -192,19 +180,13 @@ impl Registry {
     /// If it is neither built in nor registered for `T`.
     pub fn set_default_format<T: 'static>(&self, name: &str) -> Result<(), Error> {
         let registered = self.registered::<T>();
-        let registered: Vec<&str> = registered
-            .iter()
-            .flat_map(|known| known.formats.iter().map(Format::name))
-            .collect();
+        let registered: Vec<&str> =
+            registered.iter().flat_map(|known| known.formats.iter().map(Format::name)).collect();
         let built_in = matches!(name, postcard::NAME | json::NAME)
             || (name == raw::NAME && raw::format_of::<T>().is_some());
         if !built_in && !registered.contains(&name) {
             let (ty, known) = (type_name::<T>(), registered.join("`, `"));
-            let known = if known.is_empty() {
-                "none".into()
-            } else {
-                format!("`{known}`")
-            };
+            let known = if known.is_empty() { "none".into() } else { format!("`{known}`") };
             return Err(Error::new(
                 ErrorKind::Format,
                 format!(
@@ -263,27 +245,20 @@ impl Registry {
     }
 
     fn snapshot(&self) -> Option<Arc<Types>> {
-        self.used
-            .load(Ordering::Acquire)
-            .then(|| Arc::clone(&self.types.read()))
+        self.used.load(Ordering::Acquire).then(|| Arc::clone(&self.types.read()))
     }
 
     fn change_formats<T: 'static>(&self, change: impl FnOnce(&mut Registered<T>)) {
         self.change(|types| {
             let entry = types.formats.remove(&TypeId::of::<T>());
             let old = entry.map(|entry| {
-                entry
-                    .downcast::<Registered<T>>()
-                    .expect("every type has its own entry")
+                entry.downcast::<Registered<T>>().expect("every type has its own entry")
             });
-            let (formats, default) = old.map_or_else(Default::default, |old| {
-                (old.formats.clone(), old.default.clone())
-            });
+            let (formats, default) =
+                old.map_or_else(Default::default, |old| (old.formats.clone(), old.default.clone()));
             let mut registered = Registered { formats, default };
             change(&mut registered);
-            types
-                .formats
-                .insert(TypeId::of::<T>(), Arc::new(registered));
+            types.formats.insert(TypeId::of::<T>(), Arc::new(registered));
         });
     }
 
@@ -298,10 +273,7 @@ impl Clone for Registry {
     fn clone(&self) -> Self {
         let types = Arc::clone(&self.types.read());
         let used = self.used.load(Ordering::Acquire);
-        Self {
-            types: RwLock::new(types),
-            used: AtomicBool::new(used),
-        }
+        Self { types: RwLock::new(types), used: AtomicBool::new(used) }
     }
 }
 
@@ -335,10 +307,7 @@ mod tests {
     fn a_value_without_a_type_is_hashed_as_registered_or_refused() {
         let registry = Registry::new();
         let error = hashed(&registry, &1_u8).unwrap_err();
-        assert!(
-            error.contains("call `Registry::register_hash::<Word>(…)`"),
-            "{error}"
-        );
+        assert!(error.contains("call `Registry::register_hash::<Word>(…)`"), "{error}");
         registry.register_hash(|number: &u8, hasher| hasher.u8(number % 10));
         assert_eq!(hashed(&registry, &11_u8), hashed(&registry, &1_u8));
         assert_ne!(hashed(&registry, &2_u8), hashed(&registry, &1_u8));

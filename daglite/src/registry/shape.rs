@@ -58,10 +58,7 @@ fn describe<T: DeserializeOwned>(readers: Readers) -> (String, bool) {
     let mut notes = Notes::new(readers);
     for _ in 0..MAX_PASSES {
         notes.begin_pass();
-        let result = T::deserialize(Probe {
-            notes: &mut notes,
-            depth: 0,
-        });
+        let result = T::deserialize(Probe { notes: &mut notes, depth: 0 });
         if notes.end_pass(result.is_ok()) == Next::Enough {
             return (notes.text(), notes.complete);
         }
@@ -186,10 +183,7 @@ impl Notes {
             self.complete = false;
             self.abandon_down_to(1);
         }
-        let unseen = self
-            .definitions
-            .iter()
-            .any(|d| d.ways.iter().any(|way| way.seen.is_none()));
+        let unseen = self.definitions.iter().any(|d| d.ways.iter().any(|way| way.seen.is_none()));
         if unseen && self.progress && !self.exhausted {
             return Next::Again;
         }
@@ -232,11 +226,7 @@ impl Notes {
         let place = (frame.definition, frame.way, frame.answers);
         frame.answers += 1;
         self.last_answer = Some((place, answers));
-        self.tries
-            .get(&place)
-            .copied()
-            .unwrap_or(0)
-            .min(answers - 1)
+        self.tries.get(&place).copied().unwrap_or(0).min(answers - 1)
     }
 
     /// Gives up what was entered and not left: as much of it as was seen stays.
@@ -254,24 +244,13 @@ impl Notes {
     fn define<V>(&mut self, head: String, ways: &[&'static str], optional: bool) -> usize {
         // The name of the Rust type only tells definitions apart; it is not part of the description.
         let identity = format!("{head}{ways:?}{}", type_name::<V>());
-        let number = *self
-            .numbers
-            .entry(identity)
-            .or_insert(self.definitions.len());
+        let number = *self.numbers.entry(identity).or_insert(self.definitions.len());
         if number == self.definitions.len() {
             let ways = ways.iter().map(|name| Way { name, seen: None }).collect();
-            self.definitions.push(Definition {
-                head,
-                ways,
-                optional,
-            });
+            self.definitions.push(Definition { head, ways, optional });
         }
         self.note(format_args!("#{number}"));
-        self.frames
-            .last_mut()
-            .expect("the outermost frame stays")
-            .children
-            .push(number);
+        self.frames.last_mut().expect("the outermost frame stays").children.push(number);
         number
     }
 
@@ -305,48 +284,26 @@ impl Notes {
     }
 
     fn record(&mut self, frame: Frame, finished: Option<usize>) {
-        let Frame {
-            definition,
-            way,
-            body,
-            children,
-            ..
-        } = frame;
-        self.definitions[definition].ways[way].seen = Some(Seen {
-            body,
-            children,
-            finished,
-        });
+        let Frame { definition, way, body, children, .. } = frame;
+        self.definitions[definition].ways[way].seen = Some(Seen { body, children, finished });
     }
 
     fn choose(&self, number: usize) -> Result<Option<usize>, Refused> {
         let definition = &self.definitions[number];
         let ways = || 0..definition.ways.len();
         let idle = |way: &usize| !self.follows(number, *way);
-        if let Some(unseen) = ways()
-            .filter(idle)
-            .find(|way| definition.ways[*way].seen.is_none())
-        {
+        if let Some(unseen) = ways().filter(idle).find(|way| definition.ways[*way].seen.is_none()) {
             return Ok(Some(unseen));
         }
-        if let Some(open) = ways()
-            .filter(idle)
-            .find(|way| self.leads_to_unseen(number, *way))
-        {
+        if let Some(open) = ways().filter(idle).find(|way| self.leads_to_unseen(number, *way)) {
             return Ok(Some(open));
         }
         if definition.optional {
             return Ok(None);
         }
-        let finished = |way: &usize| {
-            definition.ways[*way]
-                .seen
-                .as_ref()
-                .and_then(|seen| seen.finished)
-        };
-        let earliest = ways()
-            .filter(|way| finished(way).is_some())
-            .min_by_key(finished);
+        let finished =
+            |way: &usize| definition.ways[*way].seen.as_ref().and_then(|seen| seen.finished);
+        let earliest = ways().filter(|way| finished(way).is_some()).min_by_key(finished);
         // A struct inside itself, not finished yet: an option or a list on the way down will be its end.
         let only = (definition.ways.len() == 1).then_some(0);
         earliest.or(only).map(Some).ok_or(Refused)
@@ -354,17 +311,14 @@ impl Notes {
 
     /// Whether a way is being followed.
     fn follows(&self, definition: usize, way: usize) -> bool {
-        self.frames
-            .iter()
-            .any(|frame| frame.definition == definition && frame.way == way)
+        self.frames.iter().any(|frame| frame.definition == definition && frame.way == way)
     }
 
     /// Whether something unseen can be reached by a way.
     fn leads_to_unseen(&self, definition: usize, way: usize) -> bool {
         let children = |definition: usize, way: usize| {
             let seen = self.definitions[definition].ways[way].seen.as_ref();
-            seen.filter(|seen| seen.finished.is_some())
-                .map_or(&[][..], |seen| &seen.children)
+            seen.filter(|seen| seen.finished.is_some()).map_or(&[][..], |seen| &seen.children)
         };
         let mut reached = vec![false; self.definitions.len()];
         let mut next = children(definition, way).to_vec();
@@ -388,14 +342,7 @@ impl Notes {
 
 impl Frame {
     fn new(definition: usize, way: usize, recorded: bool) -> Self {
-        Self {
-            definition,
-            way,
-            recorded,
-            body: String::new(),
-            children: Vec::new(),
-            answers: 0,
-        }
+        Self { definition, way, recorded, body: String::new(), children: Vec::new(), answers: 0 }
     }
 }
 
@@ -453,10 +400,7 @@ struct Probe<'a> {
 impl Probe<'_> {
     /// For a question within this one.
     fn inner(&mut self) -> Probe<'_> {
-        Probe {
-            notes: self.notes,
-            depth: self.depth + 1,
-        }
+        Probe { notes: self.notes, depth: self.depth + 1 }
     }
 
     /// Counts a question and notes it; too many, or too deep, end the search.
@@ -557,14 +501,8 @@ impl<'de> Deserializer<'de> for Probe<'_> {
             2 => visitor.visit_u64(1),
             3 => visitor.visit_bool(false),
             4 => visitor.visit_f64(1.0),
-            5 => visitor.visit_seq(Parts {
-                probe: self,
-                left: 0,
-            }),
-            _ => visitor.visit_map(Entries {
-                probe: self,
-                left: 0,
-            }),
+            5 => visitor.visit_seq(Parts { probe: self, left: 0 }),
+            _ => visitor.visit_map(Entries { probe: self, left: 0 }),
         }
     }
 
@@ -574,9 +512,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
 
     fn deserialize_option<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Refused> {
         self.question()?;
-        let number = self
-            .notes
-            .define::<V::Value>("option".into(), &["some"], true);
+        let number = self.notes.define::<V::Value>("option".into(), &["some"], true);
         let depth = self.notes.frames.len();
         match self.notes.enter(number)? {
             None => visitor.visit_none(),
@@ -616,20 +552,12 @@ impl<'de> Deserializer<'de> for Probe<'_> {
 
     fn deserialize_seq<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Refused> {
         self.question()?;
-        let number = self
-            .notes
-            .define::<V::Value>("seq".into(), &["element"], true);
+        let number = self.notes.define::<V::Value>("seq".into(), &["element"], true);
         let depth = self.notes.frames.len();
         match self.notes.enter(number)? {
-            None => visitor.visit_seq(Parts {
-                probe: self,
-                left: 0,
-            }),
+            None => visitor.visit_seq(Parts { probe: self, left: 0 }),
             Some(_) => {
-                let value = visitor.visit_seq(Parts {
-                    probe: self.inner(),
-                    left: 1,
-                })?;
+                let value = visitor.visit_seq(Parts { probe: self.inner(), left: 1 })?;
                 self.notes.leave(depth);
                 Ok(value)
             }
@@ -643,10 +571,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
     ) -> Result<V::Value, Refused> {
         self.question()?;
         self.notes.note(format_args!("tuple {len} ("));
-        let value = visitor.visit_seq(Parts {
-            probe: self.inner(),
-            left: len,
-        })?;
+        let value = visitor.visit_seq(Parts { probe: self.inner(), left: len })?;
         self.notes.note(")");
         Ok(value)
     }
@@ -662,30 +587,19 @@ impl<'de> Deserializer<'de> for Probe<'_> {
         let number = self.notes.define::<V::Value>(head, &["fields"], false);
         let depth = self.notes.frames.len();
         self.notes.enter(number)?;
-        let value = visitor.visit_seq(Parts {
-            probe: self.inner(),
-            left: len,
-        })?;
+        let value = visitor.visit_seq(Parts { probe: self.inner(), left: len })?;
         self.notes.leave(depth);
         Ok(value)
     }
 
     fn deserialize_map<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Refused> {
         self.question()?;
-        let number = self
-            .notes
-            .define::<V::Value>("map".into(), &["entry"], true);
+        let number = self.notes.define::<V::Value>("map".into(), &["entry"], true);
         let depth = self.notes.frames.len();
         match self.notes.enter(number)? {
-            None => visitor.visit_map(Entries {
-                probe: self,
-                left: 0,
-            }),
+            None => visitor.visit_map(Entries { probe: self, left: 0 }),
             Some(_) => {
-                let value = visitor.visit_map(Entries {
-                    probe: self.inner(),
-                    left: 1,
-                })?;
+                let value = visitor.visit_map(Entries { probe: self.inner(), left: 1 })?;
                 self.notes.leave(depth);
                 Ok(value)
             }
@@ -703,10 +617,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
         let number = self.notes.define::<V::Value>(head, &["fields"], false);
         let depth = self.notes.frames.len();
         self.notes.enter(number)?;
-        let value = visitor.visit_seq(Parts {
-            probe: self.inner(),
-            left: fields.len(),
-        })?;
+        let value = visitor.visit_seq(Parts { probe: self.inner(), left: fields.len() })?;
         self.notes.leave(depth);
         Ok(value)
     }
@@ -718,15 +629,10 @@ impl<'de> Deserializer<'de> for Probe<'_> {
         visitor: V,
     ) -> Result<V::Value, Refused> {
         self.question()?;
-        let number = self
-            .notes
-            .define::<V::Value>(format!("enum {name:?}"), variants, false);
+        let number = self.notes.define::<V::Value>(format!("enum {name:?}"), variants, false);
         let depth = self.notes.frames.len();
         let way = self.notes.enter(number)?.ok_or(Refused)?;
-        let value = visitor.visit_enum(Variant {
-            probe: self.inner(),
-            name: variants[way],
-        })?;
+        let value = visitor.visit_enum(Variant { probe: self.inner(), name: variants[way] })?;
         self.notes.leave(depth);
         Ok(value)
     }
@@ -827,10 +733,7 @@ impl<'de> VariantAccess<'de> for Probe<'_> {
         visitor: V,
     ) -> Result<V::Value, Refused> {
         self.notes.note(format_args!("tuple {len}"));
-        visitor.visit_seq(Parts {
-            probe: self.inner(),
-            left: len,
-        })
+        visitor.visit_seq(Parts { probe: self.inner(), left: len })
     }
 
     fn struct_variant<V: Visitor<'de>>(
@@ -839,9 +742,6 @@ impl<'de> VariantAccess<'de> for Probe<'_> {
         visitor: V,
     ) -> Result<V::Value, Refused> {
         self.notes.note(format_args!("struct {fields:?}"));
-        visitor.visit_seq(Parts {
-            probe: self.inner(),
-            left: fields.len(),
-        })
+        visitor.visit_seq(Parts { probe: self.inner(), left: fields.len() })
     }
 }

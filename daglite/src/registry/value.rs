@@ -64,12 +64,7 @@ impl ValueFormats {
                 encode::<T>(Formats::of(registry, BuiltIn::serde()), value, format)
             },
             decode: |registry, bytes, format, shape| {
-                decode::<T>(
-                    Formats::of(registry, BuiltIn::serde()),
-                    bytes,
-                    format,
-                    shape,
-                )
+                decode::<T>(Formats::of(registry, BuiltIn::serde()), bytes, format, shape)
             },
             shape: |registry, format| Formats::<T>::of(registry, BuiltIn::serde()).shape(format),
         }
@@ -158,20 +153,15 @@ fn decode<T: Send + Sync + 'static>(
             format!("the shape of `{name}` has changed since this was written: compute it again"),
         ));
     }
-    let value = format
-        .decode(bytes)
-        .map_err(|error| decode_error::<T>(format.name(), error))?;
+    let value = format.decode(bytes).map_err(|error| decode_error::<T>(format.name(), error))?;
     Ok(Arc::new(value))
 }
 
 /// The error of bytes that cannot be decoded.
 pub(super) fn decode_error<T>(format: &str, source: BoxError) -> Error {
     let name = type_name::<T>();
-    Error::new(
-        ErrorKind::Format,
-        format!("cannot decode a `{name}` from {format}: {source}"),
-    )
-    .with_source(source)
+    Error::new(ErrorKind::Format, format!("cannot decode a `{name}` from {format}: {source}"))
+        .with_source(source)
 }
 
 /// The formats that a type has without being registered.
@@ -211,18 +201,9 @@ impl<T: Serialize + DeserializeOwned + 'static> BuiltIn<T> {
 impl<T: HasFormat> BuiltIn<T> {
     fn own() -> Self {
         Self {
-            names: || {
-                T::formats()
-                    .iter()
-                    .map(|format| format.name().to_owned())
-                    .collect()
-            },
+            names: || T::formats().iter().map(|format| format.name().to_owned()).collect(),
             default: || T::formats().into_iter().next(),
-            named: |name| {
-                T::formats()
-                    .into_iter()
-                    .find(|format| format.name() == name)
-            },
+            named: |name| T::formats().into_iter().find(|format| format.name() == name),
         }
     }
 }
@@ -235,19 +216,14 @@ pub(super) struct Formats<T> {
 
 impl<T: 'static> Formats<T> {
     pub(super) fn of(registry: &Registry, built_in: BuiltIn<T>) -> Self {
-        Self {
-            registered: registry.registered(),
-            built_in,
-        }
+        Self { registered: registry.registered(), built_in }
     }
 
     /// The named format.
     pub(super) fn named(&self, name: &str) -> Result<Format<T>, Error> {
         let mut registered = self.registered().iter();
         let registered = registered.find(|format| format.name() == name).cloned();
-        registered
-            .or_else(|| (self.built_in.named)(name))
-            .ok_or_else(|| self.unknown(name))
+        registered.or_else(|| (self.built_in.named)(name)).ok_or_else(|| self.unknown(name))
     }
 
     /// The shape of the type in the named format, if there is such a format.
@@ -285,11 +261,8 @@ impl<T: 'static> Formats<T> {
         let format = self.named_or_default(format)?;
         let bytes = format.encode(value).map_err(|source| {
             let (ty, name) = (type_name::<T>(), format.name());
-            Error::new(
-                ErrorKind::Format,
-                format!("cannot encode a `{ty}` as {name}: {source}"),
-            )
-            .with_source(source)
+            Error::new(ErrorKind::Format, format!("cannot encode a `{ty}` as {name}: {source}"))
+                .with_source(source)
         })?;
         Ok(Encoded {
             bytes,
@@ -300,9 +273,7 @@ impl<T: 'static> Formats<T> {
     }
 
     fn registered(&self) -> &[Format<T>] {
-        self.registered
-            .as_deref()
-            .map_or(&[], |registered| &registered.formats)
+        self.registered.as_deref().map_or(&[], |registered| &registered.formats)
     }
 
     fn default_name(&self) -> Option<&str> {

@@ -175,7 +175,14 @@ impl SessionBuilder {
         }
         let registry = registry.unwrap_or_else(|| Registry::global().clone());
         let checkpoints = Some(checkpoints);
-        Ok(Session(Engine::new(Parts { cache, checkpoints, registry, clock, observers, concurrency })))
+        Ok(Session(Engine::new(Parts {
+            cache,
+            checkpoints,
+            registry,
+            clock,
+            observers,
+            concurrency,
+        })))
     }
 }
 
@@ -185,6 +192,8 @@ fn machine_threads() -> usize {
 
 impl fmt::Debug for SessionBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionBuilder").field("concurrency", &self.concurrency).finish_non_exhaustive()
+        f.debug_struct("SessionBuilder")
+            .field("concurrency", &self.concurrency)
+            .finish_non_exhaustive()
     }
 }

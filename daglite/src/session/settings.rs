@@ -65,9 +65,11 @@ impl Settings {
             None => file.checkpoints.map_or_else(|| default_root.join("checkpoints"), in_folder),
         };
         let concurrency = match variable("DAGLITE_CONCURRENCY") {
-            Some(value) => Some(parse_variable("DAGLITE_CONCURRENCY", &value, "a number from 1 up", |text| {
-                text.parse().ok()
-            })?),
+            Some(value) => {
+                Some(parse_variable("DAGLITE_CONCURRENCY", &value, "a number from 1 up", |text| {
+                    text.parse().ok()
+                })?)
+            }
             None => file.concurrency,
         };
         let progress = match variable("DAGLITE_PROGRESS") {

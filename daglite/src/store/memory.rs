@@ -72,9 +72,7 @@ impl MemoryStore {
 
 impl CacheStore for MemoryStore {
     fn head<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, Lookup<ArtifactMeta>> {
-        Box::pin(ready(Ok(
-            self.look_up(key, |artifact| artifact.meta.clone())
-        )))
+        Box::pin(ready(Ok(self.look_up(key, |artifact| artifact.meta.clone()))))
     }
 
     fn get<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, Lookup<Artifact>> {

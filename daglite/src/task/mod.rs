@@ -22,10 +22,12 @@ pub use spec::{CacheSpec, Task, TaskCell, TaskSpec, generic_task};
 
 /// The traits behind [`Probe`]'s questions, nameless, so that importing all of them shadows nothing of the user's.
 pub mod probes {
-    pub use super::output::{BoxableError as _, DisguisedAnswer as _, PlainAnswer as _, RefusedError as _};
+    pub use super::output::{
+        BoxableError as _, DisguisedAnswer as _, PlainAnswer as _, RefusedError as _,
+    };
     pub use super::probe::{
-        ClonedStorage as _, FormatBySerde as _, FormatMissing as _, FormatMoot as _, FormatOwn as _,
-        HashBySerde as _, HashMissing as _, HashMoot as _, HashOwn as _, MovedStorage as _,
-        RefusedStorage as _,
+        ClonedStorage as _, FormatBySerde as _, FormatMissing as _, FormatMoot as _,
+        FormatOwn as _, HashBySerde as _, HashMissing as _, HashMoot as _, HashOwn as _,
+        MovedStorage as _, RefusedStorage as _,
     };
 }

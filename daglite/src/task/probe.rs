@@ -269,7 +269,12 @@ impl<T: Clone + Send + Sync + 'static> ClonedValue<T> {
     }
 
     /// An argument, moved or cloned.
-    pub fn owned<Asked>(self, args: &mut Args, index: usize, _: &'static str) -> Result<T, Failure> {
+    pub fn owned<Asked>(
+        self,
+        args: &mut Args,
+        index: usize,
+        _: &'static str,
+    ) -> Result<T, Failure> {
         Ok(Arc::unwrap_or_clone(args.take(index)))
     }
 
@@ -294,7 +299,12 @@ impl<T: Send + Sync + 'static> MovedValue<T> {
     }
 
     /// An argument, moved.
-    pub fn owned<Asked>(self, args: &mut Args, index: usize, param: &'static str) -> Result<T, Failure> {
+    pub fn owned<Asked>(
+        self,
+        args: &mut Args,
+        index: usize,
+        param: &'static str,
+    ) -> Result<T, Failure> {
         Arc::try_unwrap(args.take(index)).map_err(|_| Failure::shared(param, type_name::<T>()))
     }
 

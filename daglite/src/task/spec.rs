@@ -58,7 +58,10 @@ pub struct Task {
 impl fmt::Debug for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let types: Vec<&str> = self.types.iter().map(|name| name()).collect();
-        f.debug_struct("Task").field("spec", self.spec).field("types", &types).finish_non_exhaustive()
+        f.debug_struct("Task")
+            .field("spec", self.spec)
+            .field("types", &types)
+            .finish_non_exhaustive()
     }
 }
 

@@ -46,11 +46,7 @@ pub(crate) fn try_save_at(
     bytes: &[u8],
     created: u64,
 ) -> Result<Saved, StoreError> {
-    now(CheckpointStore::save(
-        store,
-        meta(name, bytes, created),
-        bytes.to_vec(),
-    ))
+    now(CheckpointStore::save(store, meta(name, bytes, created), bytes.to_vec()))
 }
 
 /// Saves new bytes, which must work, and answers with the version.
@@ -86,13 +82,7 @@ pub(crate) fn files(root: &Path) -> Vec<String> {
             if path.is_dir() {
                 open.push(path);
             } else {
-                found.push(
-                    path.strip_prefix(root)
-                        .unwrap()
-                        .to_str()
-                        .unwrap()
-                        .to_owned(),
-                );
+                found.push(path.strip_prefix(root).unwrap().to_str().unwrap().to_owned());
             }
         }
     }

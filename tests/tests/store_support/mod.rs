@@ -38,27 +38,16 @@ pub(crate) fn artifact(bytes: &[u8]) -> Artifact {
         fingerprint: key("a fingerprint"),
         took: Duration::from_micros(1_234_567),
         parts: vec![
-            KeyPart {
-                name: "flights".to_owned(),
-                digest: key("336,776 rows"),
-            },
-            KeyPart {
-                name: "größe".to_owned(),
-                digest: key("30"),
-            },
+            KeyPart { name: "flights".to_owned(), digest: key("336,776 rows") },
+            KeyPart { name: "größe".to_owned(), digest: key("30") },
         ],
     };
-    Artifact {
-        meta,
-        bytes: bytes.to_vec(),
-    }
+    Artifact { meta, bytes: bytes.to_vec() }
 }
 
 /// A file store in `root`.
 pub(crate) fn open(root: &Path) -> FileStore {
-    FileStore::builder(root)
-        .open()
-        .expect("the folder can be used")
+    FileStore::builder(root).open().expect("the folder can be used")
 }
 
 /// What `get` answers, which must not be an error.
@@ -79,10 +68,7 @@ pub(crate) fn put(store: &FileStore, key: &Digest, artifact: &Artifact) {
 /// Where the entry of `key` lies.
 pub(crate) fn entry_path(root: &Path, key: &Digest) -> PathBuf {
     let name = key.to_string();
-    root.join("v1/entries")
-        .join(&name[..2])
-        .join(&name[2..4])
-        .join(&name[4..])
+    root.join("v1/entries").join(&name[..2]).join(&name[2..4]).join(&name[4..])
 }
 
 /// Every file and folder under `root`, as sorted relative paths; folders end with `/`.
@@ -90,10 +76,7 @@ pub(crate) fn tree(root: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut open = vec![root.to_owned()];
     while let Some(folder) = open.pop() {
-        for entry in fs::read_dir(folder)
-            .expect("a folder can be listed")
-            .flatten()
-        {
+        for entry in fs::read_dir(folder).expect("a folder can be listed").flatten() {
             let path = entry.path();
             let name = path
                 .strip_prefix(root)

@@ -36,18 +36,12 @@ impl FileCheckpoints {
         let mut names = Vec::new();
         let mut open = vec![String::new()];
         while let Some(group) = open.pop() {
-            let folders = entries(&self.root.join(&group))?
-                .into_iter()
-                .filter(|(_, entry)| is_folder(entry));
-            let (versions, below): (Vec<_>, Vec<_>) = folders
-                .map(|(name, _)| name)
-                .partition(|name| document::is_version(name));
+            let folders =
+                entries(&self.root.join(&group))?.into_iter().filter(|(_, entry)| is_folder(entry));
+            let (versions, below): (Vec<_>, Vec<_>) =
+                folders.map(|(name, _)| name).partition(|name| document::is_version(name));
             for segment in below {
-                let name = if group.is_empty() {
-                    segment
-                } else {
-                    format!("{group}/{segment}")
-                };
+                let name = if group.is_empty() { segment } else { format!("{group}/{segment}") };
                 // What no checkpoint can be called, `.tmp` say, is somebody else's.
                 if check_name(&name).is_ok() {
                     open.push(name);
@@ -66,9 +60,7 @@ impl FileCheckpoints {
         check_name(name)?;
         let folder = self.version_folder(name, version);
         if !document::is_version(version)
-            || folder
-                .symlink_metadata()
-                .is_err_and(|cause| is_missing(&cause))
+            || folder.symlink_metadata().is_err_and(|cause| is_missing(&cause))
         {
             return Ok(false);
         }
@@ -79,9 +71,7 @@ impl FileCheckpoints {
             Err(cause) if is_missing(&cause) => return Ok(false),
             Err(cause) => return Err(failed(cause)),
         };
-        let above = folder
-            .parent()
-            .expect("a version lies in the folder of its name");
+        let above = folder.parent().expect("a version lies in the folder of its name");
         // Gone for good before it is said to be, unless the whole name is gone already.
         let _ = sync_folder(above);
         self.remove_empty(above);
@@ -115,10 +105,7 @@ impl FileCheckpoints {
             return Ok(Vec::new());
         };
         let mut deleted = Vec::new();
-        for version in versions
-            .iter()
-            .take_while(|version| *version != oldest_kept)
-        {
+        for version in versions.iter().take_while(|version| *version != oldest_kept) {
             if self.delete_version(name, version)? {
                 deleted.push(version.clone());
             }

@@ -29,10 +29,7 @@ struct Layout {
 
 /// The text that says `meta`, closed by the digest of all of it that stands before the checksum.
 pub(super) fn write(meta: &CheckpointMeta) -> Result<String, serde_json::Error> {
-    let mut text = serde_json::to_string_pretty(&Document {
-        layout: LAYOUT,
-        meta,
-    })?;
+    let mut text = serde_json::to_string_pretty(&Document { layout: LAYOUT, meta })?;
     text.truncate(text.len() - "\n}".len());
     let checksum = Digest::of_bytes(text.as_bytes());
     text.push_str(&format!("{SEAL}{checksum}{END}"));
@@ -55,9 +52,7 @@ pub(super) fn read(text: &[u8], name: &str, version: &str) -> Result<CheckpointM
     {
         let advice =
             "undo the edit, or remove the line `checksum` and the comma before it if it is meant";
-        return Err(format!(
-            "its meta.json does not match its checksum: {advice}"
-        ));
+        return Err(format!("its meta.json does not match its checksum: {advice}"));
     }
     let meta: CheckpointMeta = serde_json::from_str(text).map_err(no_json)?;
     if (meta.name.as_str(), meta.version.as_str()) != (name, version) {

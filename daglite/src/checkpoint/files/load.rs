@@ -39,9 +39,7 @@ impl FileCheckpoints {
         name: &str,
         version: &Version,
     ) -> Result<Option<CheckpointMeta>, StoreError> {
-        self.look_up(name, version, |folder, version| {
-            read_document(folder, name, version)
-        })
+        self.look_up(name, version, |folder, version| read_document(folder, name, version))
     }
 
     /// The folder of a version.
@@ -74,9 +72,7 @@ impl FileCheckpoints {
             Ok(found) => Ok(Some(found)),
             // It is gone, not damaged, if somebody deleted it meanwhile.
             Err(Unread::Damaged(_))
-                if folder
-                    .symlink_metadata()
-                    .is_err_and(|cause| is_missing(&cause)) =>
+                if folder.symlink_metadata().is_err_and(|cause| is_missing(&cause)) =>
             {
                 Ok(None)
             }
@@ -93,10 +89,7 @@ impl FileCheckpoints {
         let advice = if before.is_empty() {
             "there is none before it: delete it, and compute it again".to_owned()
         } else {
-            format!(
-                "load one of those before it: {}",
-                listed(&before, String::clone)
-            )
+            format!("load one of those before it: {}", listed(&before, String::clone))
         };
         let folder = folder.display();
         StoreError::new(format!(
@@ -129,10 +122,7 @@ pub(super) fn read_value(folder: &Path, meta: &CheckpointMeta) -> Result<Vec<u8>
     let length = file.metadata().map_err(failed)?.len();
     // The length first: whatever the metadata claims, no more is read than is there.
     if length != meta.size {
-        return Err(Unread::Damaged(format!(
-            "its value has {length} of {} bytes",
-            meta.size
-        )));
+        return Err(Unread::Damaged(format!("its value has {length} of {} bytes", meta.size)));
     }
     let mut bytes = Vec::new();
     usize::try_from(length)
@@ -141,9 +131,7 @@ pub(super) fn read_value(folder: &Path, meta: &CheckpointMeta) -> Result<Vec<u8>
         .ok_or_else(|| failed(io::ErrorKind::OutOfMemory.into()))?;
     file.take(length).read_to_end(&mut bytes).map_err(failed)?;
     if Digest::of_bytes(&bytes) != meta.digest {
-        return Err(Unread::Damaged(
-            "its value does not match its digest".to_owned(),
-        ));
+        return Err(Unread::Damaged("its value does not match its digest".to_owned()));
     }
     Ok(bytes)
 }

@@ -75,10 +75,7 @@ impl FileCheckpoints {
     /// The path is empty, or there is a file in its place.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let root = folder_path(path.as_ref(), "the checkpoint store", ErrorKind::Checkpoint)?;
-        Ok(Self {
-            root,
-            publishing: Mutex::new(()),
-        })
+        Ok(Self { root, publishing: Mutex::new(()) })
     }
 
     /// Saves `value` as the next version, unless it is what the latest version has.
@@ -318,13 +315,7 @@ fn failed(error: StoreError) -> Error {
 
 /// The error for a value that cannot be decoded as the type that was asked for.
 fn unreadable(meta: &CheckpointMeta, wanted: &str) -> Error {
-    let CheckpointMeta {
-        name,
-        version,
-        type_name,
-        format,
-        ..
-    } = meta;
+    let CheckpointMeta { name, version, type_name, format, .. } = meta;
     let message = format!(
         "version {version} of checkpoint `{name}` cannot be read as `{wanted}`: it was saved from `{type_name}` in format \
          `{format}`: load it as that type"

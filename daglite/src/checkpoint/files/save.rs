@@ -90,9 +90,7 @@ impl FileCheckpoints {
         let failed = |cause| StoreError::io("save a checkpoint in", &self.root, cause);
         fs::write(staged.path().join("meta.json"), text).map_err(failed)?;
         let target = self.version_folder(&meta.name, &meta.version);
-        let above = target
-            .parent()
-            .expect("a version lies in the folder of its name");
+        let above = target.parent().expect("a version lies in the folder of its name");
         create_durably(above)
             .map_err(|cause| StoreError::io("save a checkpoint in", above, cause))?;
         match publish(staged, &target, Durable::Yes) {
@@ -129,14 +127,10 @@ impl FileCheckpoints {
                     return Err(StoreError::io("read the checkpoints in", &folder, cause));
                 }
             };
-            let names: Vec<_> = found
-                .flatten()
-                .filter_map(|entry| entry.file_name().into_string().ok())
-                .collect();
+            let names: Vec<_> =
+                found.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
             let is_new = !names.iter().any(|there| there == segment);
-            if let Some(twin) = names
-                .iter()
-                .find(|there| is_new && are_case_twins(there, segment))
+            if let Some(twin) = names.iter().find(|there| is_new && are_case_twins(there, segment))
             {
                 let twin = [&kept[..], &[twin.as_str()]].concat().join("/");
                 return Err(StoreError::new(format!(
@@ -158,10 +152,7 @@ impl FileCheckpoints {
     /// The moment of the newest thing that has the name of a version, whatever it is.
     fn latest_moment(&self, name: &str) -> Result<Option<Moment>, StoreError> {
         let versions = self.version_names(name)?;
-        Ok(versions
-            .iter()
-            .filter_map(|(version, _)| Moment::parse(version))
-            .max())
+        Ok(versions.iter().filter_map(|(version, _)| Moment::parse(version)).max())
     }
 }
 
@@ -169,10 +160,7 @@ impl FileCheckpoints {
 fn check(meta: &CheckpointMeta, bytes: &[u8]) -> Result<(), StoreError> {
     check_name(&meta.name)?;
     if let Some(flaw) = document::extension_flaw(&meta.extension) {
-        return Err(StoreError::new(format!(
-            "checkpoint `{}` cannot be saved: {flaw}",
-            meta.name
-        )));
+        return Err(StoreError::new(format!("checkpoint `{}` cannot be saved: {flaw}", meta.name)));
     }
     if meta.size != bytes.len() as u64 || meta.digest != Digest::of_bytes(bytes) {
         return Err(StoreError::new(format!(
@@ -200,10 +188,7 @@ fn create_durably(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
-    let new: Vec<_> = folder
-        .ancestors()
-        .take_while(|above| !above.exists())
-        .collect();
+    let new: Vec<_> = folder.ancestors().take_while(|above| !above.exists()).collect();
     fs::create_dir_all(folder)?;
     for made in new.into_iter().rev() {
         if let Some(above) = made.parent() {

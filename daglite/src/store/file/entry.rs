@@ -94,10 +94,7 @@ impl HeaderV1 {
             fingerprint,
             took_secs: took.as_secs(),
             took_nanos: took.subsec_nanos(),
-            parts: parts
-                .into_iter()
-                .map(|part| (part.name, part.digest))
-                .collect(),
+            parts: parts.into_iter().map(|part| (part.name, part.digest)).collect(),
         }
     }
 
@@ -117,11 +114,7 @@ impl HeaderV1 {
             task: self.task,
             fingerprint: self.fingerprint,
             took: Duration::new(self.took_secs, self.took_nanos),
-            parts: self
-                .parts
-                .into_iter()
-                .map(|(name, digest)| KeyPart { name, digest })
-                .collect(),
+            parts: self.parts.into_iter().map(|(name, digest)| KeyPart { name, digest }).collect(),
         })
     }
 }
@@ -172,9 +165,7 @@ pub(super) fn parse_prelude(start: &[u8], file_length: u64, key: &Digest) -> Res
     }
     let Some(prelude) = start.first_chunk::<PRELUDE>() else {
         let least = PRELUDE + CHECKSUM;
-        return Err(Flaw::new(format!(
-            "truncated: {file_length} of at least {least} bytes"
-        )));
+        return Err(Flaw::new(format!("truncated: {file_length} of at least {least} bytes")));
     };
     let version = u32::from_le_bytes(field(prelude, 8));
     if version != VERSION {
@@ -184,23 +175,16 @@ pub(super) fn parse_prelude(start: &[u8], file_length: u64, key: &Digest) -> Res
     }
     let header = u32::from_le_bytes(field(prelude, 12));
     if header > MAX_HEADER {
-        return Err(Flaw::new(format!(
-            "a header of {header} bytes, more than there can be"
-        )));
+        return Err(Flaw::new(format!("a header of {header} bytes, more than there can be")));
     }
     let value = u64::from_le_bytes(field(prelude, 16));
     let head = PRELUDE + header as usize + CHECKSUM;
     let expected = (head as u64).saturating_add(value);
     if file_length < expected {
-        return Err(Flaw::new(format!(
-            "truncated: {file_length} of {expected} bytes"
-        )));
+        return Err(Flaw::new(format!("truncated: {file_length} of {expected} bytes")));
     }
     if file_length > expected {
-        return Err(Flaw::new(format!(
-            "{} bytes too long",
-            file_length - expected
-        )));
+        return Err(Flaw::new(format!("{} bytes too long", file_length - expected)));
     }
     if &field::<32>(prelude, 24) != key.as_bytes() {
         return Err(Flaw::new("the entry of another key"));
@@ -234,7 +218,5 @@ pub(super) fn verify_value(value: &[u8], meta: &ArtifactMeta) -> Result<(), Flaw
 
 /// `N` bytes of the prelude from `start` on.
 fn field<const N: usize>(prelude: &[u8; PRELUDE], start: usize) -> [u8; N] {
-    *prelude[start..]
-        .first_chunk()
-        .expect("fields lie inside the prelude")
+    *prelude[start..].first_chunk().expect("fields lie inside the prelude")
 }

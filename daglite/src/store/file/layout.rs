@@ -24,11 +24,7 @@ impl Layout {
     /// The layout under `root`, an absolute path.
     pub(super) fn new(root: PathBuf) -> Self {
         let version = root.join("v1");
-        Self {
-            entries: version.join("entries"),
-            tmp: version.join("tmp"),
-            root,
-        }
+        Self { entries: version.join("entries"), tmp: version.join("tmp"), root }
     }
 
     /// The folder that was named.
@@ -85,9 +81,6 @@ mod tests {
 
     #[test]
     fn the_tag_starts_with_the_signature_of_the_standard() {
-        assert_eq!(
-            &CACHEDIR_TAG[..43],
-            "Signature: 8a477f597d28d172789f06886806bc55"
-        );
+        assert_eq!(&CACHEDIR_TAG[..43], "Signature: 8a477f597d28d172789f06886806bc55");
     }
 }

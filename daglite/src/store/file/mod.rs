@@ -58,9 +58,7 @@ impl FileStore {
     /// assert!(error.to_string().contains("name a folder"));
     /// ```
     pub fn builder(path: impl AsRef<Path>) -> FileStoreBuilder {
-        FileStoreBuilder {
-            path: path.as_ref().to_owned(),
-        }
+        FileStoreBuilder { path: path.as_ref().to_owned() }
     }
 }
 
@@ -94,10 +92,7 @@ impl FileStoreBuilder {
     /// The path is empty, or there is a file in its place. A folder that cannot be written shows at the first put.
     pub fn open(self) -> Result<FileStore, Error> {
         let root = folder_path(&self.path, "the cache", ErrorKind::Store)?;
-        Ok(FileStore {
-            layout: Layout::new(root),
-            prepared: AtomicBool::new(false),
-        })
+        Ok(FileStore { layout: Layout::new(root), prepared: AtomicBool::new(false) })
     }
 }
 
@@ -105,20 +100,14 @@ impl FileStoreBuilder {
 /// be a folder for `what`.
 pub(crate) fn folder_path(path: &Path, what: &str, kind: ErrorKind) -> Result<PathBuf, Error> {
     if path.as_os_str().is_empty() {
-        return Err(Error::new(
-            kind,
-            format!("the path of {what} is empty: name a folder"),
-        ));
+        return Err(Error::new(kind, format!("the path of {what} is empty: name a folder")));
     }
     let root = std::path::absolute(path)
         .map_err(|cause| StoreError::io("find", path, cause).into_error(kind))?;
     match root.metadata() {
         Ok(found) if !found.is_dir() => Err(Error::new(
             kind,
-            format!(
-                "{what} needs a folder, but `{}` is a file: name another path",
-                root.display()
-            ),
+            format!("{what} needs a folder, but `{}` is a file: name another path", root.display()),
         )),
         // Whatever else is wrong shows when the folder is used, with the act that failed.
         _ => Ok(root),

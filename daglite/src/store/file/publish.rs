@@ -81,11 +81,7 @@ fn sync_file(path: &Path) -> io::Result<()> {
 
 /// Waits until the names in the folder are on the disk, where the system can do that.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        File::open(path)?.sync_all()
-    } else {
-        Ok(())
-    }
+    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
 }
 
 impl FileStore {
@@ -118,8 +114,7 @@ impl FileStore {
                 done => return done.map_err(StoreError::from),
             }
         }
-        self.try_publish(key, &head, bytes)
-            .map_err(StoreError::from)
+        self.try_publish(key, &head, bytes).map_err(StoreError::from)
     }
 
     /// One attempt to write the entry, in folders that may vanish meanwhile.
@@ -214,11 +209,7 @@ struct Refused {
 impl Refused {
     /// It refused to `act` on `path`.
     fn new(act: &'static str, path: &Path, cause: io::Error) -> Self {
-        Self {
-            act,
-            path: path.to_owned(),
-            cause,
-        }
+        Self { act, path: path.to_owned(), cause }
     }
 }
 

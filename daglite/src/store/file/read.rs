@@ -67,10 +67,7 @@ impl FileStore {
 
     /// Tells an entry that is not there from one that something else has taken the place of.
     fn explain_absence<T>(&self, key: &Digest, path: &Path) -> Result<Lookup<T>, StoreError> {
-        if path
-            .symlink_metadata()
-            .is_ok_and(|found| found.is_symlink())
-        {
+        if path.symlink_metadata().is_ok_and(|found| found.is_symlink()) {
             return Ok(discard(path, Flaw("a link that leads nowhere".to_owned())));
         }
         for shard in self.layout.shards(key) {
@@ -131,12 +128,7 @@ impl Opened {
         if !found.is_file() {
             return Err(not_a_file().into());
         }
-        Ok(Some(Self {
-            file,
-            length: found.len(),
-            start: Vec::new(),
-            value_at: 0,
-        }))
+        Ok(Some(Self { file, length: found.len(), start: Vec::new(), value_at: 0 }))
     }
 
     /// Reads and verifies what comes before the value.
@@ -204,10 +196,7 @@ fn dead_link() -> Flaw {
 
 /// Whether nothing is at the path, which may be because nothing is above it.
 pub(crate) fn is_missing(cause: &io::Error) -> bool {
-    matches!(
-        cause.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
+    matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Removes the damaged thing at `path` and says what was wrong with it.

@@ -38,9 +38,7 @@ impl Staged {
 
     /// A name in `tmp` that nothing has yet.
     pub(super) fn unused_name(tmp: &Path) -> Self {
-        Self {
-            path: Some(tmp.join(unique_name())),
-        }
+        Self { path: Some(tmp.join(unique_name())) }
     }
 
     /// Lets `create` make something new under a unique name; a name that is taken after all is left alone.
@@ -59,9 +57,7 @@ impl Staged {
 
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
-        self.path
-            .as_deref()
-            .expect("a staged path is asked for before it is published")
+        self.path.as_deref().expect("a staged path is asked for before it is published")
     }
 
     /// Whether it has not been published.
@@ -76,9 +72,7 @@ impl Staged {
 
     /// Removes it now and reports if that fails.
     pub(crate) fn remove(mut self) -> io::Result<()> {
-        self.path
-            .take()
-            .map_or(Ok(()), |path| remove_whatever(&path))
+        self.path.take().map_or(Ok(()), |path| remove_whatever(&path))
     }
 }
 
@@ -99,9 +93,7 @@ pub(crate) fn sweep_stale(tmp: &Path) {
     let Ok(found) = fs::read_dir(tmp) else { return };
     let now = Clock::system().now();
     for entry in found.flatten() {
-        if last_change(&entry)
-            .and_then(|changed| now.since(changed))
-            .is_some_and(|age| age > STALE)
+        if last_change(&entry).and_then(|changed| now.since(changed)).is_some_and(|age| age > STALE)
         {
             let _ = remove_whatever(&entry.path());
         }
@@ -132,9 +124,7 @@ fn seed() -> blake3::Hasher {
     let mut hasher = blake3::Hasher::new();
     let mut random = [0; 32];
     if cfg!(unix)
-        && File::open("/dev/urandom")
-            .and_then(|mut source| source.read_exact(&mut random))
-            .is_ok()
+        && File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut random)).is_ok()
     {
         hasher.update(&random);
     }
@@ -160,10 +150,7 @@ mod tests {
             let threads: Vec<_> = (0..4)
                 .map(|_| scope.spawn(|| (0..2_500).map(|_| unique_name()).collect::<Vec<_>>()))
                 .collect();
-            threads
-                .into_iter()
-                .flat_map(|thread| thread.join().unwrap())
-                .collect::<HashSet<_>>()
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<HashSet<_>>()
         });
         assert_eq!(names.len(), 10_000);
     }
@@ -188,12 +175,7 @@ mod tests {
         }
         let long_ago =
             young.metadata().unwrap().modified().unwrap() - Duration::from_secs(25 * 60 * 60);
-        OpenOptions::new()
-            .write(true)
-            .open(&old)
-            .unwrap()
-            .set_modified(long_ago)
-            .unwrap();
+        OpenOptions::new().write(true).open(&old).unwrap().set_modified(long_ago).unwrap();
         sweep_stale(tmp.path());
         assert!(!old.exists() && young.exists());
     }

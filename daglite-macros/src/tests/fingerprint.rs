@@ -1,0 +1,188 @@
+//! What a fingerprint sees of a function, and what it does not.
+
+use syn::{ItemFn, Path};
+
+use crate::canonical::fingerprint;
+
+/// The fingerprint of a function, from its source.
+fn of(source: &str) -> [u8; 32] {
+    fingerprint(&syn::parse_str::<ItemFn>(source).expect(source), &[])
+}
+
+/// Asserts that all sources are the same function.
+fn same(sources: &[&str]) {
+    for source in sources {
+        assert_eq!(of(source), of(sources[0]), "{source}\nis not the same as\n{}", sources[0]);
+    }
+}
+
+/// Asserts that no two sources are the same function.
+fn distinct(sources: &[&str]) {
+    for (index, source) in sources.iter().enumerate() {
+        for other in &sources[..index] {
+            assert_ne!(of(source), of(other), "{source}\nis the same as\n{other}");
+        }
+    }
+}
+
+#[test]
+fn the_fingerprint_of_a_known_function_never_changes() {
+    let digest = blake3::Hash::from_bytes(of("fn add(a: u32, b: u32) -> u32 { a + b }"));
+    // A change here makes every cached result of every user a miss: give the domain in `canonical` a new number.
+    assert_eq!(
+        digest.to_hex().as_str(),
+        "4d9b59ae785b1b0ff07eb078a6e47e0a0115032461221d2b5a3d3c10df128d9d"
+    );
+}
+
+#[test]
+fn white_space_and_comments_do_not_count() {
+    same(&[
+        "fn f(a: u32) -> u32 { let x=-a as i64;x as u32 }",
+        "fn f( a : u32 )\n    -> u32\n{\n    // A comment.\n    let x = - a as i64; /* another */\n    x as u32\n}",
+    ]);
+    same(&[
+        "fn f() { g(&&1, ||2, a<b, v::<Vec<Vec<u8>>>()) }",
+        "fn f() { g(& &1, | | 2, a < b, v :: < Vec < Vec < u8 > > > ( )) }",
+    ]);
+    same(&[
+        "fn f() { assert!(x==-1); other!(a=-1) }",
+        "fn f() { assert!(x == -1); other!(a = -1) }",
+    ]);
+}
+
+#[test]
+fn documentation_does_not_count() {
+    same(&[
+        "fn f(a: u32) { struct S { a: u8 } }",
+        "/// Docs.\n#[doc = \"More.\"] fn f(a: u32) { /** Inner. */ struct S { /// A field.\n a: u8 } }",
+        "fn f(a: u32) { //! Inner docs.\n struct S { a: u8 } }",
+    ]);
+}
+
+#[test]
+fn visibility_does_not_count() {
+    same(&[
+        "fn f() { struct S { a: u8 } fn g() {} }",
+        "pub fn f() { struct S { pub a: u8 } pub fn g() {} }",
+        "pub(crate) fn f() { pub struct S { a: u8 } fn g() {} }",
+    ]);
+}
+
+#[test]
+fn trailing_separators_do_not_count() {
+    let with_and_without = [
+        ("fn f(a: u32,) {}", "fn f(a: u32) {}"),
+        (
+            "fn f<T: A + B +, U,>() where T: C +, U: D, {}",
+            "fn f<T: A + B, U>() where T: C, U: D {}",
+        ),
+        ("fn f() { g(1, 2,) }", "fn f() { g(1, 2) }"),
+        ("fn f() { x.g(1,) }", "fn f() { x.g(1) }"),
+        ("fn f() { [1, 2,] }", "fn f() { [1, 2] }"),
+        ("fn f() { (1, 2,) }", "fn f() { (1, 2) }"),
+        ("fn f() { S { a, b: 1, } }", "fn f() { S { a, b: 1 } }"),
+        ("fn f() { let S { a, b, } = x; }", "fn f() { let S { a, b } = x; }"),
+        ("fn f() { let (a, b,) = x; }", "fn f() { let (a, b) = x; }"),
+        ("fn f() { let T(a, b,) = x; }", "fn f() { let T(a, b) = x; }"),
+        ("fn f() { let [a, b,] = x; }", "fn f() { let [a, b] = x; }"),
+        ("fn f() { let x: (A, B,) = y; }", "fn f() { let x: (A, B) = y; }"),
+        ("fn f() { let x: V<A, B,> = y; }", "fn f() { let x: V<A, B> = y; }"),
+        (
+            "fn f() { let x: Box<dyn Fn(A,) -> B +> = y; }",
+            "fn f() { let x: Box<dyn Fn(A) -> B> = y; }",
+        ),
+        ("fn f() { let x: fn(A, B,) = y; }", "fn f() { let x: fn(A, B) = y; }"),
+        ("fn f() { |a, b,| a }", "fn f() { |a, b| a }"),
+        ("fn f() { use a::{b, c,}; }", "fn f() { use a::{b, c}; }"),
+        (
+            "fn f() { enum E { A, B(u8,), C { x: u8, }, } }",
+            "fn f() { enum E { A, B(u8), C { x: u8 } } }",
+        ),
+        ("fn f() { match x { A => 1, B => { 2 }, } }", "fn f() { match x { A => 1, B => { 2 } } }"),
+        ("fn f() { vec![1, g(2,),] }", "fn f() { vec![1, g(2)] }"),
+        ("fn f() { println!(\"{}\", a,); }", "fn f() { println!(\"{}\", a); }"),
+    ];
+    for (with, without) in with_and_without {
+        same(&[with, without]);
+    }
+}
+
+#[test]
+fn a_comma_that_makes_a_tuple_counts() {
+    distinct(&["fn f() { (1) }", "fn f() { (1,) }"]);
+    distinct(&["fn f() { let (a) = x; }", "fn f() { let (a,) = x; }"]);
+    distinct(&["fn f(a: (A)) {}", "fn f(a: (A,)) {}"]);
+}
+
+#[test]
+fn a_macro_of_the_users_may_see_any_token() {
+    distinct(&[
+        "fn f() { my!(1) }",
+        "fn f() { my!(1,) }",
+        "fn f() { my![1] }",
+        "fn f() { my!({ 1 }) }",
+    ]);
+    distinct(&["fn f() { my!(a && b) }", "fn f() { my!(a & & b) }"]);
+}
+
+#[test]
+fn every_token_counts() {
+    distinct(&[
+        "fn f(a: u32) -> u32 { a + 1 }",
+        "fn g(a: u32) -> u32 { a + 1 }",
+        "fn f(b: u32) -> u32 { a + 1 }",
+        "fn f(mut a: u32) -> u32 { a + 1 }",
+        "fn f(a: u64) -> u32 { a + 1 }",
+        "fn f(a: &u32) -> u32 { a + 1 }",
+        "fn f(a: u32) -> u64 { a + 1 }",
+        "fn f(a: u32) { a + 1 }",
+        "fn f(a: u32, b: u32) -> u32 { a + 1 }",
+        "fn f<T>(a: u32) -> u32 { a + 1 }",
+        "fn f<'a>(a: u32) -> u32 { a + 1 }",
+        "async fn f(a: u32) -> u32 { a + 1 }",
+        "#[inline] fn f(a: u32) -> u32 { a + 1 }",
+        "fn f(a: u32) -> u32 { a - 1 }",
+        "fn f(a: u32) -> u32 { a + 2 }",
+        "fn f(a: u32) -> u32 { a + 1u32 }",
+        "fn f(a: u32) -> u32 { a + \"1\" }",
+        "fn f(a: u32) -> u32 { a + b\"1\" }",
+        "fn f(a: u32) -> u32 { a + '1' }",
+        "fn f(a: u32) -> u32 { (a + 1) }",
+        "fn f(a: u32) -> u32 { { a + 1 } }",
+        "fn f(a: u32) -> u32 { a + 1; }",
+        "fn f(a: u32) -> u32 { return a + 1 }",
+        "fn f(a: u32) -> u32 { a += 1 }",
+        "fn f(a: u32) -> u32 { [a + 1] }",
+    ]);
+}
+
+#[test]
+fn pieces_do_not_run_into_each_other() {
+    distinct(&[
+        "fn f() { a.b }",
+        "fn f() { ab }",
+        "fn f() { a::b }",
+        "fn f() { a..b }",
+        "fn f() { a; b }",
+    ]);
+    distinct(&[
+        "fn f() { g(\"a\", \"b\") }",
+        "fn f() { g(\"a, b\") }",
+        "fn f() { g(\"a\"); \"b\" }",
+    ]);
+}
+
+#[test]
+fn the_functions_that_hash_the_arguments_count() {
+    let function = syn::parse_str::<ItemFn>("fn f(a: u32) {}").expect("a function");
+    let path = |text: &str| syn::parse_str::<Path>(text).expect("a path");
+    let with = |paths: &[&str]| {
+        let paths: Vec<Path> = paths.iter().map(|text| path(text)).collect();
+        fingerprint(&function, &paths.iter().collect::<Vec<_>>())
+    };
+    assert_ne!(with(&[]), with(&["a"]));
+    assert_ne!(with(&["a"]), with(&["b"]));
+    assert_ne!(with(&["a", "b"]), with(&["a::b"]));
+    assert_eq!(with(&["a::<B, C>"]), with(&["a :: < B, C, >"]));
+}

@@ -1,0 +1,8 @@
+use daglite::task;
+
+#[task]
+fn make() -> &'static str {
+    "text"
+}
+
+fn main() {}
