@@ -86,7 +86,8 @@ async fn outer(n: u64) -> Result<u64, daglite::Error> {
 #[tokio::test]
 async fn tasks_inside_tasks_never_deadlock_under_await() {
     for concurrency in [1, 2, 5] {
-        let (session, _) = logged_with(Session::builder().cache(MemoryStore::new()).concurrency(concurrency));
+        let (session, _) =
+            logged_with(Session::builder().cache(MemoryStore::new()).concurrency(concurrency));
         let all = join_all((0..20).map(outer)).await_in(&session).await.unwrap();
         assert_eq!(all[3], 3 * 3 + 3);
     }
@@ -101,7 +102,8 @@ fn wants_triple(n: u64) -> Result<u64, daglite::Error> {
 #[tokio::test]
 async fn a_sync_body_that_waits_for_an_async_one_of_its_run_does_not_stop_it() {
     for concurrency in [1, 2] {
-        let (session, log) = logged_with(Session::builder().cache(MemoryStore::new()).concurrency(concurrency));
+        let (session, log) =
+            logged_with(Session::builder().cache(MemoryStore::new()).concurrency(concurrency));
         let both = join((triple(7), wants_triple(7), triple(7)));
         assert_eq!(both.await_in(&session).await.unwrap(), (21, 21, 21));
         assert_eq!(log.count("computed triple"), 1);
@@ -128,7 +130,8 @@ fn the_same_holds_for_a_blocking_run() {
     }
 
     for concurrency in [1, 2] {
-        let (session, _) = logged_with(Session::builder().cache(MemoryStore::new()).concurrency(concurrency));
+        let (session, _) =
+            logged_with(Session::builder().cache(MemoryStore::new()).concurrency(concurrency));
         let both = join((quadruple(7), wants_quadruple(7), wants_quadruple(8), quadruple(8)));
         assert_eq!(both.run_in(&session).unwrap(), (28, 28, 32, 32));
     }
@@ -147,7 +150,8 @@ async fn run_inside_an_async_runtime_says_to_await() {
 async fn run_is_allowed_where_the_runtime_allows_blocking() {
     let (session, _) = logged();
     let blocking = session.clone();
-    let length = tokio::task::spawn_blocking(move || length("abc").run_in(&blocking)).await.unwrap();
+    let length =
+        tokio::task::spawn_blocking(move || length("abc").run_in(&blocking)).await.unwrap();
     assert_eq!(length.unwrap(), 3);
 }
 
@@ -202,7 +206,10 @@ async fn never(n: u64, lives: Arc<Lives>) -> u64 {
 }
 
 /// Drives `run` until `enough` holds, and drops it.
-async fn cancel_once<T: Send + Sync + 'static>(run: daglite::TaskRun<T>, enough: impl Fn() -> bool) {
+async fn cancel_once<T: Send + Sync + 'static>(
+    run: daglite::TaskRun<T>,
+    enough: impl Fn() -> bool,
+) {
     let enough = async {
         while !enough() {
             tokio::task::yield_now().await;

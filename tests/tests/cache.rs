@@ -106,7 +106,14 @@ fn a_value_that_a_miss_needs_is_loaded_and_no_other() {
     pipeline().run_in(&session).unwrap();
     assert_eq!(
         log.take(),
-        ["hit load", "hit evens", "loaded evens", "miss total: no entry yet", "computed total", "stored total"]
+        [
+            "hit load",
+            "hit evens",
+            "loaded evens",
+            "miss total: no entry yet",
+            "computed total",
+            "stored total"
+        ]
     );
 }
 
@@ -177,7 +184,9 @@ fn a_function_of_the_user_may_say_what_is_hashed() {
 
     sum_of([1, 2], [3]).run_in(&session).unwrap();
     sum_of([3], [2, 1]).run_in(&session).unwrap();
-    sum_of(load(3).map(|rows| rows.into_iter().map(|n| n as u32 + 1).collect()), []).run_in(&session).unwrap();
+    sum_of(load(3).map(|rows| rows.into_iter().map(|n| n as u32 + 1).collect()), [])
+        .run_in(&session)
+        .unwrap();
     assert_eq!(log.count("computed sum_of"), 1);
     sum_of([4], [2, 1]).run_in(&session).unwrap();
     assert_eq!(log.count("computed sum_of"), 2);
@@ -196,7 +205,8 @@ fn open(value: Opaque) -> u8 {
 fn the_registry_may_say_how_a_parameter_is_hashed() {
     let registry = Registry::new();
     registry.register_hash::<Opaque>(|value, hasher| value.0.content_hash(hasher));
-    let (session, log) = logged_with(Session::builder().cache(MemoryStore::new()).registry(&registry));
+    let (session, log) =
+        logged_with(Session::builder().cache(MemoryStore::new()).registry(&registry));
     open(Opaque(1)).run_in(&session).unwrap();
     open(Opaque(1)).run_in(&session).unwrap();
     open(Opaque(2)).run_in(&session).unwrap();
@@ -205,11 +215,15 @@ fn the_registry_may_say_how_a_parameter_is_hashed() {
 
 #[test]
 fn an_argument_without_a_hash_means_no_cache_for_that_call() {
-    let (session, log) = logged_with(Session::builder().cache(MemoryStore::new()).registry(&Registry::new()));
+    let (session, log) =
+        logged_with(Session::builder().cache(MemoryStore::new()).registry(&Registry::new()));
     assert_eq!(open(Opaque(7)).run_in(&session).unwrap(), 7);
     assert_eq!(open(Opaque(8)).run_in(&session).unwrap(), 8);
     let lines = log.take();
-    assert!(lines[0].starts_with("warning: `cache::open` runs uncached: parameter `value`: "), "{lines:?}");
+    assert!(
+        lines[0].starts_with("warning: `cache::open` runs uncached: parameter `value`: "),
+        "{lines:?}"
+    );
     assert_eq!(lines.iter().filter(|line| line.starts_with("computed")).count(), 2);
     assert!(!lines.iter().any(|line| line.starts_with("stored")), "{lines:?}");
 }
@@ -246,7 +260,7 @@ mod same_but_for_looks {
 
     /// Documented.
     #[task(cache, name = "versioned")]
-    pub(crate) fn versioned(n: u8,) -> u8 {
+    pub(crate) fn versioned(n: u8) -> u8 {
         // A comment.
         n
     }
@@ -366,7 +380,8 @@ fn damage(change: impl Fn(&Path), reason: &str) {
 
     assert_eq!(square(12).run_in(&session).unwrap(), 144);
     let lines = log.take();
-    let miss = lines.iter().find(|line| line.starts_with("miss")).expect("a damaged entry is a miss");
+    let miss =
+        lines.iter().find(|line| line.starts_with("miss")).expect("a damaged entry is a miss");
     assert!(miss.contains("the entry was damaged") && miss.contains(reason), "{miss}");
 
     assert_eq!(square(12).run_in(&session).unwrap(), 144);
@@ -456,7 +471,10 @@ fn a_result_that_cannot_be_encoded_is_used_and_computed_once() {
     assert_eq!(UNENCODABLE.load(Ordering::SeqCst), 1);
     let lines = log.take();
     let warning = lines.iter().find(|line| line.starts_with("warning")).unwrap();
-    assert!(warning.contains("is used but not cached") && warning.contains("I will not"), "{warning}");
+    assert!(
+        warning.contains("is used but not cached") && warning.contains("I will not"),
+        "{warning}"
+    );
 }
 
 static FLIGHTS: AtomicUsize = AtomicUsize::new(0);
@@ -654,5 +672,9 @@ fn cache_keys_do_not_change_between_versions() {
     let keys = keys.lock().unwrap();
     let [(key, digest)] = &keys[..] else { panic!("one entry") };
     assert_eq!(key, "d26df38b1970afbe7119012ef9c1e18188458e7102c51bbf5161d6c12cf7c4cc");
-    assert_eq!(*digest, daglite::Digest::of_bytes(&[7]).to_string(), "postcard writes a small number as one byte");
+    assert_eq!(
+        *digest,
+        daglite::Digest::of_bytes(&[7]).to_string(),
+        "postcard writes a small number as one byte"
+    );
 }

@@ -76,7 +76,10 @@ fn values_of_uncached_tasks_and_of_maps_can_be_kept() {
     assert_eq!(graph().run_in(&session).unwrap(), "3");
     assert_eq!(graph().run_in(&session).unwrap(), "3");
     assert_eq!((log.count("saved"), log.count("unchanged")), (2, 2));
-    assert_eq!(meta(folder.path(), "plain").task.as_deref(), Some("checkpoints_in_a_graph::uncached"));
+    assert_eq!(
+        meta(folder.path(), "plain").task.as_deref(),
+        Some("checkpoints_in_a_graph::uncached")
+    );
 }
 
 #[test]
@@ -97,7 +100,10 @@ fn a_checkpoint_that_cannot_be_saved_fails_the_run_and_names_the_path() {
     let (session, _) = session(&file.join("checkpoints"));
     let error = rows(2).checkpoint("rows").run_in(&session).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Checkpoint);
-    assert!(error.to_string().contains("cannot ") && error.to_string().contains("`rows`"), "{error}");
+    assert!(
+        error.to_string().contains("cannot ") && error.to_string().contains("`rows`"),
+        "{error}"
+    );
     assert!(error.to_string().contains("in the way"), "{error}");
 }
 
@@ -109,7 +115,8 @@ fn a_hostile_name_or_an_unknown_format_is_refused() {
         let error = rows(2).checkpoint(name).run_in(&session).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Checkpoint, "{name:?}: {error}");
     }
-    let error = rows(2).checkpoint(Checkpoint::named("x").format("xml")).run_in(&session).unwrap_err();
+    let error =
+        rows(2).checkpoint(Checkpoint::named("x").format("xml")).run_in(&session).unwrap_err();
     assert!(error.to_string().contains("`xml`") && error.to_string().contains("json"), "{error}");
     assert!(!folder.path().parent().unwrap().join("up").exists());
 }

@@ -101,7 +101,10 @@ fn an_unwritable_default_store_is_a_warning_and_the_run_goes_on() {
     fs::write(folder.path().join(".daglite"), "in the way").unwrap();
     let text = default_session(folder.path(), &[]);
     assert!(text.contains("\n42\n"), "{text}");
-    assert!(text.contains("daglite: warning: ") && text.contains("so results are not cached"), "{text}");
+    assert!(
+        text.contains("daglite: warning: ") && text.contains("so results are not cached"),
+        "{text}"
+    );
 }
 
 #[test]
