@@ -177,7 +177,9 @@ impl VisitMut for Normalise {
 
     fn visit_macro_mut(&mut self, call: &mut syn::Macro) {
         visit_mut::visit_macro_mut(self, call);
-        let Some(name) = call.path.segments.last() else { return };
+        let Some(name) = call.path.segments.last() else {
+            return;
+        };
         if !PLAIN_MACROS.iter().any(|plain| name.ident == plain) {
             return;
         }

@@ -22,21 +22,6 @@ mod option;
 mod parse;
 mod shape;
 
-/// Derives `daglite::ContentHash`: the type's name, and every field with its name, go into the hash.
-///
-/// | option | where | what it does |
-/// |---|---|---|
-/// | `#[content_hash(skip)]` | field | leaves the field out |
-/// | `#[content_hash(serde)]` | field | hashes the field by its `serde::Serialize` |
-/// | `#[content_hash(crate = path)]` | type | the name under which daglite is known here |
-///
-/// Type parameters must have a content hash themselves. Renaming the type, a field or a variant, or moving a variant,
-/// changes the digest. The order of fields counts too.
-#[proc_macro_derive(ContentHash, attributes(content_hash))]
-pub fn derive_content_hash(input: TokenStream) -> TokenStream {
-    derive::expand(input.into()).into()
-}
-
 #[cfg(test)]
 mod tests;
 
@@ -89,6 +74,21 @@ use proc_macro::TokenStream;
 pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
     expand_task(&package, attribute.into(), item.into()).into()
+}
+
+/// Derives `daglite::ContentHash`: the type's name, and every field with its name, go into the hash.
+///
+/// | option | where | what it does |
+/// |---|---|---|
+/// | `#[content_hash(skip)]` | field | leaves the field out |
+/// | `#[content_hash(serde)]` | field | hashes the field by its `serde::Serialize` |
+/// | `#[content_hash(crate = path)]` | type | the name under which daglite is known here |
+///
+/// Type parameters must have a content hash themselves. Renaming the type, a field or a variant, or moving a variant,
+/// changes the digest. The order of fields counts too.
+#[proc_macro_derive(ContentHash, attributes(content_hash))]
+pub fn derive_content_hash(input: TokenStream) -> TokenStream {
+    derive::expand(input.into()).into()
 }
 
 /// The code of a task, or its errors.

@@ -51,7 +51,7 @@ use crate::task::{Task, Value};
 ///     words.into_iter().max_by_key(String::len).unwrap_or_default()
 /// }
 ///
-/// let answer = words("a graph of lazy tasks").then(longest);
+/// let answer = words("a lazy graph of work").then(longest);
 /// assert_eq!(answer.run()?, "graph");
 /// # Ok::<(), daglite::Error>(())
 /// ```
@@ -87,8 +87,10 @@ enum Cloner<T> {
     No,
     Erased(fn(&(dyn Any + Send + Sync)) -> Value),
     Typed(fn(&T) -> T),
-    Composed(Arc<dyn Fn(&T) -> Option<T> + Send + Sync>),
+    Composed(ComposedClone<T>),
 }
+
+type ComposedClone<T> = Arc<dyn Fn(&T) -> Option<T> + Send + Sync>;
 
 impl<T> Clone for Cloner<T> {
     fn clone(&self) -> Self {
@@ -139,10 +141,7 @@ fn shared<T: Send + Sync + 'static>(value: Value) -> Result<Arc<T>, Error> {
 /// The graph's node for one call of a task: what the code that `#[task]` writes ends in.
 #[doc(hidden)]
 #[track_caller]
-pub fn call<T: Send + Sync + 'static, const N: usize>(
-    task: &'static Task,
-    args: [Arg; N],
-) -> TaskFuture<T> {
+pub fn call<T, const N: usize>(task: &'static Task, args: [Arg; N]) -> TaskFuture<T> {
     let cloner = task.clone.map_or(Cloner::No, Cloner::Erased);
     TaskFuture {
         node: call_node(task, args.into_iter().collect(), Location::caller()),

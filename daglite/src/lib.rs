@@ -81,7 +81,6 @@ pub mod store;
 mod task;
 
 pub use checkpoint::{Checkpoint, CheckpointStore, FileCheckpoints};
-pub use daglite_macros::{ContentHash, task};
 pub use digest::{Digest, ParseDigestError};
 pub use engine::TaskOutcome;
 pub use error::{Error, ErrorKind};
@@ -96,6 +95,56 @@ pub use observe::Progress;
 pub use registry::{Encoded, Format, HasFormat, RawNumber, Registry, ValueFormats};
 pub use session::{Session, SessionBuilder};
 pub use store::{CacheStore, FileStore, MemoryStore};
+
+/// ```
+/// use daglite::prelude::*;
+///
+/// #[derive(ContentHash)]
+/// struct Settings {
+///     window: usize,
+///     #[content_hash(skip)]
+///     verbose: bool,
+/// }
+///
+/// let quiet = Settings { window: 3, verbose: false };
+/// let loud = Settings { window: 3, verbose: true };
+/// assert_eq!(daglite::content_digest(&quiet)?, daglite::content_digest(&loud)?);
+/// # Ok::<(), daglite::Error>(())
+/// ```
+pub use daglite_macros::ContentHash;
+
+/// ```
+/// use daglite::prelude::*;
+///
+/// #[derive(Clone, serde::Serialize, serde::Deserialize)]
+/// struct Reading {
+///     station: String,
+///     celsius: f64,
+/// }
+///
+/// #[task(cache, cache_ttl = "1h")]
+/// async fn fetch(station: String) -> Result<Reading, std::io::Error> {
+///     Ok(Reading { station, celsius: 21.5 })
+/// }
+///
+/// #[task(cache, cache_exclude = [verbose], cache_version = "2")]
+/// fn mean(readings: &[Reading], verbose: bool) -> f64 {
+///     if verbose {
+///         println!("{} readings", readings.len());
+///     }
+///     readings.iter().map(|reading| reading.celsius).sum::<f64>() / readings.len() as f64
+/// }
+///
+/// #[tokio::main(flavor = "current_thread")]
+/// async fn main() -> Result<(), daglite::Error> {
+///     let session = Session::builder().cache(MemoryStore::new()).build()?;
+///     let readings = join_all(["north", "south"].map(fetch));
+///     assert_eq!(mean(readings, false).await_in(&session).await?, 21.5);
+///     Ok(())
+/// }
+/// ```
+///
+pub use daglite_macros::task;
 
 /// What the code that the macros write calls. Not for people: it changes without notice.
 #[doc(hidden)]

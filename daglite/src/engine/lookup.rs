@@ -5,19 +5,18 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::event::{Event, MissReason};
-use crate::graph::{Entry, Key, Known, Mode, Op, Slot};
+use crate::graph::{Entry, Key, Known, Mode, Op, Origin, Slot};
 use crate::store::{ArtifactMeta, CacheStore, Lookup};
 use crate::task::Task;
 
 use super::block::wait;
 use super::run::{Run, TaskOutcome};
 use super::{Engine, caught};
-use crate::graph::Origin;
 
 /// The cache's answer to a key.
 pub(super) enum Found {
     /// An entry that may be used.
-    Entry(Entry),
+    Entry(Box<Entry>),
     /// None, and why.
     Nothing(MissReason),
 }
@@ -45,7 +44,7 @@ impl Run {
         self.tally.saved_nanos.fetch_add(nanos, Ordering::Relaxed);
         self.note(TaskOutcome { task: name, origin: Origin::Hit, took: Duration::ZERO, saved });
         self.engine.tell(|| Event::Hit { task: name, key: key.digest, saved });
-        Found::Entry(Entry { key: key.digest, meta })
+        Found::Entry(Box::new(Entry { key: key.digest, meta }))
     }
 
     /// Reads the value of an entry; gives the operation back, to be done again, if that fails.

@@ -359,7 +359,7 @@ impl Run {
     }
 
     /// The entry that the cache has for a call, if it may answer.
-    fn answer_from_cache(&self, node: &Node, call: &mut TaskOp) -> Option<(Entry, Arc<Made>)> {
+    fn answer_from_cache(&self, node: &Node, call: &mut TaskOp) -> Option<(Box<Entry>, Arc<Made>)> {
         let key = Arc::clone(call.key.as_ref()?);
         let landed = self.engine.flights.landed();
         if call.missed.as_ref().is_some_and(|(at, _)| *at == landed) {
