@@ -96,6 +96,11 @@ pub use registry::{Encoded, Format, HasFormat, RawNumber, Registry, ValueFormats
 pub use session::{Session, SessionBuilder};
 pub use store::{CacheStore, FileStore, MemoryStore};
 
+/// The program in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 /// ```
 /// use daglite::prelude::*;
 ///
