@@ -444,9 +444,49 @@ impl<T: Send + Sync + 'static> TaskFuture<T> {
     /// # Ok::<(), daglite::Error>(())
     /// ```
     pub fn outcome_in(self, session: &Session) -> Result<Outcome<T>, Error> {
-        let cloner = self.cloner;
-        let Finished { value, summary, tasks } = finish(session, self.node, true)?;
-        Ok(Outcome { value: cloner.own(value)?, summary, tasks })
+        Outcome::new(finish(session, self.node, true)?, &self.cloner)
+    }
+
+    /// As [`outcome`](Self::outcome), for `.await`, in the current session.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// # #[task]
+    /// # async fn answer() -> u8 { 42 }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), daglite::Error> {
+    /// let outcome = answer().await_outcome().await?;
+    /// assert_eq!((outcome.value, outcome.summary.computed), (42, 1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn await_outcome(self) -> Result<Outcome<T>, Error> {
+        self.await_outcome_in(&Session::current()?).await
+    }
+
+    /// As [`await_outcome`](Self::await_outcome), in `session`.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// # #[task]
+    /// # async fn answer() -> u8 { 42 }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), daglite::Error> {
+    /// assert_eq!(answer().await_outcome_in(&Session::current()?).await?.value, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn await_outcome_in(self, session: &Session) -> Result<Outcome<T>, Error> {
+        let finished = RunFuture::new(session.engine(), self.node, false, true).await?;
+        Outcome::new(finished, &self.cloner)
     }
 
     /// A future that runs in `session`: what `.await` uses with the current one.
@@ -663,6 +703,13 @@ pub struct Outcome<T> {
     /// The tasks of the run, in the order in which their results were there. Those of runs inside tasks are not
     /// listed.
     pub tasks: Vec<TaskOutcome>,
+}
+
+impl<T: Send + Sync + 'static> Outcome<T> {
+    fn new(finished: Finished, cloner: &Cloner<T>) -> Result<Self, Error> {
+        let Finished { value, summary, tasks } = finished;
+        Ok(Self { value: cloner.own(value)?, summary, tasks })
+    }
 }
 
 /// A run under way: the future behind `.await`. Dropping it cancels the run; what has been computed stays cached.

@@ -120,3 +120,15 @@ fn a_hostile_name_or_an_unknown_format_is_refused() {
     assert!(error.to_string().contains("`xml`") && error.to_string().contains("json"), "{error}");
     assert!(!folder.path().parent().unwrap().join("up").exists());
 }
+
+/// The run waited for ever: the node of a checkpoint that has not changed was settled without its value, although the
+/// run wanted just that.
+#[test]
+fn an_unchanged_checkpoint_at_the_end_of_a_graph_gives_its_value() {
+    let folder = tempfile::tempdir().unwrap();
+    let (session, log) = session(folder.path());
+    for _ in 0..3 {
+        assert_eq!(rows(3).checkpoint("last").run_in(&session).unwrap(), [0, 1, 2]);
+    }
+    assert_eq!((log.count("saved"), log.count("unchanged")), (1, 2));
+}

@@ -24,6 +24,7 @@ enum Kind {
     Each,
     Also,
     Refreshed,
+    Checkpoint,
 }
 
 /// A node: its kind, and its two sources as distances back.
@@ -45,6 +46,7 @@ fn kind() -> impl Strategy<Value = Kind> {
         Each,
         Also,
         Refreshed,
+        Checkpoint,
     ])
 }
 
@@ -124,6 +126,7 @@ fn graph(plans: &[Plan], looks: &Arc<AtomicU64>) -> TaskFuture<u64> {
                 cached(a, b).also(move |_| looks.fetch_add(1, Ordering::SeqCst))
             }
             Kind::Refreshed => cached(a, b).refresh(),
+            Kind::Checkpoint => cached(a, b).checkpoint(format!("node/{}", nodes.len())),
         });
     }
     nodes.pop().expect("there is a node")
@@ -138,8 +141,10 @@ fn bounded<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
 
 fn check(plans: Vec<Plan>, concurrency: usize, awaiting: bool) {
     let right = expected(&plans);
-    let builder = Session::builder().cache(MemoryStore::new()).concurrency(concurrency);
-    let (session, log) = logged_with(builder);
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoints = FileCheckpoints::open(folder.path()).unwrap();
+    let builder = Session::builder().cache(MemoryStore::new()).checkpoints(checkpoints);
+    let (session, log) = logged_with(builder.concurrency(concurrency));
     for round in 0..3 {
         let looks = Arc::default();
         let future = graph(&plans, &looks);

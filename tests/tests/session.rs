@@ -161,3 +161,10 @@ fn warnings_and_spans_go_to_tracing() {
     });
     assert_eq!(*names.0.lock().unwrap(), ["daglite task", "WARN"]);
 }
+
+#[test]
+fn only_the_word_off_alone_switches_the_cache_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = default_session(folder.path(), &[("DAGLITE_CACHE", "data/off")]);
+    assert!(text.contains("<here>/data/off"), "{text}");
+}

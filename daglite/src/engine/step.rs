@@ -179,9 +179,10 @@ impl Run {
         }
     }
 
+    /// Notes that the digest of a node is known. Whether that is enough, its next step will tell.
     pub(super) fn known(&self, node: &Node, known: Known) -> Progress {
         self.settle(node, Slot::Known(Box::new(known)));
-        Progress::Settled
+        Progress::Again
     }
 
     fn also(&self, node: &Node, source: Arc<Node>, look: Look) -> Progress {
@@ -334,8 +335,7 @@ impl Run {
         if let Some((entry, made)) = self.answer_from_cache(node, &mut call) {
             let digest = entry.meta.digest;
             let op = Op::Task(call);
-            self.known(node, Known { digest, entry: Some(entry), op, made: Some(made) });
-            return Progress::Again;
+            return self.known(node, Known { digest, entry: Some(entry), op, made: Some(made) });
         }
         let call = match self.have_values(idx, node, Op::Task(call)) {
             Ok(Op::Task(call)) => call,
