@@ -10,6 +10,7 @@ use crate::store::{ArtifactMeta, CacheStore, Lookup};
 use crate::task::Task;
 
 use super::block::wait;
+use super::key::reference;
 use super::run::{Run, TaskOutcome};
 use super::{Engine, caught};
 
@@ -54,7 +55,7 @@ impl Run {
         let Op::Task(mut call) = op else { return Err(op) };
         let task = call.task;
         let reason = match wait(store.get(&entry.key)) {
-            Ok(Lookup::Found(artifact)) if artifact.meta.digest == digest => {
+            Ok(Lookup::Found(artifact)) if reference(&artifact.meta) == digest => {
                 let meta = &artifact.meta;
                 let decoded = task.result.map(|formats| {
                     let registry = &self.engine.registry;

@@ -13,7 +13,7 @@ use crate::graph::{
 use crate::task::{Body, Value};
 
 use super::flight::{Claim, Flight, Landing, OnLanding};
-use super::key::{Hashing, Keyed, key_of};
+use super::key::{Hashing, Keyed, joined, key_of, reference};
 use super::lookup::Found;
 use super::run::{Progress, Run};
 use super::{caught, panicked};
@@ -333,7 +333,7 @@ impl Run {
             }
         }
         if let Some((entry, made)) = self.answer_from_cache(node, &mut call) {
-            let digest = entry.meta.digest;
+            let digest = reference(&entry.meta);
             let op = Op::Task(call);
             return self.known(node, Known { digest, entry: Some(entry), op, made: Some(made) });
         }
@@ -478,19 +478,16 @@ fn is_outdated(call: &TaskOp) -> bool {
 
 /// The digest of a tuple or list whose parts all have one.
 fn joined_digest(sources: &[Arc<Node>]) -> Option<(Digest, Option<Arc<Made>>)> {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(b"daglite join v1");
-    hasher.update(&(sources.len() as u64).to_le_bytes());
+    let mut digests = Vec::with_capacity(sources.len());
     let mut checkpoints = Vec::new();
     for source in sources {
         let (digest, made) = digest_and_made(source);
-        hasher.update(digest?.as_bytes());
+        digests.push(digest?);
         if let Some(made) = made {
             checkpoints.extend(made.checkpoints.iter().cloned());
         }
     }
-    let digest = Digest::from_bytes(*hasher.finalize().as_bytes());
-    Some((digest, made_from(checkpoints)))
+    Some((joined(&digests), made_from(checkpoints)))
 }
 
 /// What is known of a node that no task made.
