@@ -1,6 +1,7 @@
 //! `TaskFuture`: the handle that a call of a task returns, and all that can be done with it.
 
 use std::any::Any;
+use std::collections::HashSet;
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -308,7 +309,12 @@ impl<T: Send + Sync + 'static> TaskFuture<T> {
     /// ```
     pub fn refresh(self) -> Self {
         let mut nodes = vec![Arc::clone(&self.node)];
+        // Nodes that can be reached in many ways are looked at once.
+        let mut seen = HashSet::new();
         while let Some(node) = nodes.pop() {
+            if !seen.insert(Arc::as_ptr(&node)) {
+                continue;
+            }
             match &mut *node.slot.lock() {
                 Slot::Idle(Op::Task(call)) => call.mode = Mode::Refresh,
                 Slot::Idle(op) => op.each_source(|source| nodes.push(Arc::clone(source))),

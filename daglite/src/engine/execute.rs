@@ -47,11 +47,11 @@ type BodyFuture = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send>>;
 pub(super) struct Flying {
     idx: u32,
     run: WeakRun,
-    node: Arc<Node>,
     context: Arc<Context>,
     span: tracing::Span,
     started: Instant,
-    body: Mutex<Option<(BodyFuture, Order)>>,
+    /// The node goes with the body: a waker that is kept for ever must not keep the value.
+    body: Mutex<Option<(BodyFuture, Order, Arc<Node>)>>,
     /// Whether it already stands in line to be polled.
     queued: AtomicBool,
 }
@@ -112,11 +112,10 @@ impl Run {
                 let flying = Arc::new(Flying {
                     idx,
                     run: Arc::downgrade(self),
-                    node: Arc::clone(node),
                     context,
                     span,
                     started,
-                    body: Mutex::new(Some((future, order))),
+                    body: Mutex::new(Some((future, order, Arc::clone(node)))),
                     queued: AtomicBool::new(false),
                 });
                 self.launched(idx, Arc::clone(&flying));
@@ -145,7 +144,7 @@ impl Flying {
     pub(super) fn poll(self: &Arc<Self>, run: &Run) {
         self.queued.store(false, Ordering::Release);
         let mut body = self.body.lock();
-        let Some((future, _)) = &mut *body else { return };
+        let Some((future, ..)) = &mut *body else { return };
         let waker = Waker::from(Arc::clone(self));
         let mut cx = TaskContext::from_waker(&waker);
         let _entered = self.span.enter();
@@ -157,9 +156,10 @@ impl Flying {
         };
         let ended = body.take();
         drop(body);
-        if let Some((future, order)) = ended {
+        if let Some((future, order, node)) = ended {
             // The body's own leftovers go before its result is told: they may hold what others need.
             let leftovers = caught(|| drop(future));
+            drop(node);
             let result = leftovers.map_or_else(Err, |()| result);
             run.landed(self.idx, Completion { order, result, took: self.started.elapsed() });
         }
@@ -167,10 +167,10 @@ impl Flying {
 
     /// Gives the body up.
     pub(super) fn cancel(&self, run: &Run, error: Error) {
-        let Some((future, order)) = self.body.lock().take() else { return };
+        let Some((future, order, node)) = self.body.lock().take() else { return };
         let _ = caught(|| within(Arc::clone(&self.context), || drop(future)));
-        let error = error.in_task(order.task.spec.name, self.node.location);
-        run.settle(&self.node, Slot::Failed(error));
+        let error = error.in_task(order.task.spec.name, node.location);
+        run.settle(&node, Slot::Failed(error));
         if let Some(flight) = order.flight {
             flight.land(Landing::Look);
         }

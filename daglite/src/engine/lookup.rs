@@ -83,9 +83,12 @@ impl Run {
             }
         };
         // It was counted as a hit, and turns out to be none.
-        self.tally.hits.fetch_sub(1, Ordering::Relaxed);
         let nanos = u64::try_from(entry.meta.took.as_nanos()).unwrap_or(u64::MAX);
-        self.tally.saved_nanos.fetch_sub(nanos, Ordering::Relaxed);
+        // Perhaps by an earlier run, so this one may have nothing to take back.
+        for (tally, wrong) in [(&self.tally.hits, 1), (&self.tally.saved_nanos, nanos)] {
+            let less = |count: u64| Some(count.saturating_sub(wrong));
+            let _ = tally.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        }
         self.forget_hit(task.spec.name);
         call.mode = Mode::Recompute(reason);
         call.missed = None;

@@ -92,7 +92,9 @@ impl Shared {
         if state.jobs.is_empty() || state.permits <= 0 {
             return;
         }
-        if state.idle > 0 {
+        // Threads that were told and have not come yet still count as idle: each of them is good for one job.
+        let permits = usize::try_from(state.permits).unwrap_or(0);
+        if state.idle >= state.jobs.len().min(permits) {
             self.wake.notify_one();
             return;
         }
@@ -113,7 +115,10 @@ impl Shared {
             {
                 state.permits -= 1;
                 drop(state);
-                job();
+                // What a job leaves behind may panic as it is dropped: the permit must come back all the same.
+                if let Err(message) = super::caught(job) {
+                    tracing::warn!(%message, "a thread of daglite's pool caught a panic");
+                }
                 state = self.state.lock();
                 state.permits += 1;
                 continue;

@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -38,7 +38,6 @@ pub(super) struct Run {
     driver: Mutex<Option<Waker>>,
     /// Bodies of `async` tasks that want to be polled.
     woken: Mutex<Vec<Arc<Flying>>>,
-    cancelled: AtomicBool,
     pub(super) tally: Tally,
     pub(super) report: Option<Mutex<Vec<TaskOutcome>>>,
 }
@@ -94,6 +93,8 @@ struct Queue {
     /// Those of them that have not come yet.
     coming: usize,
     failure: Option<Error>,
+    /// Whether nobody waits for the run any more.
+    cancelled: bool,
     /// The value that was asked for.
     result: Option<Value>,
 }
@@ -153,11 +154,11 @@ impl Run {
                 helpers: 0,
                 coming: 0,
                 failure: None,
+                cancelled: false,
                 result: None,
             }),
             driver: Mutex::new(None),
             woken: Mutex::new(Vec::new()),
-            cancelled: AtomicBool::new(false),
             tally: Tally::default(),
             report: report.then(Mutex::default),
         })
@@ -300,9 +301,6 @@ impl Run {
     /// The next piece of work, if there is any that may be done.
     fn take_work(self: &Arc<Self>, workers_besides: usize) -> Option<Work> {
         let mut queue = self.queue.lock();
-        if self.cancelled.load(Ordering::Relaxed) {
-            return None;
-        }
         let work = queue.next_work()?;
         queue.active += 1;
         self.summon(queue, workers_besides);
@@ -335,10 +333,13 @@ impl Run {
         let mut queue = self.queue.lock();
         queue.helpers -= 1;
         // Work that came between the last look and now would be nobody's.
-        let left = !self.cancelled.load(Ordering::Relaxed) && queue.has_work();
-        drop(queue);
-        if left {
-            self.wake_driver();
+        match (queue.has_work(), queue.cancelled) {
+            (false, _) => {}
+            (true, false) => {
+                drop(queue);
+                self.wake_driver();
+            }
+            (true, true) => self.summon(queue, 0),
         }
     }
 
@@ -403,9 +404,15 @@ impl Queue {
         index(self.cells.len() - 1)
     }
 
-    /// After a failure only results that are already there are seen to.
+    /// Whether nothing more may be started.
+    fn is_stopping(&self) -> bool {
+        self.failure.is_some() || self.cancelled
+    }
+
+    /// After a failure only results that are already there are seen to, and after a cancellation too: other runs may
+    /// wait for them.
     fn next_work(&mut self) -> Option<Work> {
-        if self.failure.is_none() {
+        if !self.is_stopping() {
             return self.ready.pop_front();
         }
         while let Some(work) = self.ready.pop_front() {
@@ -417,9 +424,10 @@ impl Queue {
     }
 
     fn has_work(&self) -> bool {
-        match self.failure {
-            None => !self.ready.is_empty(),
-            Some(_) => self.ready.iter().any(|work| matches!(work, Work::Record(..))),
+        if self.is_stopping() {
+            self.ready.iter().any(|work| matches!(work, Work::Record(..)))
+        } else {
+            !self.ready.is_empty()
         }
     }
 
@@ -589,8 +597,14 @@ impl Drop for RunFuture {
         if self.over {
             return;
         }
-        self.run.cancelled.store(true, Ordering::Relaxed);
-        let flying = std::mem::take(&mut self.run.queue.lock().flying);
+        let mut queue = self.run.queue.lock();
+        queue.cancelled = true;
+        let flying = std::mem::take(&mut queue.flying);
+        if queue.has_work() {
+            self.run.summon(queue, 0);
+        } else {
+            drop(queue);
+        }
         for body in flying.into_values() {
             let error = Error::new(
                 ErrorKind::Cancelled,

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::mem;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -259,10 +259,20 @@ impl Drop for Node {
         if !matches!(first, Ok(true)) {
             return;
         }
-        drop(own);
-        while let Some(next) = DROPPING.with(|queue| queue.borrow_mut().as_mut()?.pop()) {
-            drop(next);
+        let mut panic = None;
+        let mut next = own;
+        while let Some(slot) = next {
+            // Closures and values of the user may panic: what stands in line behind them goes all the same.
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(slot))) {
+                panic.get_or_insert(payload);
+            }
+            next = DROPPING.with(|queue| queue.borrow_mut().as_mut()?.pop());
         }
         DROPPING.with(|queue| *queue.borrow_mut() = None);
+        if let Some(payload) = panic
+            && !std::thread::panicking()
+        {
+            resume_unwind(payload);
+        }
     }
 }
