@@ -1,1 +1,12 @@
-//! Placeholder.
+//! What the benches share. In reading order: [`spread`] (what repeated measurements say), [`table`] (figures for
+//! people), [`machine`] (what they were measured on).
+
+pub mod machine;
+pub mod spread;
+pub mod table;
+
+/// Whether `cargo bench` has started this program. `cargo test` starts benches too, to see that they start at all;
+/// then they should measure nothing.
+pub fn is_bench() -> bool {
+    std::env::args().any(|argument| argument == "--bench")
+}
