@@ -35,8 +35,16 @@ struct Variant {
 const VARIANTS: [Variant; 5] = [
     Variant { name: "cost-of-nothing", import: "", attribute: "" },
     Variant { name: "cost-of-task", import: "use daglite::task;", attribute: "#[task]" },
-    Variant { name: "cost-of-task-cache", import: "use daglite::task;", attribute: "#[task(cache)]" },
-    Variant { name: "cost-of-cached", import: "use cached::macros::cached;", attribute: "#[cached]" },
+    Variant {
+        name: "cost-of-task-cache",
+        import: "use daglite::task;",
+        attribute: "#[task(cache)]",
+    },
+    Variant {
+        name: "cost-of-cached",
+        import: "use cached::macros::cached;",
+        attribute: "#[cached]",
+    },
     Variant {
         name: "cost-of-concurrent-cached",
         import: "use cached::macros::concurrent_cached;",
