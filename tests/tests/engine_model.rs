@@ -33,26 +33,12 @@ struct Plan(Kind, usize, usize);
 fn kind() -> impl Strategy<Value = Kind> {
     use Kind::*;
     prop::sample::select(vec![
-        Cached,
-        Plain,
-        Async,
-        CachedAsync,
-        Nested,
-        NestedAsync,
-        Map,
-        Join,
-        AndThen,
-        Each,
-        Also,
-        Refreshed,
+        Cached, Plain, Async, CachedAsync, Nested, NestedAsync, Map, Join, AndThen, Each, Also, Refreshed,
     ])
 }
 
 fn plans() -> impl Strategy<Value = Vec<Plan>> {
-    prop::collection::vec(
-        (kind(), 1..6usize, 1..6usize).prop_map(|(kind, a, b)| Plan(kind, a, b)),
-        1..40,
-    )
+    prop::collection::vec((kind(), 1..6usize, 1..6usize).prop_map(|(kind, a, b)| Plan(kind, a, b)), 1..40)
 }
 
 fn mix(a: u64, b: u64) -> u64 {
@@ -116,9 +102,7 @@ fn graph(plans: &[Plan], looks: &Arc<AtomicU64>) -> TaskFuture<u64> {
             Kind::Map => join((a, b)).map(|(a, b)| mix(a, b)),
             Kind::Join => join_all([a, b]).map(|both| mix(both[0], both[1])),
             Kind::AndThen => join((a, b)).and_then(|(a, b)| cached(a, b)),
-            Kind::Each => {
-                join_all([a, b]).map_each(|n| cached(0, n)).map(|both| mix(both[0], both[1]))
-            }
+            Kind::Each => join_all([a, b]).map_each(|n| cached(0, n)).map(|both| mix(both[0], both[1])),
             Kind::Also => {
                 let looks = Arc::clone(looks);
                 cached(a, b).also(move |_| looks.fetch_add(1, Ordering::SeqCst))
