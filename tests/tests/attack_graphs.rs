@@ -136,6 +136,5 @@ fn a_miss_asks_the_store_no_more_than_twice() {
     let (session, _) = logged_with(Session::builder().cache(store).concurrency(8));
     join_all((0..2000).map(tiny)).run_in(&session).unwrap();
     let looks = looks.0.load(Ordering::Relaxed);
-    println!("LOOKS {looks}");
     assert!(looks <= 2 * 2000, "{looks} looks for 2000 tasks");
 }
