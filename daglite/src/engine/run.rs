@@ -18,7 +18,7 @@ use smallvec::SmallVec;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Summary};
-use crate::graph::{Node, Origin, Slot};
+use crate::graph::{Handover, Node, Origin, Slot};
 use crate::task::{Body, Value};
 
 use super::Engine;
@@ -205,6 +205,24 @@ impl Run {
     /// Notes that an `async` body is in flight.
     pub(super) fn launched(&self, idx: u32, flying: Arc<Flying>) {
         self.queue.lock().flying.insert(idx, flying);
+    }
+
+    /// Goes on with a body whose run was dropped, unless this run is over too.
+    pub(super) fn adopt(self: &Arc<Self>, idx: u32, body: Handover) -> Option<Handover> {
+        let mut queue = self.queue.lock();
+        if queue.is_stopping() || queue.result.is_some() {
+            return Some(body);
+        }
+        let flying = match body.downcast::<Arc<Flying>>() {
+            Ok(flying) => *flying,
+            Err(other) => return Some(other),
+        };
+        queue.flying.insert(idx, Arc::clone(&flying));
+        drop(queue);
+        flying.belong_to(Arc::downgrade(self), idx);
+        // It may have been woken while nobody listened.
+        self.poll_soon(flying);
+        None
     }
 
     /// Notes that an `async` body has ended, and has its result seen to.
@@ -675,7 +693,7 @@ impl Drop for RunFuture {
                 ErrorKind::Cancelled,
                 "was cancelled: the run that computed it was dropped; call the task again",
             );
-            body.cancel(&self.run, error);
+            body.leave(&self.run, error);
         }
     }
 }

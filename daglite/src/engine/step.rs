@@ -7,8 +7,8 @@ use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, MissReason};
 use crate::graph::{
-    Entry, Gather, Input, Known, Look, Made, Mode, Node, Op, Slot, TaskOp, Transform, WakeFn,
-    take_value,
+    Entry, Gather, Handover, Input, Known, Look, Made, Mode, Node, Op, Slot, TaskOp, Transform,
+    WakeFn, take_value,
 };
 use crate::task::{Body, Value};
 
@@ -53,13 +53,34 @@ impl Run {
     pub(super) fn settle(&self, node: &Node, next: Slot) {
         let before = mem::replace(&mut *node.slot.lock(), next);
         if let Slot::Running(waiters) = before {
-            waiters.into_iter().for_each(|wake| wake());
+            waiters.into_iter().for_each(|wake| drop(wake(None)));
         }
     }
 
     fn waker(self: &Arc<Self>, idx: u32) -> WakeFn {
         let run = Arc::clone(self);
-        Box::new(move || run.requeue(idx))
+        Box::new(move |handover| match handover {
+            None => {
+                run.requeue(idx);
+                None
+            }
+            Some(body) => run.adopt(idx, body),
+        })
+    }
+
+    /// Hands a body that loses its run to one that waits for it; if there is none, the node has failed with `error`.
+    pub(super) fn hand_over(&self, node: &Node, body: Handover, error: Error) -> Option<Handover> {
+        let mut body = body;
+        loop {
+            let mut slot = node.slot.lock();
+            let Slot::Running(waiters) = &mut *slot else { return Some(body) };
+            let Some(heir) = waiters.pop() else {
+                *slot = Slot::Failed(error);
+                return Some(body);
+            };
+            drop(slot);
+            body = heir(Some(body))?;
+        }
     }
 
     fn done(

@@ -1,5 +1,6 @@
 //! `Node`: one value of the graph, the way to make it, and how far that has come.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::mem;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
@@ -19,8 +20,11 @@ use crate::task::{Task, Value};
 
 use super::arg::{Arg, Input};
 
-/// Called when a node that somebody waits for has settled.
-pub(crate) type WakeFn = Box<dyn FnOnce() + Send>;
+/// Called when a node that somebody waits for has settled; or with a body that lost its run, to go on with it. What is
+/// handed over comes back if it is refused.
+pub(crate) type WakeFn = Box<dyn FnOnce(Option<Handover>) -> Option<Handover> + Send>;
+/// A body under way.
+pub(crate) type Handover = Box<dyn Any + Send>;
 /// Turns one value into another, or fails.
 pub(crate) type Transform<Out> = Box<dyn FnOnce(Value) -> Result<Out, Error> + Send>;
 /// Looks at a value.
