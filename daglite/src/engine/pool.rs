@@ -83,6 +83,11 @@ impl Pool {
         Some(Permit::hold(Arc::clone(&self.shared)))
     }
 
+    /// Whether a permit is left.
+    pub(super) fn has_permit(&self) -> bool {
+        self.shared.state.lock().permits > 0
+    }
+
     /// Whether the calling thread has a permit of this pool: its body, or one around it, got it.
     pub(super) fn is_held(&self) -> bool {
         HELD.with_borrow(|held| held.iter().any(|pool| Arc::ptr_eq(pool, &self.shared)))

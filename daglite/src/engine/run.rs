@@ -348,19 +348,23 @@ impl Run {
 
     /// Calls threads of the pool if there is work that `who` leaves to them.
     fn summon(self: &Arc<Self>, mut queue: parking_lot::MutexGuard<'_, Queue>, who: Worker) {
-        let stopping = queue.is_stopping();
-        let for_light = !queue.light_helper && !queue.light.is_empty() && who == Worker::Nobody;
-        queue.light_helper |= for_light;
+        let pool = &self.engine.pool;
         let most = match who {
-            Worker::Driver => self.engine.pool.concurrency() - 1,
-            _ => self.engine.pool.concurrency(),
+            Worker::Driver => pool.concurrency() - 1,
+            _ => pool.concurrency(),
         };
         let waiting = match who {
-            // What is light is done by another thread, or by this one.
-            Worker::Nobody | Worker::Light => queue.ready.len(),
-            Worker::Driver | Worker::Helper => queue.ready.len() + queue.light.len(),
+            Worker::Light => queue.ready.len(),
+            _ => queue.ready.len() + queue.light.len(),
         };
-        let for_ready = !stopping && waiting > queue.coming && queue.helpers < most;
+        let may_come = !queue.is_stopping() && queue.helpers < most;
+        // A thread with a permit can do all that waits. Without a permit left, what is light need not wait for one.
+        let for_light = who == Worker::Nobody
+            && !queue.light_helper
+            && !queue.light.is_empty()
+            && !(may_come && pool.has_permit());
+        let for_ready = may_come && waiting > queue.coming;
+        queue.light_helper |= for_light;
         if for_ready {
             queue.helpers += 1;
             queue.coming += 1;
