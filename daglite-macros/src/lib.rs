@@ -45,7 +45,7 @@ use proc_macro::TokenStream;
 /// | `cache_hash_params(a = exact, b = path::to::function)` | Says how single parameters are hashed: `auto`, `exact`, `fast`, `sampled`, `registry`, or a function of the parameter that returns what to hash. |
 /// | `cache_version = "2"` | Changes the key: for a change that the fingerprint cannot see. |
 /// | `cache_env = ["TZ"]` | Names environment variables that count as inputs. |
-/// | `name = "features"` | The name in messages, events and keys, in place of `module::path::function`. |
+/// | `name = "features"` | The name in messages, events and keys, in place of `module::path::function`. Give each task its own: two of one name and one code share results. |
 /// | `crate = my_daglite` | The path of this library, when it has another name where the function is written. |
 ///
 /// All but `cache`, `name` and `crate` say something about the cache, and need `cache`.
@@ -70,6 +70,19 @@ use proc_macro::TokenStream;
 ///
 /// The function's code is part of the key: its signature and body, without documentation, comments, white space,
 /// visibility and trailing commas.
+///
+/// Not covered yet; change `cache_version` when one of these changes:
+///
+/// - What the body calls: a helper function, a constant or a type outside of the task, or in a dependency.
+/// - What a build decides: `cfg!`, `#[cfg]`, `env!`, `option_env!`, `include_str!`, `include_bytes!` and `line!` count
+///   by their text, not by what they stand for.
+///
+/// Know also:
+///
+/// - Two tasks of one `name` and one code share results, also in two modules: give each its own name.
+/// - Two local types of the same name, in two blocks of one function, are one to the key of a generic function.
+/// - A result that was kept is what serde brings back: a field under `#[serde(skip)]` comes back from the cache as its
+///   default.
 #[proc_macro_attribute]
 pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();

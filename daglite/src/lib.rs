@@ -48,7 +48,9 @@
 //! downstream is still a hit.
 //!
 //! Today the fingerprint of a task covers its own signature and body. A helper function, constant or type that the
-//! body uses is not covered yet: change the task's `cache_version` when you change one.
+//! body uses is not covered yet, and neither is what a build decides: `cfg!`, `#[cfg]`, `env!`, `option_env!`,
+//! `include_str!`, `include_bytes!` and `line!` count by their text, not by what they stand for. Change the task's
+//! `cache_version` when you change one.
 //!
 //! # Features
 //!

@@ -1,4 +1,4 @@
-//! What lies in a folder where something else should.
+//! Pipes, folders, loops of links and odd names where a file should be: an error or a miss, never a hang.
 #![cfg(unix)]
 
 use std::fs;
@@ -9,6 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use daglite::checkpoint::Version;
 use daglite::prelude::*;
 use daglite_tests::{Log, logged_with};
 
@@ -75,10 +76,14 @@ fn a_pipe_in_a_checkpoint_is_an_error() {
                     fifo(&file);
                 }
             }
-            // Saved again, or an error: anything but silence.
-            let _ = double(5).checkpoint("four").run_in(&session);
             let store = FileCheckpoints::open(folder.path().join("checkpoints")).unwrap();
-            let _ = store.load::<u64>("four", daglite::checkpoint::Version::Latest);
+            let error = store.load::<u64>("four", Version::Latest).unwrap_err().to_string();
+            assert!(error.contains("is not a file"), "{error}");
+            // Saved beside it, or an error that names it: anything but silence.
+            match double(5).checkpoint("four").run_in(&session) {
+                Ok(_) => assert_eq!(store.load::<u64>("four", Version::Latest).unwrap(), 10),
+                Err(error) => assert!(error.to_string().contains("is not a file"), "{error}"),
+            }
         });
     }
 }
