@@ -79,7 +79,7 @@ use proc_macro::TokenStream;
 ///
 /// Know also:
 ///
-/// - Two tasks of one `name` and one code share results, also in two modules: give each its own name.
+/// - Two tasks of one package, one `name` and one code share results, also in two modules: give each its own name.
 /// - Two local types of the same name, in two blocks of one function, are one to the key of a generic function.
 /// - A result that was kept is what serde brings back: a field under `#[serde(skip)]` comes back from the cache as its
 ///   default.

@@ -18,7 +18,8 @@ impl TaskOption for Name {
     }
 
     fn docs(&self) -> &'static str {
-        "The name in messages, events and keys, in place of `module::path::function`."
+        "The name in messages, events and keys, in place of `module::path::function`. Give each \
+         task its own: two of one name and one code share results."
     }
 
     fn needs_cache(&self) -> bool {
