@@ -359,10 +359,9 @@ impl Run {
         };
         let may_come = !queue.is_stopping() && queue.helpers < most;
         // A thread with a permit can do all that waits. Without a permit left, what is light need not wait for one.
-        let for_light = who == Worker::Nobody
-            && !queue.light_helper
-            && !queue.light.is_empty()
-            && !(may_come && pool.has_permit());
+        let permit_comes = may_come && pool.has_permit();
+        let unclaimed = !queue.light.is_empty() && !queue.light_helper;
+        let for_light = who == Worker::Nobody && unclaimed && !permit_comes;
         let for_ready = may_come && waiting > queue.coming;
         queue.light_helper |= for_light;
         if for_ready {

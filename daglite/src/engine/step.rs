@@ -354,9 +354,7 @@ impl Run {
             }
         }
         if let Some((entry, made)) = self.answer_from_cache(node, &mut call) {
-            let digest = reference(&entry.meta);
-            let op = Op::Task(call);
-            return self.known(node, Known { digest, entry: Some(entry), op, made: Some(made) });
+            return self.found(node, call, entry, made);
         }
         let call = match self.have_values(idx, node, Op::Task(call)) {
             Ok(Op::Task(call)) => call,
@@ -373,10 +371,30 @@ impl Run {
             self.request_launch(idx);
             return Progress::Parked;
         }
-        match self.claim(idx, node, call) {
-            Ok((call, flight)) => self.execute(idx, node, call, flight),
-            Err(progress) => progress,
+        let (mut call, flight) = match self.claim(idx, node, call) {
+            Ok(granted) => granted,
+            Err(progress) => return progress,
+        };
+        // If something has ended since the look into the cache, it may have been this very key: with the claim in
+        // hand, a second look is the last.
+        if let Some((entry, made)) = self.answer_from_cache(node, &mut call) {
+            drop(flight);
+            return self.found(node, call, entry, made);
         }
+        self.execute(idx, node, call, flight)
+    }
+
+    /// Notes where in the cache the result of a call lies.
+    fn found(
+        &self,
+        node: &Node,
+        call: Box<TaskOp>,
+        entry: Box<Entry>,
+        made: Arc<Made>,
+    ) -> Progress {
+        let digest = reference(&entry.meta);
+        let op = Op::Task(call);
+        self.known(node, Known { digest, entry: Some(entry), op, made: Some(made) })
     }
 
     /// The entry that the cache has for a call, if it may answer.
@@ -420,14 +438,7 @@ impl Run {
         self.put_back(node, Op::Task(call));
         match flights.claim(key.digest, &self.ancestors(), || self.on_landing(idx, node)) {
             Claim::Granted(flight) => {
-                let call = self.take_back(node).ok_or(Progress::Again)?;
-                let missed_at = call.missed.as_ref().map(|(at, _)| *at);
-                if missed_at == Some(flights.landed()) || !matches!(call.mode, Mode::Normal) {
-                    return Ok((call, Some(flight)));
-                }
-                // Something has ended between the look into the cache and the claim: perhaps this very key.
-                self.put_back(node, Op::Task(call));
-                Err(Progress::Again)
+                Ok((self.take_back(node).ok_or(Progress::Again)?, Some(flight)))
             }
             Claim::Waiting => {
                 self.engine.tell(|| Event::Waiting { task: name, key: key.digest });
