@@ -51,14 +51,13 @@ fn a_store_has_this_layout() {
     let folder = tempfile::tempdir().unwrap();
     put(&open(folder.path()), &key("golden"), &artifact(b"value"));
     let name = key("golden").to_string();
-    let (outer, inner, rest) = (&name[..2], &name[2..4], &name[4..]);
+    let (shard, rest) = (&name[..2], &name[2..]);
     let expected = [
         "CACHEDIR.TAG".to_owned(),
         "v1/".to_owned(),
         "v1/entries/".to_owned(),
-        format!("v1/entries/{outer}/"),
-        format!("v1/entries/{outer}/{inner}/"),
-        format!("v1/entries/{outer}/{inner}/{rest}"),
+        format!("v1/entries/{shard}/"),
+        format!("v1/entries/{shard}/{rest}"),
         "v1/tmp/".to_owned(),
     ];
     assert_eq!(tree(folder.path()), expected);

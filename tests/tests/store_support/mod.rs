@@ -68,7 +68,7 @@ pub(crate) fn put(store: &FileStore, key: &Digest, artifact: &Artifact) {
 /// Where the entry of `key` lies.
 pub(crate) fn entry_path(root: &Path, key: &Digest) -> PathBuf {
     let name = key.to_string();
-    root.join("v1/entries").join(&name[..2]).join(&name[2..4]).join(&name[4..])
+    root.join("v1/entries").join(&name[..2]).join(&name[2..])
 }
 
 /// Every file and folder under `root`, as sorted relative paths; folders end with `/`.

@@ -47,23 +47,20 @@ impl Layout {
         &self.tmp
     }
 
-    /// The file of the entry under `key`: `ab/cd/` and the other 60 digits, so that no folder grows huge.
+    /// The file of the entry under `key`: `ab/` and the other 62 digits, so that no folder grows huge. One level, as
+    /// in git: a second one makes 65,536 folders to be created and looked up.
     pub(super) fn entry(&self, key: &Digest) -> PathBuf {
         let name = key.to_string();
-        let mut path = PathBuf::with_capacity(self.entries.as_os_str().len() + 67);
+        let mut path = PathBuf::with_capacity(self.entries.as_os_str().len() + 66);
         path.push(&self.entries);
         path.push(&name[..2]);
-        path.push(&name[2..4]);
-        path.push(&name[4..]);
+        path.push(&name[2..]);
         path
     }
 
-    /// The two folders above the entry of `key`, the outer first.
-    pub(super) fn shards(&self, key: &Digest) -> [PathBuf; 2] {
-        let name = key.to_string();
-        let outer = self.entries.join(&name[..2]);
-        let inner = outer.join(&name[2..4]);
-        [outer, inner]
+    /// The folder above the entry of `key`.
+    pub(super) fn shard(&self, key: &Digest) -> PathBuf {
+        self.entries.join(&key.to_string()[..2])
     }
 }
 
@@ -72,10 +69,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_lies_two_folders_deep_under_its_key() {
+    fn an_entry_lies_in_one_of_256_folders_under_its_key() {
         let layout = Layout::new(PathBuf::from("root"));
         let path = layout.entry(&Digest::from_bytes([0xab; 32]));
-        let expected = format!("root/v1/entries/ab/ab/{}", "ab".repeat(30));
+        let expected = format!("root/v1/entries/ab/{}", "ab".repeat(31));
         assert_eq!(path, PathBuf::from(expected));
     }
 

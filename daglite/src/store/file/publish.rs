@@ -135,15 +135,12 @@ impl FileStore {
 
     /// Makes the folders above `target` and removes what has taken their place or its own.
     fn make_way(&self, key: &Digest, target: &Path) -> Result<(), Refused> {
-        let shards = self.layout.shards(key);
-        for shard in &shards {
-            if shard.symlink_metadata().is_ok_and(|found| !found.is_dir()) && !shard.is_dir() {
-                remove_whatever(shard)
-                    .map_err(|cause| Refused::new("remove the damaged", shard, cause))?;
-            }
+        let shard = self.layout.shard(key);
+        if shard.symlink_metadata().is_ok_and(|found| !found.is_dir()) && !shard.is_dir() {
+            remove_whatever(&shard)
+                .map_err(|cause| Refused::new("remove the damaged", &shard, cause))?;
         }
-        let [_, inner] = &shards;
-        create_private(inner).map_err(|cause| Refused::new("create the folder", inner, cause))?;
+        create_private(&shard).map_err(|cause| Refused::new("create the folder", &shard, cause))?;
         if target.is_dir() {
             remove_whatever(target)
                 .map_err(|cause| Refused::new("remove the damaged", target, cause))?;

@@ -70,13 +70,10 @@ impl FileStore {
         if path.symlink_metadata().is_ok_and(|found| found.is_symlink()) {
             return Ok(discard(path, Flaw("a link that leads nowhere".to_owned())));
         }
-        for shard in self.layout.shards(key) {
-            if shard.symlink_metadata().is_ok_and(|found| found.is_file()) {
-                return Ok(discard(
-                    &shard,
-                    Flaw("a file lies where a folder of entries belongs".to_owned()),
-                ));
-            }
+        let shard = self.layout.shard(key);
+        if shard.symlink_metadata().is_ok_and(|found| found.is_file()) {
+            let flaw = Flaw("a file lies where a folder of entries belongs".to_owned());
+            return Ok(discard(&shard, flaw));
         }
         Ok(Lookup::Absent)
     }
