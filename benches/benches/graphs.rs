@@ -218,7 +218,7 @@ fn dagx_graph(shape: Shape, nodes: usize, on: &Machinery) -> Lap {
             let first = dag.add_task(Start(0));
             let mut last = dag.add_task(Step).depends_on(&first);
             for _ in 2..nodes {
-                last = dag.add_task(Step).depends_on(&last);
+                last = dag.add_task(Step).depends_on(last);
             }
             let build = watch.lap();
             run(&dag);
