@@ -24,13 +24,13 @@ const DOMAIN: &[u8] = b"daglite function v1\0";
 /// The fingerprint of `function` and of the functions that hash its arguments.
 pub(crate) fn fingerprint(function: &ItemFn, hash_functions: &[&Path]) -> [u8; 32] {
     let mut function = function.clone();
-    Normalise.visit_item_fn_mut(&mut function);
+    Normalise::default().visit_item_fn_mut(&mut function);
     let mut hasher = blake3::Hasher::new();
     hasher.update(DOMAIN);
     walk(function.into_token_stream(), &mut hasher);
     for path in hash_functions {
         let mut path = (*path).clone();
-        Normalise.visit_path_mut(&mut path);
+        Normalise::default().visit_path_mut(&mut path);
         write(Tag::HashFunction, "", &mut hasher);
         walk(path.into_token_stream(), &mut hasher);
     }
@@ -97,9 +97,11 @@ fn walk(stream: TokenStream, hasher: &mut blake3::Hasher) {
 }
 
 /// The operators of more than one sign.
-const OPERATORS: [&str; 24] = [
+///
+/// `<-` is one for macros alone.
+const OPERATORS: [&str; 25] = [
     "&&", "||", "<<", ">>", "+=", "-=", "*=", "/=", "%=", "^=", "&=", "|=", "==", "!=", ">=", "<=",
-    "..", "::", "->", "=>", "<<=", ">>=", "...", "..=",
+    "..", "::", "->", "=>", "<<=", ">>=", "...", "..=", "<-",
 ];
 
 fn is_operator(start: &str, next: &Punct) -> bool {
@@ -108,7 +110,13 @@ fn is_operator(start: &str, next: &Punct) -> bool {
 }
 
 /// Takes out of a tree what does not count.
-struct Normalise;
+#[derive(Default)]
+struct Normalise {
+    /// Whether we are in a module, where visibility counts.
+    in_module: bool,
+    /// Whether we are in a type with derives, where documentation counts.
+    in_derived: bool,
+}
 
 /// Drops the trailing separator of some lists of a node, then goes on into the node.
 macro_rules! trim {
@@ -159,14 +167,39 @@ impl VisitMut for Normalise {
     }
 
     fn visit_attributes_mut(&mut self, attributes: &mut Vec<Attribute>) {
-        attributes.retain(|attribute| !attribute.path().is_ident("doc"));
+        if !self.in_derived {
+            attributes.retain(|attribute| !attribute.path().is_ident("doc"));
+        }
         for attribute in attributes {
             self.visit_attribute_mut(attribute);
         }
     }
 
     fn visit_visibility_mut(&mut self, visibility: &mut Visibility) {
-        *visibility = Visibility::Inherited;
+        if !self.in_module {
+            *visibility = Visibility::Inherited;
+        }
+    }
+
+    fn visit_item_mod_mut(&mut self, module: &mut syn::ItemMod) {
+        // What a glob import or a method call finds depends on what can be seen from outside the module.
+        let outer = std::mem::replace(&mut self.in_module, true);
+        visit_mut::visit_item_mod_mut(self, module);
+        self.in_module = outer;
+    }
+
+    fn visit_item_mut(&mut self, item: &mut syn::Item) {
+        let attributes = match &*item {
+            syn::Item::Struct(item) => &item.attrs,
+            syn::Item::Enum(item) => &item.attrs,
+            syn::Item::Union(item) => &item.attrs,
+            _ => return visit_mut::visit_item_mut(self, item),
+        };
+        // Derives see documentation, and some make code of it.
+        let derived = attributes.iter().any(|attribute| attribute.path().is_ident("derive"));
+        let outer = std::mem::replace(&mut self.in_derived, derived);
+        visit_mut::visit_item_mut(self, item);
+        self.in_derived = outer;
     }
 
     fn visit_arm_mut(&mut self, arm: &mut syn::Arm) {
@@ -177,8 +210,16 @@ impl VisitMut for Normalise {
 
     fn visit_macro_mut(&mut self, call: &mut syn::Macro) {
         visit_mut::visit_macro_mut(self, call);
-        let Some(name) = call.path.segments.last() else { return };
-        if !PLAIN_MACROS.iter().any(|plain| name.ident == plain) {
+        let mut names = call.path.segments.iter().map(|segment| &segment.ident);
+        let plain = |name: &syn::Ident| PLAIN_MACROS.iter().any(|plain| name == plain);
+        let is_plain = match (names.next(), names.next(), names.next()) {
+            (Some(name), None, _) => plain(name),
+            (Some(root), Some(name), None) => {
+                ["std", "core", "alloc"].iter().any(|library| root == library) && plain(name)
+            }
+            _ => false,
+        };
+        if !is_plain {
             return;
         }
         let arguments = Punctuated::<Expr, Token![,]>::parse_terminated;

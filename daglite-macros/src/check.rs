@@ -223,7 +223,9 @@ fn read_param(param: &syn::PatType, errors: &mut Vec<Error>) -> ReadParam {
 }
 
 fn read_result(output: &ReturnType, errors: &mut Vec<Error>) -> Option<Output> {
-    let ReturnType::Type(_, whole) = output else { return Some(Output::Unit) };
+    let ReturnType::Type(_, whole) = output else {
+        return Some(Output::Unit);
+    };
     let found = shape::result_type(whole);
     if !found.is_empty() {
         errors.extend(found);
@@ -246,12 +248,16 @@ fn read_result(output: &ReturnType, errors: &mut Vec<Error>) -> Option<Output> {
 
 /// The type arguments of a type whose last part is called `Result`.
 fn arguments_of_result(whole: &Type) -> Option<Vec<&Type>> {
-    let Type::Path(path) = shape::peeled(whole) else { return None };
+    let Type::Path(path) = shape::peeled(whole) else {
+        return None;
+    };
     let last = path.path.segments.last()?;
     if last.ident != "Result" {
         return None;
     }
-    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return Some(Vec::new()) };
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else {
+        return Some(Vec::new());
+    };
     let types = arguments.args.iter().filter_map(|argument| match argument {
         GenericArgument::Type(ty) => Some(ty),
         _ => None,

@@ -59,9 +59,11 @@ fn future(library: &Path, result: &Output) -> TokenStream {
 
 /// A question about a type, asked where the type stands.
 fn probe(private: &Path, ty: &impl ToTokens) -> TokenStream {
+    let (start, end) = ends(ty);
     let private = starting_at(private, ty);
-    let of = quote_spanned!(ends(ty).1=> >::of);
-    quote!(#private::Probe::<#ty #of())
+    let open = quote_spanned!(start=> probe::<);
+    let close = quote_spanned!(end=> >());
+    quote!(#private::#open #ty #close)
 }
 
 /// The same path, its first token where `tokens` start.
@@ -131,7 +133,10 @@ fn description(task: &Task, private: &Path) -> TokenStream {
     };
     let constants = generics.constant_types();
     quote! {
-        #[allow(unused, deprecated, clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
+        #[allow(
+            unused_variables, unused_mut, deprecated,
+            clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction
+        )]
         fn __daglite_task #generics_outer () -> &'static #private::Task #where_outer {
             use #private::probes::*;
             #spec
@@ -350,7 +355,7 @@ fn write_hash(function: &Path, arguments: &[TokenStream], private: &Path) -> Tok
     let write = Ident::new("write", function.span());
     quote! {
         let __daglite_hashed = #function #call;
-        (&&&&#private::Probe::of_value(&__daglite_hashed)).__daglite_hash().#write(&__daglite_hashed, __daglite_hasher)
+        (&&&&#private::probe_of(&__daglite_hashed)).__daglite_hash().#write(&__daglite_hashed, __daglite_hasher)
     }
 }
 
@@ -437,21 +442,27 @@ fn respanned(tokens: TokenStream, span: Span) -> TokenStream {
 impl Generics {
     /// The parameters of the function that callers see: no lifetimes, since nothing there borrows.
     pub(crate) fn outer(&self) -> Option<TokenStream> {
-        let Self { types, consts, .. } = self;
+        let types = self.types.iter().map(|param| &param.ident);
+        let consts = &self.consts;
         self.is_generic().then(|| quote!(<#(#types,)* #(#consts),*>))
     }
 
     /// Its where clause: values of the types wait in the graph, so threads must be able to share them.
+    ///
+    /// All bounds stand here, since clippy does not want those of one type in two places.
     pub(crate) fn outer_where(&self) -> Option<TokenStream> {
         if !self.is_generic() {
             return self.where_clause.as_ref().map(ToTokens::to_token_stream);
         }
-        let types = self.types.iter().map(|param| &param.ident);
+        let types = self.types.iter().map(|param| {
+            let (ident, bounds) = (&param.ident, param.bounds.iter());
+            quote!(#ident: #(#bounds +)* ::core::marker::Send + ::core::marker::Sync + 'static)
+        });
         let written = self.where_clause.iter().flat_map(|clause| &clause.predicates);
         Some(quote! {
             where
+                #(#types,)*
                 #(#written,)*
-                #(#types: ::core::marker::Send + ::core::marker::Sync + 'static,)*
         })
     }
 

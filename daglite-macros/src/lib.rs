@@ -22,21 +22,6 @@ mod option;
 mod parse;
 mod shape;
 
-/// Derives `daglite::ContentHash`: the type's name, and every field with its name, go into the hash.
-///
-/// | option | where | what it does |
-/// |---|---|---|
-/// | `#[content_hash(skip)]` | field | leaves the field out |
-/// | `#[content_hash(serde)]` | field | hashes the field by its `serde::Serialize` |
-/// | `#[content_hash(crate = path)]` | type | the name under which daglite is known here |
-///
-/// Type parameters must have a content hash themselves. Renaming the type, a field or a variant, or moving a variant,
-/// changes the digest. The order of fields counts too.
-#[proc_macro_derive(ContentHash, attributes(content_hash))]
-pub fn derive_content_hash(input: TokenStream) -> TokenStream {
-    derive::expand(input.into()).into()
-}
-
 #[cfg(test)]
 mod tests;
 
@@ -60,7 +45,7 @@ use proc_macro::TokenStream;
 /// | `cache_hash_params(a = exact, b = path::to::function)` | Says how single parameters are hashed: `auto`, `exact`, `fast`, `sampled`, `registry`, or a function of the parameter that returns what to hash. |
 /// | `cache_version = "2"` | Changes the key: for a change that the fingerprint cannot see. |
 /// | `cache_env = ["TZ"]` | Names environment variables that count as inputs. |
-/// | `name = "features"` | The name in messages, events and keys, in place of `module::path::function`. |
+/// | `name = "features"` | The name in messages, events and keys, in place of `module::path::function`. Give each task its own: two of one name and one code share results. |
 /// | `crate = my_daglite` | The path of this library, when it has another name where the function is written. |
 ///
 /// All but `cache`, `name` and `crate` say something about the cache, and need `cache`.
@@ -85,10 +70,38 @@ use proc_macro::TokenStream;
 ///
 /// The function's code is part of the key: its signature and body, without documentation, comments, white space,
 /// visibility and trailing commas.
+///
+/// Not covered yet; change `cache_version` when one of these changes:
+///
+/// - What the body calls: a helper function, a constant or a type outside of the task, or in a dependency.
+/// - What a build decides: `cfg!`, `#[cfg]`, `env!`, `option_env!`, `include_str!`, `include_bytes!` and `line!` count
+///   by their text, not by what they stand for.
+///
+/// Know also:
+///
+/// - Two tasks of one `name` and one code share results, also in two modules: give each its own name.
+/// - Two local types of the same name, in two blocks of one function, are one to the key of a generic function.
+/// - A result that was kept is what serde brings back: a field under `#[serde(skip)]` comes back from the cache as its
+///   default.
 #[proc_macro_attribute]
 pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
     let package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
     expand_task(&package, attribute.into(), item.into()).into()
+}
+
+/// Derives `daglite::ContentHash`: the type's name, and every field with its name, go into the hash.
+///
+/// | option | where | what it does |
+/// |---|---|---|
+/// | `#[content_hash(skip)]` | field | leaves the field out |
+/// | `#[content_hash(serde)]` | field | hashes the field by its `serde::Serialize` |
+/// | `#[content_hash(crate = path)]` | type | the name under which daglite is known here |
+///
+/// Type parameters must have a content hash themselves. Renaming the type, a field or a variant, or moving a variant,
+/// changes the digest. The order of fields counts too.
+#[proc_macro_derive(ContentHash, attributes(content_hash))]
+pub fn derive_content_hash(input: TokenStream) -> TokenStream {
+    derive::expand(input.into()).into()
 }
 
 /// The code of a task, or its errors.

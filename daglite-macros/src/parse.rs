@@ -83,8 +83,15 @@ fn one(input: ParseStream, errors: &mut Vec<Error>) -> Result<Written> {
     } else {
         Given::Nothing
     };
+    if input.peek(Token![:]) {
+        return Err(input.error(format!("expected `=`: write `{key} = …`")));
+    }
     if !input.is_empty() && !input.peek(Token![,]) {
-        return Err(input.error("expected `,` between options"));
+        // A forgotten comma hides no option.
+        errors.push(input.error("expected `,` between options"));
+        if !input.peek(Ident::peek_any) {
+            skip_to_comma(input);
+        }
     }
     Ok(Written { key, value })
 }
@@ -103,7 +110,9 @@ fn not_a_function(item: TokenStream, error: Error) -> Error {
         let message = "a task needs a body: write a free function, and call it where the trait is implemented";
         return Error::new(declared.sig.ident.span(), message);
     }
-    let Ok(item) = syn::parse2::<syn::Item>(item) else { return error };
+    let Ok(item) = syn::parse2::<syn::Item>(item) else {
+        return error;
+    };
     let (kind, place) = match &item {
         syn::Item::Struct(item) => ("a struct", item.struct_token.span),
         syn::Item::Enum(item) => ("an enum", item.enum_token.span),

@@ -116,7 +116,9 @@ fn trait_object(object: &syn::TypeTraitObject) -> Error {
 
 /// Whether a bound is one of the traits of closures.
 fn is_closure(bound: &TypeParamBound) -> bool {
-    let TypeParamBound::Trait(bound) = bound else { return false };
+    let TypeParamBound::Trait(bound) = bound else {
+        return false;
+    };
     let name = bound.path.segments.last().map(|segment| segment.ident.to_string());
     matches!(
         name.as_deref(),

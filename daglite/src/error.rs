@@ -144,10 +144,16 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")?;
+        let mut told = self.to_string();
+        f.write_str(&told)?;
         let mut cause = self.source();
         while let Some(error) = cause {
-            write!(f, "\n  caused by: {error}")?;
+            let text = error.to_string();
+            // A message that ends in its cause has told it.
+            if !told.ends_with(&text) {
+                write!(f, "\n  caused by: {text}")?;
+            }
+            told = text;
             cause = error.source();
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! `TaskFuture`: the handle that a call of a task returns, and all that can be done with it.
 
 use std::any::Any;
+use std::collections::HashSet;
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -51,7 +52,7 @@ use crate::task::{Task, Value};
 ///     words.into_iter().max_by_key(String::len).unwrap_or_default()
 /// }
 ///
-/// let answer = words("a graph of lazy tasks").then(longest);
+/// let answer = words("a lazy graph of work").then(longest);
 /// assert_eq!(answer.run()?, "graph");
 /// # Ok::<(), daglite::Error>(())
 /// ```
@@ -87,8 +88,10 @@ enum Cloner<T> {
     No,
     Erased(fn(&(dyn Any + Send + Sync)) -> Value),
     Typed(fn(&T) -> T),
-    Composed(Arc<dyn Fn(&T) -> Option<T> + Send + Sync>),
+    Composed(ComposedClone<T>),
 }
+
+type ComposedClone<T> = Arc<dyn Fn(&T) -> Option<T> + Send + Sync>;
 
 impl<T> Clone for Cloner<T> {
     fn clone(&self) -> Self {
@@ -139,10 +142,7 @@ fn shared<T: Send + Sync + 'static>(value: Value) -> Result<Arc<T>, Error> {
 /// The graph's node for one call of a task: what the code that `#[task]` writes ends in.
 #[doc(hidden)]
 #[track_caller]
-pub fn call<T: Send + Sync + 'static, const N: usize>(
-    task: &'static Task,
-    args: [Arg; N],
-) -> TaskFuture<T> {
+pub fn call<T, const N: usize>(task: &'static Task, args: [Arg; N]) -> TaskFuture<T> {
     let cloner = task.clone.map_or(Cloner::No, Cloner::Erased);
     TaskFuture {
         node: call_node(task, args.into_iter().collect(), Location::caller()),
@@ -309,7 +309,12 @@ impl<T: Send + Sync + 'static> TaskFuture<T> {
     /// ```
     pub fn refresh(self) -> Self {
         let mut nodes = vec![Arc::clone(&self.node)];
+        // Nodes that can be reached in many ways are looked at once.
+        let mut seen = HashSet::new();
         while let Some(node) = nodes.pop() {
+            if !seen.insert(Arc::as_ptr(&node)) {
+                continue;
+            }
             match &mut *node.slot.lock() {
                 Slot::Idle(Op::Task(call)) => call.mode = Mode::Refresh,
                 Slot::Idle(op) => op.each_source(|source| nodes.push(Arc::clone(source))),
@@ -445,9 +450,49 @@ impl<T: Send + Sync + 'static> TaskFuture<T> {
     /// # Ok::<(), daglite::Error>(())
     /// ```
     pub fn outcome_in(self, session: &Session) -> Result<Outcome<T>, Error> {
-        let cloner = self.cloner;
-        let Finished { value, summary, tasks } = finish(session, self.node, true)?;
-        Ok(Outcome { value: cloner.own(value)?, summary, tasks })
+        Outcome::new(finish(session, self.node, true)?, &self.cloner)
+    }
+
+    /// As [`outcome`](Self::outcome), for `.await`, in the current session.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// # #[task]
+    /// # async fn answer() -> u8 { 42 }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), daglite::Error> {
+    /// let outcome = answer().await_outcome().await?;
+    /// assert_eq!((outcome.value, outcome.summary.computed), (42, 1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn await_outcome(self) -> Result<Outcome<T>, Error> {
+        self.await_outcome_in(&Session::current()?).await
+    }
+
+    /// As [`await_outcome`](Self::await_outcome), in `session`.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// # #[task]
+    /// # async fn answer() -> u8 { 42 }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), daglite::Error> {
+    /// assert_eq!(answer().await_outcome_in(&Session::current()?).await?.value, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn await_outcome_in(self, session: &Session) -> Result<Outcome<T>, Error> {
+        let finished = RunFuture::new(session.engine(), self.node, false, true).await?;
+        Outcome::new(finished, &self.cloner)
     }
 
     /// A future that runs in `session`: what `.await` uses with the current one.
@@ -664,6 +709,13 @@ pub struct Outcome<T> {
     /// The tasks of the run, in the order in which their results were there. Those of runs inside tasks are not
     /// listed.
     pub tasks: Vec<TaskOutcome>,
+}
+
+impl<T: Send + Sync + 'static> Outcome<T> {
+    fn new(finished: Finished, cloner: &Cloner<T>) -> Result<Self, Error> {
+        let Finished { value, summary, tasks } = finished;
+        Ok(Self { value: cloner.own(value)?, summary, tasks })
+    }
 }
 
 /// A run under way: the future behind `.await`. Dropping it cancels the run; what has been computed stays cached.

@@ -48,7 +48,9 @@
 //! downstream is still a hit.
 //!
 //! Today the fingerprint of a task covers its own signature and body. A helper function, constant or type that the
-//! body uses is not covered yet: change the task's `cache_version` when you change one.
+//! body uses is not covered yet, and neither is what a build decides: `cfg!`, `#[cfg]`, `env!`, `option_env!`,
+//! `include_str!`, `include_bytes!` and `line!` count by their text, not by what they stand for. Change the task's
+//! `cache_version` when you change one.
 //!
 //! # Features
 //!
@@ -81,7 +83,6 @@ pub mod store;
 mod task;
 
 pub use checkpoint::{Checkpoint, CheckpointStore, FileCheckpoints};
-pub use daglite_macros::{ContentHash, task};
 pub use digest::{Digest, ParseDigestError};
 pub use engine::TaskOutcome;
 pub use error::{Error, ErrorKind};
@@ -96,6 +97,61 @@ pub use observe::Progress;
 pub use registry::{Encoded, Format, HasFormat, RawNumber, Registry, ValueFormats};
 pub use session::{Session, SessionBuilder};
 pub use store::{CacheStore, FileStore, MemoryStore};
+
+/// The program in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
+/// ```
+/// use daglite::prelude::*;
+///
+/// #[derive(ContentHash)]
+/// struct Settings {
+///     window: usize,
+///     #[content_hash(skip)]
+///     verbose: bool,
+/// }
+///
+/// let quiet = Settings { window: 3, verbose: false };
+/// let loud = Settings { window: 3, verbose: true };
+/// assert_eq!(daglite::content_digest(&quiet)?, daglite::content_digest(&loud)?);
+/// # Ok::<(), daglite::Error>(())
+/// ```
+pub use daglite_macros::ContentHash;
+
+/// ```
+/// use daglite::prelude::*;
+///
+/// #[derive(Clone, serde::Serialize, serde::Deserialize)]
+/// struct Reading {
+///     station: String,
+///     celsius: f64,
+/// }
+///
+/// #[task(cache, cache_ttl = "1h")]
+/// async fn fetch(station: String) -> Result<Reading, std::io::Error> {
+///     Ok(Reading { station, celsius: 21.5 })
+/// }
+///
+/// #[task(cache, cache_exclude = [verbose], cache_version = "2")]
+/// fn mean(readings: &[Reading], verbose: bool) -> f64 {
+///     if verbose {
+///         println!("{} readings", readings.len());
+///     }
+///     readings.iter().map(|reading| reading.celsius).sum::<f64>() / readings.len() as f64
+/// }
+///
+/// #[tokio::main(flavor = "current_thread")]
+/// async fn main() -> Result<(), daglite::Error> {
+///     let session = Session::builder().cache(MemoryStore::new()).build()?;
+///     let readings = join_all(["north", "south"].map(fetch));
+///     assert_eq!(mean(readings, false).await_in(&session).await?, 21.5);
+///     Ok(())
+/// }
+/// ```
+///
+pub use daglite_macros::task;
 
 /// What the code that the macros write calls. Not for people: it changes without notice.
 #[doc(hidden)]

@@ -185,6 +185,82 @@ fn postcard_refuses_a_skipped_field() {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+enum Gapped {
+    First,
+    #[serde(skip)]
+    Never,
+    Last(u8),
+}
+
+#[test]
+fn postcard_refuses_variants_behind_a_skipped_one() {
+    let error = encode_error(Gapped::Last(1), "postcard");
+    assert!(error.contains("`Gapped::Last` is not read as it is written"), "{error}");
+    assert!(error.contains("use the format `json`"), "{error}");
+    assert!(
+        encode_error(vec![Gapped::First, Gapped::Last(1)], "postcard").contains("Gapped::Last")
+    );
+    assert_eq!(there_and_back(&Gapped::Last(1), Some("json")), Gapped::Last(1));
+    assert_eq!(there_and_back(&Gapped::First, Some("postcard")), Gapped::First);
+    assert!(encode_error(Gapped::Never, "json").contains("cannot be serialized"));
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Secret {
+    #[serde(skip_serializing, default)]
+    hidden: u8,
+    value: u8,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+enum Message {
+    Sent {
+        #[serde(skip_deserializing)]
+        hidden: u8,
+        value: u8,
+    },
+    Both(#[serde(skip_deserializing)] u8, u8),
+    One(#[serde(skip_deserializing)] u8),
+}
+
+#[test]
+fn postcard_refuses_a_field_that_is_only_written_or_only_read() {
+    let error = encode_error((Secret { hidden: 0, value: 2 }, vec![1_u8, 0]), "postcard");
+    assert!(error.contains("`Secret` is not read as it is written"), "{error}");
+    let sent = Message::Sent { hidden: 5, value: 2 };
+    for (message, name) in [(sent, "Sent"), (Message::Both(5, 2), "Both"), (Message::One(5), "One")]
+    {
+        let error = encode_error((message, vec![9_u8]), "postcard");
+        assert!(error.contains(&format!("`Message::{name}` is not read")), "{error}");
+    }
+}
+
+mod other {
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    pub(crate) enum Kind {
+        Charter,
+        Passenger,
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+enum Renamed {
+    #[serde(rename(serialize = "a", deserialize = "b"))]
+    A,
+    B(BTreeMap<String, u8>),
+}
+
+#[test]
+fn postcard_takes_types_of_one_name_and_parts_of_two() {
+    let kinds = (Kind::Cargo(0.5), other::Kind::Passenger, other::Kind::Charter, Kind::Passenger);
+    assert_eq!(there_and_back(&kinds, Some("postcard")), kinds);
+    let renamed = vec![Renamed::A, Renamed::B(BTreeMap::from([("x".into(), 1)])), Renamed::A];
+    assert_eq!(there_and_back(&renamed, Some("postcard")), renamed);
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 enum Untagged {
     Number(u8),

@@ -14,7 +14,7 @@ impl TaskOption for Cache {
     }
 
     fn usage(&self) -> &'static str {
-        r#"cache"#
+        "cache"
     }
 
     fn docs(&self) -> &'static str {

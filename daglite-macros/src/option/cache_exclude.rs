@@ -15,7 +15,7 @@ impl TaskOption for CacheExclude {
     }
 
     fn usage(&self) -> &'static str {
-        r#"cache_exclude = [verbose]"#
+        "cache_exclude = [verbose]"
     }
 
     fn docs(&self) -> &'static str {

@@ -14,7 +14,7 @@ impl TaskOption for CacheHash {
     }
 
     fn usage(&self) -> &'static str {
-        r#"cache_hash = path::to::function"#
+        "cache_hash = path::to::function"
     }
 
     fn docs(&self) -> &'static str {

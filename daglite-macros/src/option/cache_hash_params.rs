@@ -16,7 +16,7 @@ impl TaskOption for CacheHashParams {
     }
 
     fn usage(&self) -> &'static str {
-        r#"cache_hash_params(a = exact, b = path::to::function)"#
+        "cache_hash_params(a = exact, b = path::to::function)"
     }
 
     fn docs(&self) -> &'static str {
@@ -56,7 +56,9 @@ impl TaskOption for CacheHashParams {
     }
 
     fn check(&self, options: &Options, params: &[Ident]) -> Vec<Error> {
-        let Some((key, ways)) = &options.cache_hash_params else { return Vec::new() };
+        let Some((key, ways)) = &options.cache_hash_params else {
+            return Vec::new();
+        };
         let mut errors = unknown_params(self.name(), ways.iter().map(|(param, _)| param), params);
         for (param, _) in ways {
             if options.cache_exclude.contains(param) {

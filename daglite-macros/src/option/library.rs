@@ -14,7 +14,7 @@ impl TaskOption for Library {
     }
 
     fn usage(&self) -> &'static str {
-        r#"crate = my_daglite"#
+        "crate = my_daglite"
     }
 
     fn docs(&self) -> &'static str {

@@ -158,6 +158,37 @@ fn every_token_counts() {
 }
 
 #[test]
+fn the_arrow_that_only_macros_know_is_one_sign() {
+    distinct(&["fn f() { my!(a <- b) }", "fn f() { my!(a < - b) }"]);
+}
+
+#[test]
+fn visibility_inside_a_module_decides_what_a_name_means() {
+    distinct(&[
+        "fn f() -> u8 { mod m { pub fn x() -> u8 { 1 } } use m::*; x() }",
+        "fn f() -> u8 { mod m { fn x() -> u8 { 1 } } use m::*; x() }",
+    ]);
+}
+
+#[test]
+fn documentation_that_a_derive_can_read_counts() {
+    distinct(&[
+        "fn f() -> &'static str { #[derive(Documented)] #[doc = \"one\"] struct S; S::DOCS }",
+        "fn f() -> &'static str { #[derive(Documented)] #[doc = \"two\"] struct S; S::DOCS }",
+    ]);
+    distinct(&[
+        "fn f() { #[derive(Parser)] struct S { #[doc = \"one\"] a: u8 } }",
+        "fn f() { #[derive(Parser)] struct S { #[doc = \"two\"] a: u8 } }",
+    ]);
+}
+
+#[test]
+fn a_macro_of_the_users_may_have_a_name_of_the_standard_librarys() {
+    distinct(&["fn f() { mine::vec![1,] }", "fn f() { mine::vec![1] }"]);
+    same(&["fn f() { std::vec![1,] }", "fn f() { std::vec![1] }"]);
+}
+
+#[test]
 fn pieces_do_not_run_into_each_other() {
     distinct(&[
         "fn f() { a.b }",

@@ -10,12 +10,12 @@ use parking_lot::Mutex;
 
 use crate::error::Error;
 use crate::event::Event;
-use crate::graph::{Input, Key, Node, Slot, TaskOp, take_value};
+use crate::graph::{Input, Key, Node, TaskOp, take_value};
 use crate::task::{Args, Body, Failure, Task, Value};
 
 use super::caught;
 use super::context::{Context, within};
-use super::flight::{Flight, Landing};
+use super::flight::Flight;
 use super::run::{Progress, Run, WeakRun};
 use super::step::lineage;
 
@@ -45,13 +45,13 @@ type BodyFuture = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send>>;
 
 /// The body of an `async` task in flight.
 pub(super) struct Flying {
-    idx: u32,
-    run: WeakRun,
-    node: Arc<Node>,
+    /// The run that polls it, and its node's place there.
+    owner: Mutex<(WeakRun, u32)>,
     context: Arc<Context>,
     span: tracing::Span,
     started: Instant,
-    body: Mutex<Option<(BodyFuture, Order)>>,
+    /// The node goes with the body: a waker that is kept for ever must not keep the value.
+    body: Mutex<Option<(BodyFuture, Order, Arc<Node>)>>,
     /// Whether it already stands in line to be polled.
     queued: AtomicBool,
 }
@@ -110,13 +110,11 @@ impl Run {
                     }
                 };
                 let flying = Arc::new(Flying {
-                    idx,
-                    run: Arc::downgrade(self),
-                    node: Arc::clone(node),
+                    owner: Mutex::new((Arc::downgrade(self), idx)),
                     context,
                     span,
                     started,
-                    body: Mutex::new(Some((future, order))),
+                    body: Mutex::new(Some((future, order, Arc::clone(node)))),
                     queued: AtomicBool::new(false),
                 });
                 self.launched(idx, Arc::clone(&flying));
@@ -145,7 +143,7 @@ impl Flying {
     pub(super) fn poll(self: &Arc<Self>, run: &Run) {
         self.queued.store(false, Ordering::Release);
         let mut body = self.body.lock();
-        let Some((future, _)) = &mut *body else { return };
+        let Some((future, ..)) = &mut *body else { return };
         let waker = Waker::from(Arc::clone(self));
         let mut cx = TaskContext::from_waker(&waker);
         let _entered = self.span.enter();
@@ -157,23 +155,33 @@ impl Flying {
         };
         let ended = body.take();
         drop(body);
-        if let Some((future, order)) = ended {
+        if let Some((future, order, node)) = ended {
             // The body's own leftovers go before its result is told: they may hold what others need.
             let leftovers = caught(|| drop(future));
+            drop(node);
             let result = leftovers.map_or_else(Err, |()| result);
-            run.landed(self.idx, Completion { order, result, took: self.started.elapsed() });
+            let idx = self.owner.lock().1;
+            run.landed(idx, Completion { order, result, took: self.started.elapsed() });
         }
     }
 
-    /// Gives the body up.
-    pub(super) fn cancel(&self, run: &Run, error: Error) {
-        let Some((future, order)) = self.body.lock().take() else { return };
-        let _ = caught(|| within(Arc::clone(&self.context), || drop(future)));
-        let error = error.in_task(order.task.spec.name, self.node.location);
-        run.settle(&self.node, Slot::Failed(error));
-        if let Some(flight) = order.flight {
-            flight.land(Landing::Look);
-        }
+    /// Leaves a run that was dropped: for one that waits for the body, or for good.
+    pub(super) fn leave(self: Arc<Self>, run: &Run, error: Error) {
+        let Some((node, error)) = self.body.lock().as_ref().map(|(_, order, node)| {
+            (Arc::clone(node), error.in_task(order.task.spec.name, node.location))
+        }) else {
+            return;
+        };
+        let Some(refused) = run.hand_over(&node, Box::new(self), error) else { return };
+        let Ok(flying) = refused.downcast::<Arc<Self>>() else { return };
+        let Some((future, order, _)) = flying.body.lock().take() else { return };
+        let _ = caught(|| within(Arc::clone(&flying.context), || drop(future)));
+        drop(order.flight);
+    }
+
+    /// Makes `run` the one that polls the body.
+    pub(super) fn belong_to(&self, run: WeakRun, idx: u32) {
+        *self.owner.lock() = (run, idx);
     }
 }
 
@@ -182,7 +190,8 @@ impl Wake for Flying {
         if self.queued.swap(true, Ordering::AcqRel) {
             return;
         }
-        if let Some(run) = self.run.upgrade() {
+        let owner = self.owner.lock().0.upgrade();
+        if let Some(run) = owner {
             run.poll_soon(self);
         }
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::digest::Digest;
 use crate::graph::{ArgPart, Input, Key, Node, Slot, TaskOp};
 use crate::hash::{ContentHasher, Strategy};
+use crate::store::ArtifactMeta;
 use crate::task::{CacheSpec, ParamHash, Task, TaskSpec, Value};
 
 /// What came of the attempt to make a key.
@@ -80,6 +81,28 @@ pub(super) fn fingerprint(spec: &TaskSpec) -> Digest {
     stream.text(spec.package);
     stream.text(spec.name);
     stream.bytes(&spec.fingerprint);
+    stream.finish()
+}
+
+/// What stands for an artifact in the keys of those who take it: its bytes, and how they are read. Never the digest of
+/// the bytes alone: two formats may give the same bytes for two values, and bytes may be what another digest is of.
+pub(super) fn reference(meta: &ArtifactMeta) -> Digest {
+    let mut stream = Stream(blake3::Hasher::new());
+    stream.text("daglite artifact v1");
+    stream.text(&meta.format);
+    stream.bytes(meta.shape.as_bytes());
+    stream.bytes(meta.digest.as_bytes());
+    stream.finish()
+}
+
+/// What stands for a tuple or list whose parts all have a digest.
+pub(super) fn joined(parts: &[Digest]) -> Digest {
+    let mut stream = Stream(blake3::Hasher::new());
+    stream.text("daglite join v1");
+    stream.count(parts.len());
+    for part in parts {
+        stream.bytes(part.as_bytes());
+    }
     stream.finish()
 }
 

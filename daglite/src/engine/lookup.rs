@@ -5,19 +5,19 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::event::{Event, MissReason};
-use crate::graph::{Entry, Key, Known, Mode, Op, Slot};
+use crate::graph::{Entry, Key, Known, Mode, Op, Origin, Slot};
 use crate::store::{ArtifactMeta, CacheStore, Lookup};
 use crate::task::Task;
 
 use super::block::wait;
+use super::key::reference;
 use super::run::{Run, TaskOutcome};
 use super::{Engine, caught};
-use crate::graph::Origin;
 
 /// The cache's answer to a key.
 pub(super) enum Found {
     /// An entry that may be used.
-    Entry(Entry),
+    Entry(Box<Entry>),
     /// None, and why.
     Nothing(MissReason),
 }
@@ -45,7 +45,7 @@ impl Run {
         self.tally.saved_nanos.fetch_add(nanos, Ordering::Relaxed);
         self.note(TaskOutcome { task: name, origin: Origin::Hit, took: Duration::ZERO, saved });
         self.engine.tell(|| Event::Hit { task: name, key: key.digest, saved });
-        Found::Entry(Entry { key: key.digest, meta })
+        Found::Entry(Box::new(Entry { key: key.digest, meta }))
     }
 
     /// Reads the value of an entry; gives the operation back, to be done again, if that fails.
@@ -55,7 +55,7 @@ impl Run {
         let Op::Task(mut call) = op else { return Err(op) };
         let task = call.task;
         let reason = match wait(store.get(&entry.key)) {
-            Ok(Lookup::Found(artifact)) if artifact.meta.digest == digest => {
+            Ok(Lookup::Found(artifact)) if reference(&artifact.meta) == digest => {
                 let meta = &artifact.meta;
                 let decoded = task.result.map(|formats| {
                     let registry = &self.engine.registry;
@@ -83,9 +83,12 @@ impl Run {
             }
         };
         // It was counted as a hit, and turns out to be none.
-        self.tally.hits.fetch_sub(1, Ordering::Relaxed);
         let nanos = u64::try_from(entry.meta.took.as_nanos()).unwrap_or(u64::MAX);
-        self.tally.saved_nanos.fetch_sub(nanos, Ordering::Relaxed);
+        // Perhaps by an earlier run, so this one may have nothing to take back.
+        for (tally, wrong) in [(&self.tally.hits, 1), (&self.tally.saved_nanos, nanos)] {
+            let less = |count: u64| Some(count.saturating_sub(wrong));
+            let _ = tally.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        }
         self.forget_hit(task.spec.name);
         call.mode = Mode::Recompute(reason);
         call.missed = None;

@@ -90,13 +90,6 @@ impl Engine {
         format!("{cache}, {checkpoints}, {} at once", self.pool.concurrency())
     }
 
-    /// Gives the calling thread's permit to work back while it sleeps in `sleep`.
-    pub(crate) fn without_permit(&self, sleep: impl FnOnce()) {
-        self.pool.release();
-        sleep();
-        self.pool.force_acquire();
-    }
-
     /// Tells everybody what `event` makes, if anybody listens.
     fn tell(&self, event: impl FnOnce() -> Event) {
         if self.observers.is_empty() {

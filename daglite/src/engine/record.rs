@@ -15,7 +15,7 @@ use super::block::wait;
 use super::caught;
 use super::execute::{Completion, Order};
 use super::flight::Landing;
-use super::key::fingerprint;
+use super::key::{fingerprint, reference};
 use super::run::{Progress, Run, TaskOutcome};
 
 impl Run {
@@ -89,12 +89,12 @@ impl Run {
             }
         };
         let artifact = self.artifact(task, key, encoded, took);
-        let digest = artifact.meta.digest;
+        let (digest, reference) = (artifact.meta.digest, reference(&artifact.meta));
         match wait(store.put(&key.digest, &artifact)) {
             Ok(()) => {
                 let size = artifact.meta.size;
                 engine.tell(|| Event::Stored { task: name, key: key.digest, digest, size });
-                (Some(digest), true)
+                (Some(reference), true)
             }
             Err(error) => {
                 engine.warn_once(&engine.told_unwritable, || {
@@ -103,7 +103,7 @@ impl Run {
                         store.location()
                     )
                 });
-                (Some(digest), false)
+                (Some(reference), false)
             }
         }
     }

@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -18,13 +18,14 @@ use smallvec::SmallVec;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Summary};
-use crate::graph::{Node, Origin, Slot};
-use crate::task::Value;
+use crate::graph::{Handover, Node, Origin, Slot};
+use crate::task::{Body, Value};
 
 use super::Engine;
 use super::block;
 use super::context::{Context, current};
 use super::execute::{Completion, Flying};
+use super::pool::{Permit, without_permits};
 
 /// One run of a graph.
 pub(super) struct Run {
@@ -38,7 +39,6 @@ pub(super) struct Run {
     driver: Mutex<Option<Waker>>,
     /// Bodies of `async` tasks that want to be polled.
     woken: Mutex<Vec<Arc<Flying>>>,
-    cancelled: AtomicBool,
     pub(super) tally: Tally,
     pub(super) report: Option<Mutex<Vec<TaskOutcome>>>,
 }
@@ -82,7 +82,10 @@ pub struct TaskOutcome {
 /// The nodes of a run and where they stand.
 struct Queue {
     cells: Vec<Cell>,
+    /// Calls of sync tasks: whoever does them needs a permit.
     ready: VecDeque<Work>,
+    /// All else that can be done: keys and look-ups of `async` tasks, closures, joins, results to be seen to.
+    light: VecDeque<Work>,
     /// Calls of `async` tasks that only the driver may start.
     launches: VecDeque<u32>,
     /// Bodies of `async` tasks that have been started.
@@ -93,7 +96,11 @@ struct Queue {
     helpers: usize,
     /// Those of them that have not come yet.
     coming: usize,
+    /// Whether a thread of the pool does the light work, or is about to.
+    light_helper: bool,
     failure: Option<Error>,
+    /// Whether nobody waits for the run any more.
+    cancelled: bool,
     /// The value that was asked for.
     result: Option<Value>,
 }
@@ -108,6 +115,19 @@ struct Cell {
     dependents: SmallVec<[u32; 2]>,
     /// Whether the value is needed, and not just its digest.
     want_value: bool,
+}
+
+/// Who looks for work.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Worker {
+    /// The driver, with a permit.
+    Driver,
+    /// A thread of the pool, with a permit.
+    Helper,
+    /// A thread without a permit.
+    Light,
+    /// The driver of a run that must not be kept busy: it leaves all to others.
+    Nobody,
 }
 
 /// Something to do.
@@ -147,17 +167,19 @@ impl Run {
             queue: Mutex::new(Queue {
                 cells: Vec::new(),
                 ready: VecDeque::new(),
+                light: VecDeque::new(),
                 launches: VecDeque::new(),
                 flying: HashMap::new(),
                 active: 0,
                 helpers: 0,
                 coming: 0,
+                light_helper: false,
                 failure: None,
+                cancelled: false,
                 result: None,
             }),
             driver: Mutex::new(None),
             woken: Mutex::new(Vec::new()),
-            cancelled: AtomicBool::new(false),
             tally: Tally::default(),
             report: report.then(Mutex::default),
         })
@@ -170,7 +192,7 @@ impl Run {
 
     /// Has `idx` looked at again: what it waited for has happened.
     pub(super) fn requeue(self: &Arc<Self>, idx: u32) {
-        self.queue.lock().ready.push_back(Work::Step(idx));
+        self.queue.lock().push_back(idx);
         self.wake_driver();
     }
 
@@ -185,11 +207,29 @@ impl Run {
         self.queue.lock().flying.insert(idx, flying);
     }
 
+    /// Goes on with a body whose run was dropped, unless this run is over too.
+    pub(super) fn adopt(self: &Arc<Self>, idx: u32, body: Handover) -> Option<Handover> {
+        let mut queue = self.queue.lock();
+        if queue.is_stopping() || queue.result.is_some() {
+            return Some(body);
+        }
+        let flying = match body.downcast::<Arc<Flying>>() {
+            Ok(flying) => *flying,
+            Err(other) => return Some(other),
+        };
+        queue.flying.insert(idx, Arc::clone(&flying));
+        drop(queue);
+        flying.belong_to(Arc::downgrade(self), idx);
+        // It may have been woken while nobody listened.
+        self.poll_soon(flying);
+        None
+    }
+
     /// Notes that an `async` body has ended, and has its result seen to.
     pub(super) fn landed(&self, idx: u32, completion: Completion) {
         let mut queue = self.queue.lock();
         let flying = queue.flying.remove(&idx);
-        queue.ready.push_front(Work::Record(idx, Box::new(completion)));
+        queue.light.push_front(Work::Record(idx, Box::new(completion)));
         drop(queue);
         drop(flying);
     }
@@ -268,7 +308,7 @@ impl Run {
             let cell = &mut queue.cells[dependent as usize];
             cell.missing -= 1;
             if cell.missing == 0 {
-                queue.ready.push_front(Work::Step(dependent));
+                queue.push_front(dependent);
             }
         }
         queue.active -= 1;
@@ -288,7 +328,7 @@ impl Run {
         let mut queue = self.queue.lock();
         queue.active -= 1;
         if let Some(idx) = again {
-            queue.ready.push_front(Work::Step(idx));
+            queue.push_front(idx);
         }
         let over = queue.is_over();
         drop(queue);
@@ -297,48 +337,79 @@ impl Run {
         }
     }
 
-    /// The next piece of work, if there is any that may be done.
-    fn take_work(self: &Arc<Self>, workers_besides: usize) -> Option<Work> {
+    /// The next piece of work, if there is any that may be done. Others are called if there is more.
+    fn take_work(self: &Arc<Self>, who: Worker) -> Option<Work> {
         let mut queue = self.queue.lock();
-        if self.cancelled.load(Ordering::Relaxed) {
-            return None;
-        }
-        let work = queue.next_work()?;
+        let work = queue.next_work(who)?;
         queue.active += 1;
-        self.summon(queue, workers_besides);
+        self.summon(queue, who);
         Some(work)
     }
 
-    /// Calls a further thread of the pool if there is work for one.
-    fn summon(
-        self: &Arc<Self>,
-        mut queue: parking_lot::MutexGuard<'_, Queue>,
-        workers_besides: usize,
-    ) {
-        let most = self.engine.pool.concurrency() - workers_besides;
-        if queue.ready.len() <= queue.coming || queue.helpers >= most {
-            return;
+    /// Calls threads of the pool if there is work that `who` leaves to them.
+    fn summon(self: &Arc<Self>, mut queue: parking_lot::MutexGuard<'_, Queue>, who: Worker) {
+        let pool = &self.engine.pool;
+        let most = match who {
+            Worker::Driver => pool.concurrency() - 1,
+            _ => pool.concurrency(),
+        };
+        let waiting = match who {
+            Worker::Light => queue.ready.len(),
+            _ => queue.ready.len() + queue.light.len(),
+        };
+        let may_come = !queue.is_stopping() && queue.helpers < most;
+        // A thread with a permit can do all that waits. Without a permit left, what is light need not wait for one.
+        let for_light = who == Worker::Nobody
+            && !queue.light_helper
+            && !queue.light.is_empty()
+            && !(may_come && pool.has_permit());
+        let for_ready = may_come && waiting > queue.coming;
+        queue.light_helper |= for_light;
+        if for_ready {
+            queue.helpers += 1;
+            queue.coming += 1;
         }
-        queue.helpers += 1;
-        queue.coming += 1;
         drop(queue);
-        let run = Arc::clone(self);
-        self.engine.pool.submit(Box::new(move || run.help()));
+        if for_light {
+            let run = Arc::clone(self);
+            self.engine.pool.submit_light(Box::new(move || run.help_light()));
+        }
+        if for_ready {
+            let run = Arc::clone(self);
+            self.engine.pool.submit(Box::new(move || run.help()));
+        }
     }
 
     /// What a thread of the pool does for a run.
     fn help(self: Arc<Self>) {
         self.queue.lock().coming -= 1;
-        while let Some(work) = self.take_work(0) {
+        while let Some(work) = self.take_work(Worker::Helper) {
             self.work(work, false);
         }
         let mut queue = self.queue.lock();
         queue.helpers -= 1;
-        // Work that came between the last look and now would be nobody's.
-        let left = !self.cancelled.load(Ordering::Relaxed) && queue.has_work();
-        drop(queue);
-        if left {
-            self.wake_driver();
+        self.leave(queue);
+    }
+
+    /// What a thread without a permit does for a run.
+    fn help_light(self: Arc<Self>) {
+        while let Some(work) = self.take_work(Worker::Light) {
+            self.work(work, false);
+        }
+        let mut queue = self.queue.lock();
+        queue.light_helper = false;
+        self.leave(queue);
+    }
+
+    /// Work that came between a helper's last look and now would be nobody's.
+    fn leave(self: &Arc<Self>, queue: parking_lot::MutexGuard<'_, Queue>) {
+        match (queue.has_work(), queue.cancelled) {
+            (false, _) => {}
+            (true, false) => {
+                drop(queue);
+                self.wake_driver();
+            }
+            (true, true) => self.summon(queue, Worker::Nobody),
         }
     }
 
@@ -390,7 +461,7 @@ impl Queue {
             }
             self.cells[at].missing = missing;
             if missing == 0 {
-                self.ready.push_back(Work::Step(index(at)));
+                self.push_back(index(at));
             }
             at += 1;
         }
@@ -403,12 +474,22 @@ impl Queue {
         index(self.cells.len() - 1)
     }
 
-    /// After a failure only results that are already there are seen to.
-    fn next_work(&mut self) -> Option<Work> {
-        if self.failure.is_none() {
-            return self.ready.pop_front();
+    /// Whether nothing more may be started.
+    fn is_stopping(&self) -> bool {
+        self.failure.is_some() || self.cancelled
+    }
+
+    /// After a failure only results that are already there are seen to, and after a cancellation too: other runs may
+    /// wait for them.
+    fn next_work(&mut self, who: Worker) -> Option<Work> {
+        if !self.is_stopping() {
+            let light = self.light.pop_front();
+            return match who {
+                Worker::Light | Worker::Nobody => light,
+                Worker::Driver | Worker::Helper => light.or_else(|| self.ready.pop_front()),
+            };
         }
-        while let Some(work) = self.ready.pop_front() {
+        while let Some(work) = self.light.pop_front() {
             if matches!(work, Work::Record(..)) {
                 return Some(work);
             }
@@ -417,9 +498,28 @@ impl Queue {
     }
 
     fn has_work(&self) -> bool {
-        match self.failure {
-            None => !self.ready.is_empty(),
-            Some(_) => self.ready.iter().any(|work| matches!(work, Work::Record(..))),
+        if self.is_stopping() {
+            self.light.iter().any(|work| matches!(work, Work::Record(..)))
+        } else {
+            !self.ready.is_empty() || !self.light.is_empty()
+        }
+    }
+
+    fn push_back(&mut self, idx: u32) {
+        self.line_of(idx).push_back(Work::Step(idx));
+    }
+
+    fn push_front(&mut self, idx: u32) {
+        self.line_of(idx).push_front(Work::Step(idx));
+    }
+
+    /// Where a node waits to be looked at.
+    fn line_of(&mut self, idx: u32) -> &mut VecDeque<Work> {
+        let node = self.cells[idx as usize].node.as_ref();
+        let task = node.and_then(|node| node.task);
+        match task.map(|task| task.body) {
+            Some(Body::Sync(_)) => &mut self.ready,
+            _ => &mut self.light,
         }
     }
 
@@ -449,8 +549,6 @@ pub(crate) struct RunFuture {
     node: Option<Arc<Node>>,
     /// Whether the thread that polls may be kept busy with tasks.
     blocking: bool,
-    /// Whether the thread that polls works with the permit of a task around it.
-    inherited_permit: bool,
     started: Option<Instant>,
     top_level: bool,
     over: bool,
@@ -460,20 +558,9 @@ impl RunFuture {
     /// A run of everything that `node` needs.
     pub(crate) fn new(engine: Arc<Engine>, node: Arc<Node>, blocking: bool, report: bool) -> Self {
         let parent = current();
-        let same_engine = parent.as_ref().is_some_and(|outer| Arc::ptr_eq(&outer.engine, &engine));
-        let inherited_permit =
-            blocking && same_engine && parent.as_ref().is_some_and(|outer| outer.blocking);
         let top_level = parent.is_none();
         let run = Run::new(engine, parent, report);
-        Self {
-            run,
-            node: Some(node),
-            blocking,
-            inherited_permit,
-            started: None,
-            top_level,
-            over: false,
-        }
+        Self { run, node: Some(node), blocking, started: None, top_level, over: false }
     }
 
     fn start(&mut self) -> Instant {
@@ -495,7 +582,7 @@ impl RunFuture {
     }
 
     /// One piece of work for the driver; false if there is none.
-    fn drive(&self, permit: &mut bool) -> bool {
+    fn drive(&self, place: &mut Place) -> bool {
         let run = &self.run;
         let woken = std::mem::take(&mut *run.woken.lock());
         if !woken.is_empty() {
@@ -503,7 +590,7 @@ impl RunFuture {
             return true;
         }
         let mut queue = run.queue.lock();
-        if queue.failure.is_none()
+        if !queue.is_stopping()
             && let Some(idx) = queue.launches.pop_front()
         {
             queue.active += 1;
@@ -514,25 +601,37 @@ impl RunFuture {
         if !queue.has_work() {
             return false;
         }
-        if !self.blocking || !queue.flying.is_empty() {
-            run.summon(queue, 0);
+        if matches!(place, Place::Runtime) || !queue.flying.is_empty() {
+            run.summon(queue, Worker::Nobody);
             return false;
         }
         drop(queue);
-        if !*permit {
-            *permit = run.engine.pool.try_acquire();
+        if let Place::Idle = place
+            && let Some(permit) = run.engine.pool.try_acquire()
+        {
+            *place = Place::Working { _permit: Some(permit) };
         }
-        if !*permit {
-            run.summon(run.queue.lock(), 0);
-            return false;
-        }
-        match run.take_work(1) {
-            Some(work) => {
-                run.work(work, true);
-                true
+        let who = match place {
+            Place::Working { .. } => Worker::Driver,
+            Place::Idle | Place::Runtime => Worker::Light,
+        };
+        match run.take_work(who) {
+            Some(work) => run.work(work, true),
+            None => {
+                run.summon(run.queue.lock(), Worker::Nobody);
+                return false;
             }
-            None => false,
         }
+        true
+    }
+
+    /// What the calling thread may be used for.
+    fn place(&self) -> Place {
+        let in_sync_body = current().is_some_and(|body| body.blocking);
+        if in_sync_body && self.run.engine.pool.is_held() {
+            return Place::Working { _permit: None };
+        }
+        if self.blocking { Place::Idle } else { Place::Runtime }
     }
 
     fn conclude(&mut self, started: Instant) -> Option<Result<Finished, Error>> {
@@ -563,24 +662,20 @@ impl Future for RunFuture {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let started = self.start();
-        let mut permit = self.inherited_permit;
-        let outcome = loop {
+        let mut place = self.place();
+        loop {
             *self.run.driver.lock() = Some(cx.waker().clone());
             if let Some(result) = self.conclude(started) {
                 break Poll::Ready(result);
             }
-            if !self.drive(&mut permit) {
+            if !self.drive(&mut place) {
                 // A second look: what came between the first one and now has woken nobody.
                 if let Some(result) = self.conclude(started) {
                     break Poll::Ready(result);
                 }
                 break Poll::Pending;
             }
-        };
-        if permit && !self.inherited_permit {
-            self.run.engine.pool.release();
         }
-        outcome
     }
 }
 
@@ -589,25 +684,37 @@ impl Drop for RunFuture {
         if self.over {
             return;
         }
-        self.run.cancelled.store(true, Ordering::Relaxed);
-        let flying = std::mem::take(&mut self.run.queue.lock().flying);
+        let mut queue = self.run.queue.lock();
+        queue.cancelled = true;
+        let flying = std::mem::take(&mut queue.flying);
+        if queue.has_work() {
+            self.run.summon(queue, Worker::Nobody);
+        } else {
+            drop(queue);
+        }
         for body in flying.into_values() {
             let error = Error::new(
                 ErrorKind::Cancelled,
                 "was cancelled: the run that computed it was dropped; call the task again",
             );
-            body.cancel(&self.run, error);
+            body.leave(&self.run, error);
         }
     }
 }
 
+/// What the thread that polls a run may be used for.
+enum Place {
+    /// For polling alone: it belongs to a runtime.
+    Runtime,
+    /// For all work, once it has a permit.
+    Idle,
+    /// For all work: it has a permit, its own or that of the body around it.
+    Working { _permit: Option<Permit> },
+}
+
 /// Drives a run on this thread until it ends.
 pub(crate) fn block_on(run: RunFuture) -> Result<Finished, Error> {
-    if !run.inherited_permit {
-        return block::wait_with(run, std::thread::park);
-    }
-    let engine = Arc::clone(&run.run.engine);
-    block::wait_with(run, || engine.without_permit(std::thread::park))
+    block::wait_with(run, || without_permits(std::thread::park))
 }
 
 /// A run that may be gone.

@@ -7,13 +7,13 @@ use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, MissReason};
 use crate::graph::{
-    Entry, Gather, Input, Known, Look, Made, Mode, Node, Op, Slot, TaskOp, Transform, WakeFn,
-    take_value,
+    Entry, Gather, Handover, Input, Known, Look, Made, Mode, Node, Op, Slot, TaskOp, Transform,
+    WakeFn, take_value,
 };
 use crate::task::{Body, Value};
 
 use super::flight::{Claim, Flight, Landing, OnLanding};
-use super::key::{Hashing, Keyed, key_of};
+use super::key::{Hashing, Keyed, joined, key_of, reference};
 use super::lookup::Found;
 use super::run::{Progress, Run};
 use super::{caught, panicked};
@@ -53,13 +53,34 @@ impl Run {
     pub(super) fn settle(&self, node: &Node, next: Slot) {
         let before = mem::replace(&mut *node.slot.lock(), next);
         if let Slot::Running(waiters) = before {
-            waiters.into_iter().for_each(|wake| wake());
+            waiters.into_iter().for_each(|wake| drop(wake(None)));
         }
     }
 
     fn waker(self: &Arc<Self>, idx: u32) -> WakeFn {
         let run = Arc::clone(self);
-        Box::new(move || run.requeue(idx))
+        Box::new(move |handover| match handover {
+            None => {
+                run.requeue(idx);
+                None
+            }
+            Some(body) => run.adopt(idx, body),
+        })
+    }
+
+    /// Hands a body that loses its run to one that waits for it; if there is none, the node has failed with `error`.
+    pub(super) fn hand_over(&self, node: &Node, body: Handover, error: Error) -> Option<Handover> {
+        let mut body = body;
+        loop {
+            let mut slot = node.slot.lock();
+            let Slot::Running(waiters) = &mut *slot else { return Some(body) };
+            let Some(heir) = waiters.pop() else {
+                *slot = Slot::Failed(error);
+                return Some(body);
+            };
+            drop(slot);
+            body = heir(Some(body))?;
+        }
     }
 
     fn done(
@@ -179,9 +200,10 @@ impl Run {
         }
     }
 
+    /// Notes that the digest of a node is known. Whether that is enough, its next step will tell.
     pub(super) fn known(&self, node: &Node, known: Known) -> Progress {
         self.settle(node, Slot::Known(Box::new(known)));
-        Progress::Settled
+        Progress::Again
     }
 
     fn also(&self, node: &Node, source: Arc<Node>, look: Look) -> Progress {
@@ -332,10 +354,9 @@ impl Run {
             }
         }
         if let Some((entry, made)) = self.answer_from_cache(node, &mut call) {
-            let digest = entry.meta.digest;
+            let digest = reference(&entry.meta);
             let op = Op::Task(call);
-            self.known(node, Known { digest, entry: Some(entry), op, made: Some(made) });
-            return Progress::Again;
+            return self.known(node, Known { digest, entry: Some(entry), op, made: Some(made) });
         }
         let call = match self.have_values(idx, node, Op::Task(call)) {
             Ok(Op::Task(call)) => call,
@@ -359,7 +380,7 @@ impl Run {
     }
 
     /// The entry that the cache has for a call, if it may answer.
-    fn answer_from_cache(&self, node: &Node, call: &mut TaskOp) -> Option<(Entry, Arc<Made>)> {
+    fn answer_from_cache(&self, node: &Node, call: &mut TaskOp) -> Option<(Box<Entry>, Arc<Made>)> {
         let key = Arc::clone(call.key.as_ref()?);
         let landed = self.engine.flights.landed();
         if call.missed.as_ref().is_some_and(|(at, _)| *at == landed) {
@@ -478,19 +499,16 @@ fn is_outdated(call: &TaskOp) -> bool {
 
 /// The digest of a tuple or list whose parts all have one.
 fn joined_digest(sources: &[Arc<Node>]) -> Option<(Digest, Option<Arc<Made>>)> {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(b"daglite join v1");
-    hasher.update(&(sources.len() as u64).to_le_bytes());
+    let mut digests = Vec::with_capacity(sources.len());
     let mut checkpoints = Vec::new();
     for source in sources {
         let (digest, made) = digest_and_made(source);
-        hasher.update(digest?.as_bytes());
+        digests.push(digest?);
         if let Some(made) = made {
             checkpoints.extend(made.checkpoints.iter().cloned());
         }
     }
-    let digest = Digest::from_bytes(*hasher.finalize().as_bytes());
-    Some((digest, made_from(checkpoints)))
+    Some((joined(&digests), made_from(checkpoints)))
 }
 
 /// What is known of a node that no task made.

@@ -1,8 +1,9 @@
 //! `Node`: one value of the graph, the way to make it, and how far that has come.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::mem;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,8 +20,11 @@ use crate::task::{Task, Value};
 
 use super::arg::{Arg, Input};
 
-/// Called when a node that somebody waits for has settled.
-pub(crate) type WakeFn = Box<dyn FnOnce() + Send>;
+/// Called when a node that somebody waits for has settled; or with a body that lost its run, to go on with it. What is
+/// handed over comes back if it is refused.
+pub(crate) type WakeFn = Box<dyn FnOnce(Option<Handover>) -> Option<Handover> + Send>;
+/// A body under way.
+pub(crate) type Handover = Box<dyn Any + Send>;
 /// Turns one value into another, or fails.
 pub(crate) type Transform<Out> = Box<dyn FnOnce(Value) -> Result<Out, Error> + Send>;
 /// Looks at a value.
@@ -64,7 +68,7 @@ pub(crate) struct Known {
     /// The digest of the artifact.
     pub(crate) digest: Digest,
     /// The entry of the cache store that has the value.
-    pub(crate) entry: Option<Entry>,
+    pub(crate) entry: Option<Box<Entry>>,
     /// How the value is made if the entry cannot be read after all.
     pub(crate) op: Op,
     /// How it was made, for the metadata of checkpoints.
@@ -259,10 +263,20 @@ impl Drop for Node {
         if !matches!(first, Ok(true)) {
             return;
         }
-        drop(own);
-        while let Some(next) = DROPPING.with(|queue| queue.borrow_mut().as_mut()?.pop()) {
-            drop(next);
+        let mut panic = None;
+        let mut next = own;
+        while let Some(slot) = next {
+            // Closures and values of the user may panic: what stands in line behind them goes all the same.
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(slot))) {
+                panic.get_or_insert(payload);
+            }
+            next = DROPPING.with(|queue| queue.borrow_mut().as_mut()?.pop());
         }
         DROPPING.with(|queue| *queue.borrow_mut() = None);
+        if let Some(payload) = panic
+            && !std::thread::panicking()
+        {
+            resume_unwind(payload);
+        }
     }
 }

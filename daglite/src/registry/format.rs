@@ -141,7 +141,8 @@ impl<T: Serialize + DeserializeOwned + 'static> Format<T> {
     /// [postcard](https://postcard.rs): compact and fast, and the default for types with serde.
     ///
     /// It does not describe itself, so it is refused for types whose shape cannot be seen beforehand
-    /// (`#[serde(untagged)]`, `#[serde(flatten)]`, `serde_json::Value`): those use JSON.
+    /// (`#[serde(untagged)]`, `#[serde(flatten)]`, `serde_json::Value`): those use JSON. It refuses values that are not
+    /// read as they are written, since serde skips a variant or a field on one side only.
     ///
     /// ```
     /// let format = daglite::Format::<(u8, String)>::postcard();

@@ -1,21 +1,52 @@
 //! Finds what a format would lose without a word, before it does.
 
+use std::cell::Cell;
 use std::fmt::{self, Display};
 
 use serde::ser::{self, Serialize};
 
-/// The format that is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Target {
-    /// Text that has one `null`, and no infinities.
-    Json,
-    /// Bytes in which every field has its place.
-    Postcard,
+use super::shape::{FIELDS, Read};
+
+/// Looks through the whole value for what JSON cannot hold: it has one `null`, and no infinities.
+pub(super) fn check_json<T: Serialize>(value: &T) -> Result<(), Lossy> {
+    value.serialize(Inspect(Target::Json)).map(drop)
 }
 
-/// Looks through the whole value.
-pub(super) fn check<T: Serialize>(value: &T, target: Target) -> Result<(), Lossy> {
-    value.serialize(Inspect(target)).map(drop)
+/// Looks through the whole value for what postcard cannot hold, in which every field has its place.
+///
+/// `read` is how the value's type is read. The answer is the first part that is written in another way, as far as names
+/// and numbers can tell: two types may share a name, and one may have two.
+pub(super) fn check_postcard<T: Serialize>(
+    value: &T,
+    read: &[Read],
+) -> Result<Option<Doubt>, Lossy> {
+    let doubt = Cell::new(None);
+    value.serialize(Inspect(Target::Postcard(read, &doubt)))?;
+    Ok(doubt.get())
+}
+
+/// A part of a value that may not be read as it is written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Doubt {
+    name: &'static str,
+    /// The variant of an enum, or [`FIELDS`].
+    variant: &'static str,
+}
+
+impl Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self { name, variant: FIELDS } => f.write_str(name),
+            Self { name, variant } => write!(f, "{name}::{variant}"),
+        }
+    }
+}
+
+/// The format that is meant.
+#[derive(Clone, Copy)]
+enum Target<'a> {
+    Json,
+    Postcard(&'a [Read], &'a Cell<Option<Doubt>>),
 }
 
 /// What would be lost, and what to do.
@@ -45,11 +76,27 @@ enum Kind {
 
 /// Looks at one value.
 #[derive(Clone, Copy)]
-struct Inspect(Target);
+struct Inspect<'a>(Target<'a>);
 
-impl Inspect {
+impl Inspect<'_> {
+    fn is_for_json(self) -> bool {
+        matches!(self.0, Target::Json)
+    }
+
+    /// Compares how a variant is written with how it is read.
+    fn compare(self, name: &'static str, index: u32, variant: &'static str, parts: usize) {
+        let Target::Postcard(read, doubt) = self.0 else { return };
+        let mut same_name = read.iter().filter(|read| read.name == name).peekable();
+        let known = same_name.peek().is_some();
+        let place = usize::try_from(index).unwrap_or(usize::MAX);
+        let fits = |read: &Read| read.variants.get(place) == Some(&(variant, Some(parts)));
+        if !(known && same_name.all(fits)) && doubt.get().is_none() {
+            doubt.set(Some(Doubt { name, variant }));
+        }
+    }
+
     fn float(self, finite: bool, value: impl Display) -> Result<Kind, Lossy> {
-        if finite || self.0 != Target::Json {
+        if finite || !self.is_for_json() {
             return Ok(Kind::Other);
         }
         Err(Lossy(format!("JSON has no number `{value}`: use the format `postcard`")))
@@ -65,7 +112,7 @@ macro_rules! harmless {
     )*};
 }
 
-impl ser::Serializer for Inspect {
+impl ser::Serializer for Inspect<'_> {
     type Ok = Kind;
     type Error = Lossy;
     type SerializeSeq = Self;
@@ -83,7 +130,7 @@ impl ser::Serializer for Inspect {
     }
 
     fn is_human_readable(&self) -> bool {
-        self.0 == Target::Json
+        self.is_for_json()
     }
 
     fn serialize_f32(self, value: f32) -> Result<Kind, Lossy> {
@@ -103,7 +150,7 @@ impl ser::Serializer for Inspect {
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Kind, Lossy> {
-        if value.serialize(self)? == Kind::Null && self.0 == Target::Json {
+        if value.serialize(self)? == Kind::Null && self.is_for_json() {
             return Err(Lossy(
                 "JSON cannot tell `Some(None)` or `Some(())` from `None`: use the format `postcard`".into(),
             ));
@@ -121,10 +168,11 @@ impl ser::Serializer for Inspect {
 
     fn serialize_unit_variant(
         self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
     ) -> Result<Kind, Lossy> {
+        self.compare(name, index, variant, 0);
         Ok(Kind::Other)
     }
 
@@ -138,11 +186,12 @@ impl ser::Serializer for Inspect {
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
         self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
         value: &T,
     ) -> Result<Kind, Lossy> {
+        self.compare(name, index, variant, 1);
         value.serialize(self)?;
         Ok(Kind::Other)
     }
@@ -155,17 +204,19 @@ impl ser::Serializer for Inspect {
         Ok(self)
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Self, Lossy> {
+    fn serialize_tuple_struct(self, name: &'static str, parts: usize) -> Result<Self, Lossy> {
+        self.compare(name, 0, FIELDS, parts);
         Ok(self)
     }
 
     fn serialize_tuple_variant(
         self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        parts: usize,
     ) -> Result<Self, Lossy> {
+        self.compare(name, index, variant, parts);
         Ok(self)
     }
 
@@ -173,17 +224,19 @@ impl ser::Serializer for Inspect {
         Ok(self)
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self, Lossy> {
+    fn serialize_struct(self, name: &'static str, parts: usize) -> Result<Self, Lossy> {
+        self.compare(name, 0, FIELDS, parts);
         Ok(self)
     }
 
     fn serialize_struct_variant(
         self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
+        name: &'static str,
+        index: u32,
+        variant: &'static str,
+        parts: usize,
     ) -> Result<Self, Lossy> {
+        self.compare(name, index, variant, parts);
         Ok(self)
     }
 }
@@ -191,7 +244,7 @@ impl ser::Serializer for Inspect {
 /// The traits of unnamed parts differ in the name of one method.
 macro_rules! unnamed_parts {
     ($($trait:ident::$method:ident)*) => {$(
-        impl ser::$trait for Inspect {
+        impl ser::$trait for Inspect<'_> {
             type Ok = Kind;
             type Error = Lossy;
 
@@ -216,7 +269,7 @@ unnamed_parts! {
 /// The traits of named parts differ in their names alone.
 macro_rules! named_parts {
     ($($trait:ident)*) => {$(
-        impl ser::$trait for Inspect {
+        impl ser::$trait for Inspect<'_> {
             type Ok = Kind;
             type Error = Lossy;
 
@@ -229,7 +282,7 @@ macro_rules! named_parts {
             }
 
             fn skip_field(&mut self, name: &'static str) -> Result<(), Lossy> {
-                if self.0 == Target::Json {
+                if self.is_for_json() {
                     return Ok(());
                 }
                 Err(Lossy(format!(
@@ -247,7 +300,7 @@ macro_rules! named_parts {
 
 named_parts! { SerializeStruct SerializeStructVariant }
 
-impl ser::SerializeMap for Inspect {
+impl ser::SerializeMap for Inspect<'_> {
     type Ok = Kind;
     type Error = Lossy;
 

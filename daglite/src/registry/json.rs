@@ -3,13 +3,13 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::inspect::{self, Target};
+use super::inspect;
 use crate::error::BoxError;
 
 pub(super) const NAME: &str = "json";
 
 pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, BoxError> {
-    inspect::check(value, Target::Json)?;
+    inspect::check_json(value)?;
     Ok(serde_json::to_vec(value)?)
 }
 

@@ -5,7 +5,7 @@ use std::any::type_name;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::inspect::{self, Target};
+use super::inspect;
 use super::shape::{Readers, Shape};
 use crate::error::BoxError;
 
@@ -19,13 +19,21 @@ pub(super) fn suits<T: DeserializeOwned + 'static>() -> bool {
 pub(super) fn encode<T: Serialize + DeserializeOwned + 'static>(
     value: &T,
 ) -> Result<Vec<u8>, BoxError> {
-    refuse_unseen::<T>()?;
-    inspect::check(value, Target::Postcard)?;
-    Ok(::postcard::to_stdvec(value)?)
+    let shape = seen::<T>()?;
+    let doubt = inspect::check_postcard(value, &shape.read)?;
+    let bytes = ::postcard::to_stdvec(value)?;
+    match doubt {
+        Some(doubt) if !comes_back::<T>(&bytes) => Err(format!(
+            "`{doubt}` is not read as it is written (serde skips a variant or a field when it reads, or when it \
+             writes), so postcard would decode wrong data: use the format `json`"
+        )
+        .into()),
+        _ => Ok(bytes),
+    }
 }
 
 pub(super) fn decode<T: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<T, BoxError> {
-    refuse_unseen::<T>()?;
+    seen::<T>()?;
     let (value, rest) = ::postcard::take_from_bytes(bytes)?;
     match rest.len() {
         0 => Ok(value),
@@ -33,9 +41,23 @@ pub(super) fn decode<T: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<T, B
     }
 }
 
-fn refuse_unseen<T: DeserializeOwned + 'static>() -> Result<(), BoxError> {
-    if suits::<T>() {
-        return Ok(());
+/// Whether what is decoded from `bytes` is encoded like them, but for the order of sets and maps.
+fn comes_back<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> bool {
+    let Ok((value, [])) = ::postcard::take_from_bytes::<T>(bytes) else {
+        return false;
+    };
+    let sorted = |mut bytes: Vec<u8>| {
+        bytes.sort_unstable();
+        bytes
+    };
+    ::postcard::to_stdvec(&value).is_ok_and(|again| sorted(again) == sorted(bytes.to_vec()))
+}
+
+/// The shape of a type that was seen as a whole; others are refused.
+fn seen<T: DeserializeOwned + 'static>() -> Result<Shape, BoxError> {
+    let shape = Shape::of::<T>(Readers::Machines);
+    if shape.complete {
+        return Ok(shape);
     }
     let name = type_name::<T>();
     Err(format!(

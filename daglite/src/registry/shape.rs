@@ -9,7 +9,7 @@
 use std::any::{TypeId, type_name};
 use std::collections::HashMap;
 use std::fmt::{self, Display, Write};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use dashmap::DashMap;
 use serde::de::value::BorrowedStrDeserializer;
@@ -21,13 +21,28 @@ use serde::de::{
 use crate::Digest;
 
 /// What is known of a type's shape.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Shape {
     /// Equal digests: the same names and kinds, as far as they were seen.
     pub(super) digest: Digest,
     /// Whether all of the type was seen.
     pub(super) complete: bool,
+    /// What is read of every enum and struct in it.
+    pub(super) read: Arc<[Read]>,
 }
+
+/// How an enum or a struct is read.
+#[derive(Debug)]
+pub(super) struct Read {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// Its variants in the order in which they are counted, each with the number of its parts; a struct is one variant
+    /// called [`FIELDS`].
+    pub(super) variants: Vec<(&'static str, Option<usize>)>,
+}
+
+/// The only way that a struct can go.
+pub(super) const FIELDS: &str = "fields";
 
 impl Shape {
     /// The shape of `T`, probed once a process.
@@ -35,12 +50,12 @@ impl Shape {
         static KNOWN: LazyLock<DashMap<(TypeId, Readers), Shape>> = LazyLock::new(DashMap::new);
         let key = (TypeId::of::<T>(), readers);
         if let Some(known) = KNOWN.get(&key) {
-            return *known;
+            return known.clone();
         }
         // Probed outside of the lock: a `Deserialize` is anyone's code.
-        let (text, complete) = describe::<T>(readers);
+        let (text, complete, read) = describe::<T>(readers);
         let digest = Digest::of_bytes(format!("daglite shape v1\n{text}").as_bytes());
-        *KNOWN.entry(key).or_insert(Self { digest, complete })
+        KNOWN.entry(key).or_insert(Self { digest, complete, read }).clone()
     }
 }
 
@@ -53,18 +68,18 @@ pub(super) enum Readers {
     Machines,
 }
 
-/// The description of `T`, and whether it is complete.
-fn describe<T: DeserializeOwned>(readers: Readers) -> (String, bool) {
+/// The description of `T`, whether it is complete, and what is read of each part.
+fn describe<T: DeserializeOwned>(readers: Readers) -> (String, bool, Arc<[Read]>) {
     let mut notes = Notes::new(readers);
     for _ in 0..MAX_PASSES {
         notes.begin_pass();
         let result = T::deserialize(Probe { notes: &mut notes, depth: 0 });
         if notes.end_pass(result.is_ok()) == Next::Enough {
-            return (notes.text(), notes.complete);
+            return (notes.text(), notes.complete, notes.read());
         }
     }
     notes.complete = false;
-    (notes.text(), false)
+    (notes.text(), false, notes.read())
 }
 
 /// Passes over one type before giving up.
@@ -86,6 +101,8 @@ enum Next {
 /// One way a definition can go: the body of a struct, one variant of an enum, the element of a list.
 struct Way {
     name: &'static str,
+    /// How many parts it has, once they were asked for.
+    parts: Option<usize>,
     /// What was seen, once it was.
     seen: Option<Seen>,
 }
@@ -102,6 +119,8 @@ struct Seen {
 
 /// What has several parts or several ways.
 struct Definition {
+    /// The name of an enum or struct.
+    name: Option<&'static str>,
     head: String,
     ways: Vec<Way>,
     /// Lists, maps and options: "nothing" is an answer too.
@@ -214,6 +233,23 @@ impl Notes {
         text
     }
 
+    /// What is read of every enum and struct.
+    fn read(&self) -> Arc<[Read]> {
+        let read = |definition: &Definition| {
+            let variants = definition.ways.iter().map(|way| (way.name, way.parts)).collect();
+            Some(Read { name: definition.name?, variants })
+        };
+        self.definitions.iter().filter_map(read).collect()
+    }
+
+    /// Takes down how many parts are asked for in what is being followed.
+    fn parts(&mut self, parts: usize) {
+        let frame = self.frames.last().expect("the outermost frame stays");
+        if let Some(definition) = self.definitions.get_mut(frame.definition) {
+            definition.ways[frame.way].parts = Some(parts);
+        }
+    }
+
     /// Writes into the description of what is being followed.
     fn note(&mut self, text: impl Display) {
         let frame = self.frames.last_mut().expect("the outermost frame stays");
@@ -241,13 +277,19 @@ impl Notes {
     }
 
     /// The number of a definition, made if it is new, noted where it is used.
-    fn define<V>(&mut self, head: String, ways: &[&'static str], optional: bool) -> usize {
+    fn define<V>(
+        &mut self,
+        name: Option<&'static str>,
+        head: String,
+        ways: &[&'static str],
+    ) -> usize {
         // The name of the Rust type only tells definitions apart; it is not part of the description.
         let identity = format!("{head}{ways:?}{}", type_name::<V>());
         let number = *self.numbers.entry(identity).or_insert(self.definitions.len());
         if number == self.definitions.len() {
-            let ways = ways.iter().map(|name| Way { name, seen: None }).collect();
-            self.definitions.push(Definition { head, ways, optional });
+            let ways = ways.iter().map(|name| Way { name, parts: None, seen: None }).collect();
+            // Lists, maps and options have no name, and nothing else has none.
+            self.definitions.push(Definition { name, head, ways, optional: name.is_none() });
         }
         self.note(format_args!("#{number}"));
         self.frames.last_mut().expect("the outermost frame stays").children.push(number);
@@ -512,7 +554,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
 
     fn deserialize_option<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Refused> {
         self.question()?;
-        let number = self.notes.define::<V::Value>("option".into(), &["some"], true);
+        let number = self.notes.define::<V::Value>(None, "option".into(), &["some"]);
         let depth = self.notes.frames.len();
         match self.notes.enter(number)? {
             None => visitor.visit_none(),
@@ -552,7 +594,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
 
     fn deserialize_seq<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Refused> {
         self.question()?;
-        let number = self.notes.define::<V::Value>("seq".into(), &["element"], true);
+        let number = self.notes.define::<V::Value>(None, "seq".into(), &["element"]);
         let depth = self.notes.frames.len();
         match self.notes.enter(number)? {
             None => visitor.visit_seq(Parts { probe: self, left: 0 }),
@@ -584,9 +626,10 @@ impl<'de> Deserializer<'de> for Probe<'_> {
     ) -> Result<V::Value, Refused> {
         self.question()?;
         let head = format!("tuple-struct {name:?} {len}");
-        let number = self.notes.define::<V::Value>(head, &["fields"], false);
+        let number = self.notes.define::<V::Value>(Some(name), head, &[FIELDS]);
         let depth = self.notes.frames.len();
         self.notes.enter(number)?;
+        self.notes.parts(len);
         let value = visitor.visit_seq(Parts { probe: self.inner(), left: len })?;
         self.notes.leave(depth);
         Ok(value)
@@ -594,7 +637,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
 
     fn deserialize_map<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Refused> {
         self.question()?;
-        let number = self.notes.define::<V::Value>("map".into(), &["entry"], true);
+        let number = self.notes.define::<V::Value>(None, "map".into(), &["entry"]);
         let depth = self.notes.frames.len();
         match self.notes.enter(number)? {
             None => visitor.visit_map(Entries { probe: self, left: 0 }),
@@ -614,9 +657,10 @@ impl<'de> Deserializer<'de> for Probe<'_> {
     ) -> Result<V::Value, Refused> {
         self.question()?;
         let head = format!("struct {name:?} {fields:?}");
-        let number = self.notes.define::<V::Value>(head, &["fields"], false);
+        let number = self.notes.define::<V::Value>(Some(name), head, &[FIELDS]);
         let depth = self.notes.frames.len();
         self.notes.enter(number)?;
+        self.notes.parts(fields.len());
         let value = visitor.visit_seq(Parts { probe: self.inner(), left: fields.len() })?;
         self.notes.leave(depth);
         Ok(value)
@@ -629,7 +673,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
         visitor: V,
     ) -> Result<V::Value, Refused> {
         self.question()?;
-        let number = self.notes.define::<V::Value>(format!("enum {name:?}"), variants, false);
+        let number = self.notes.define::<V::Value>(Some(name), format!("enum {name:?}"), variants);
         let depth = self.notes.frames.len();
         let way = self.notes.enter(number)?.ok_or(Refused)?;
         let value = visitor.visit_enum(Variant { probe: self.inner(), name: variants[way] })?;
@@ -715,6 +759,7 @@ impl<'de> VariantAccess<'de> for Probe<'_> {
     type Error = Refused;
 
     fn unit_variant(self) -> Result<(), Refused> {
+        self.notes.parts(0);
         self.notes.note("unit");
         Ok(())
     }
@@ -723,6 +768,7 @@ impl<'de> VariantAccess<'de> for Probe<'_> {
         mut self,
         seed: T,
     ) -> Result<T::Value, Refused> {
+        self.notes.parts(1);
         self.notes.note("newtype");
         self.inside(seed)
     }
@@ -732,6 +778,7 @@ impl<'de> VariantAccess<'de> for Probe<'_> {
         len: usize,
         visitor: V,
     ) -> Result<V::Value, Refused> {
+        self.notes.parts(len);
         self.notes.note(format_args!("tuple {len}"));
         visitor.visit_seq(Parts { probe: self.inner(), left: len })
     }
@@ -741,6 +788,7 @@ impl<'de> VariantAccess<'de> for Probe<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Refused> {
+        self.notes.parts(fields.len());
         self.notes.note(format_args!("struct {fields:?}"));
         visitor.visit_seq(Parts { probe: self.inner(), left: fields.len() })
     }

@@ -23,8 +23,9 @@ pub use builder::SessionBuilder;
 /// | [`concurrency`](SessionBuilder::concurrency) | `DAGLITE_CONCURRENCY` (1 or more) | `concurrency` | the machine's threads |
 /// | [`observe`](SessionBuilder::observe) | `DAGLITE_PROGRESS` (`off`, `summary`, `tasks`) | `progress` | warnings on standard error |
 ///
-/// `daglite.toml` is searched for in the working directory and in the folders above it. Relative folders in it start
-/// where it lies; the others start in the working directory.
+/// `daglite.toml` is searched for in the working directory and in the folders above it. Relative folders in it, and the
+/// default ones if there is such a file, start where it lies; those in variables, and the default ones if there is none, start in
+/// the working directory.
 ///
 /// ```
 /// use daglite::prelude::*;

@@ -54,9 +54,9 @@ impl Settings {
         let in_folder = |path: PathBuf| folder.join(path);
         let default_root = folder.join(".daglite");
         let cache = match variable("DAGLITE_CACHE") {
-            Some(value) => cache_setting(here.join(value)),
+            Some(value) => cache_setting(&here, value.into()),
             None => match file.cache {
-                Some(path) => cache_setting(in_folder(path)),
+                Some(path) => cache_setting(&folder, path),
                 None => CacheSetting::Folder(default_root.join("cache")),
             },
         };
@@ -88,11 +88,11 @@ impl Settings {
     }
 }
 
-fn cache_setting(path: PathBuf) -> CacheSetting {
-    if path.file_name().is_some_and(|name| name == "off") {
+fn cache_setting(folder: &Path, written: PathBuf) -> CacheSetting {
+    if written.as_os_str() == "off" {
         CacheSetting::Off
     } else {
-        CacheSetting::Folder(path)
+        CacheSetting::Folder(folder.join(written))
     }
 }
 

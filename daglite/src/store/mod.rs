@@ -14,5 +14,6 @@ pub use file::{FileStore, FileStoreBuilder};
 pub use memory::MemoryStore;
 
 pub(crate) use file::{
-    Durable, Staged, folder_path, is_missing, publish, set_aside, sweep_stale, sync_folder,
+    Durable, Staged, folder_path, is_missing, open_at_once, publish, set_aside, sweep_stale,
+    sync_folder,
 };

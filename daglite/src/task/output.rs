@@ -1,8 +1,13 @@
 //! `Fallible`: results and errors, as a task's return type says them.
 
+#![expect(
+    clippy::extra_unused_type_parameters,
+    reason = "`Asked` is the type as the user wrote it: the macro names it, so that an error points at it"
+)]
+
 use std::marker::PhantomData;
 
-use super::{CloneFn, Failure, Probe, Value};
+use super::{CloneFn, Failure, Probe, Value, probe};
 use crate::error::BoxError;
 use crate::registry::ValueFormats;
 
@@ -148,7 +153,7 @@ pub trait PlainAnswer<R> {
 
 impl<R> PlainAnswer<R> for Probe<R> {
     fn __daglite_plain(&self) -> Probe<R> {
-        Probe::of()
+        probe()
     }
 }
 
@@ -160,6 +165,6 @@ pub trait DisguisedAnswer<R> {
 
 impl<T, E> DisguisedAnswer<Result<T, E>> for &Probe<Result<T, E>> {
     fn __daglite_plain(&self) -> Probe<Disguised<Result<T, E>>> {
-        Probe::of()
+        probe()
     }
 }

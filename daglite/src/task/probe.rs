@@ -1,6 +1,6 @@
 //! `Probe`: asks a type which of its ways it offers, and demands one where none is.
 //!
-//! The macro knows tokens, not types. It writes `(&&&&Probe::<T>::of()).__daglite_hash()`, and the compiler picks
+//! The macro knows tokens, not types. It writes `(&&&&probe::<T>()).__daglite_hash()`, and the compiler picks
 //! the first of several traits of that method that fits: one for `&&&Probe<T>` where `T` has its own hash, one for
 //! `&&Probe<T>` where it has serde's, and so on, down to one for any `Probe<T>`. None of these bounds can fail, since the last one has none;
 //! so there is no wall of messages. What comes back is a marker that the next call asks for the answer, and the marker
@@ -8,6 +8,11 @@
 //! is not the marker's, `Asked`, since the compiler points at the tokens of a call's own type arguments: the user's type.
 //! And it demands it of a type of ours, `CacheKey: CanHash<Asked>`, or the compiler would advise users to bound their
 //! generic parameters with our hidden traits.
+
+#![expect(
+    clippy::extra_unused_type_parameters,
+    reason = "`Asked` is the type as the user wrote it: the macro names it, so that an error points at it"
+)]
 
 use std::any::type_name;
 use std::marker::PhantomData;
@@ -23,16 +28,14 @@ use crate::registry::{HasFormat, ValueFormats};
 /// A type to ask about.
 pub struct Probe<T>(PhantomData<fn() -> T>);
 
-impl<T> Probe<T> {
-    /// The type, named.
-    pub const fn of() -> Self {
-        Self(PhantomData)
-    }
+/// Asks about a type.
+pub const fn probe<T>() -> Probe<T> {
+    Probe(PhantomData)
+}
 
-    /// The type of a value.
-    pub const fn of_value(_: &T) -> Self {
-        Self(PhantomData)
-    }
+/// Asks about the type of a value.
+pub const fn probe_of<T>(_: &T) -> Probe<T> {
+    Probe(PhantomData)
 }
 
 /// Declares a question's rungs: a marker, and the trait that answers with it for a probe behind so many references.

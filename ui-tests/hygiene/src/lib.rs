@@ -8,7 +8,7 @@ pub mod inner {
 
 /// Names of the prelude, of crates and of macros that mean something else here.
 pub mod shadowed {
-    #![allow(dead_code, non_camel_case_types, unused_macros)]
+    #![allow(dead_code, unused_macros, clippy::wrong_self_convention)]
 
     /// Not the standard library's.
     pub struct Option;

@@ -41,7 +41,7 @@ fn lifetimes<'a, 'b>(first: &'a str, second: &'b str, third: &'a str) -> bool {
 #[task(cache)]
 fn generic<T: Clone + serde::Serialize, U>(value: &T, other: U) -> usize
 where
-    U: serde::Serialize + AsRef<[T]>,
+    U: Clone + serde::Serialize + AsRef<[T]>,
 {
     drop(value.clone());
     other.as_ref().len()
@@ -53,6 +53,7 @@ fn constants<const FLAG: bool, const LETTER: char, const COUNT: usize>() -> Stri
 }
 
 #[task]
+#[allow(unused_parens)]
 fn parenthesized(number: (u32), text: (&(str))) -> (usize) {
     number as usize + text.len()
 }

@@ -1,6 +1,6 @@
 //! Reads versions, and trusts nothing in them.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use super::super::name::check_name;
 use super::super::version::Version;
 use super::{FileCheckpoints, document, listed};
 use crate::digest::Digest;
-use crate::store::{StoreError, is_missing};
+use crate::store::{StoreError, is_missing, open_at_once};
 
 /// Why a version could not be read.
 pub(super) enum Unread {
@@ -110,7 +110,10 @@ pub(super) fn read_document(
     version: &str,
 ) -> Result<CheckpointMeta, Unread> {
     let path = folder.join("meta.json");
-    let text = fs::read(&path).map_err(|cause| unread(&path, "meta.json", cause))?;
+    let failed = |cause| unread(&path, "meta.json", cause);
+    let (mut file, _) = open(&path, "meta.json")?;
+    let mut text = Vec::new();
+    file.read_to_end(&mut text).map_err(failed)?;
     document::read(&text, name, version).map_err(Unread::Damaged)
 }
 
@@ -118,8 +121,7 @@ pub(super) fn read_document(
 pub(super) fn read_value(folder: &Path, meta: &CheckpointMeta) -> Result<Vec<u8>, Unread> {
     let path = value_file(folder, meta);
     let failed = |cause| unread(&path, "value", cause);
-    let file = File::open(&path).map_err(failed)?;
-    let length = file.metadata().map_err(failed)?.len();
+    let (file, length) = open(&path, "value")?;
     // The length first: whatever the metadata claims, no more is read than is there.
     if length != meta.size {
         return Err(Unread::Damaged(format!("its value has {length} of {} bytes", meta.size)));
@@ -134,6 +136,20 @@ pub(super) fn read_value(folder: &Path, meta: &CheckpointMeta) -> Result<Vec<u8>
         return Err(Unread::Damaged("its value does not match its digest".to_owned()));
     }
     Ok(bytes)
+}
+
+/// Opens a part and tells its length; it is a file, or damaged.
+fn open(path: &Path, part: &str) -> Result<(File, u64), Unread> {
+    let failed = |cause| unread(path, part, cause);
+    let file = open_at_once(path).map_err(failed)?;
+    let found = file.metadata().map_err(failed)?;
+    if found.is_dir() {
+        return Err(Unread::Damaged(format!("its {part} is a folder")));
+    }
+    if !found.is_file() {
+        return Err(Unread::Damaged(format!("its {part} is not a file")));
+    }
+    Ok((file, found.len()))
 }
 
 /// Whether the value's file is there in full, without reading it.

@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind};
 use layout::Layout;
 
 pub(crate) use publish::{Durable, publish, set_aside, sync_folder};
-pub(crate) use read::is_missing;
+pub(crate) use read::{is_missing, open_at_once};
 pub(crate) use staged::{Staged, sweep_stale};
 
 /// Keeps artifacts in a folder: on local disks and on network file systems, for any number of processes.

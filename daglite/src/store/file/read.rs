@@ -1,6 +1,6 @@
 //! Reads entries, trusts nothing in them, and removes what is damaged.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -116,7 +116,7 @@ struct Opened {
 impl Opened {
     /// Opens the file; `None` if there is none.
     fn open(path: &Path) -> Result<Option<Self>, Failed> {
-        let file = match File::open(path) {
+        let file = match open_at_once(path) {
             Ok(file) => file,
             Err(cause) if is_missing(&cause) => return Ok(None),
             // Windows will not open a folder as a file.
@@ -193,6 +193,29 @@ fn not_a_file() -> Flaw {
 fn dead_link() -> Flaw {
     Flaw("a link that leads nowhere".to_owned())
 }
+
+/// Opens a file to read, without waiting for a writer if it is a pipe; what it is must be looked at afterwards.
+pub(crate) fn open_at_once(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, NONBLOCK);
+    options.open(path)
+}
+
+/// `O_NONBLOCK`, where its value is known. Regular files do not care; elsewhere, a pipe is waited for.
+#[cfg(unix)]
+const NONBLOCK: i32 = if cfg!(target_vendor = "apple") {
+    0x4
+} else if cfg!(any(target_os = "linux", target_os = "android"))
+    && !cfg!(any(target_arch = "mips", target_arch = "mips32r6"))
+    && !cfg!(any(target_arch = "mips64", target_arch = "mips64r6"))
+    && !cfg!(any(target_arch = "sparc", target_arch = "sparc64"))
+{
+    0o4000
+} else {
+    0
+};
 
 /// Whether nothing is at the path, which may be because nothing is above it.
 pub(crate) fn is_missing(cause: &io::Error) -> bool {

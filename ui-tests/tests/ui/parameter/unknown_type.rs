@@ -1,3 +1,5 @@
+//! Twice, since the compiler advises a generic parameter for one of the two functions that the type stands in.
+
 use daglite::task;
 
 #[task(cache)]

@@ -1,0 +1,18 @@
+# What people run by hand. `just check` is what CI runs.
+
+# Everything that must pass.
+check:
+    bash .ci/run
+
+# Tests of the library alone: seconds.
+test:
+    cargo test -p daglite -p daglite-tests
+
+# Looks at what the compiler says about mistakes, and takes it as it is. Read the differences afterwards.
+bless:
+    TRYBUILD=overwrite cargo test -p daglite-ui-tests
+    INSTA_UPDATE=always cargo test -p daglite-macros
+
+# The pipeline over real data; run it twice.
+flights:
+    cargo run --release -p daglite-examples --bin flights

@@ -1,0 +1,170 @@
+//! The settings of a session: the builder, `DAGLITE_*`, `daglite.toml`, and what is there without any.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use daglite::prelude::*;
+use daglite_tests::logged_with;
+
+/// What the program with the default session prints in `folder` with `variables`, standard error after it.
+fn default_session(folder: &Path, variables: &[(&str, &str)]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_default_session"))
+        .current_dir(folder)
+        .env_remove("DAGLITE_CACHE")
+        .env_remove("DAGLITE_CHECKPOINTS")
+        .env_remove("DAGLITE_CONCURRENCY")
+        .env_remove("DAGLITE_PROGRESS")
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    // A temp folder may lie behind a link.
+    let folder = folder.canonicalize().unwrap();
+    String::from_utf8(text).unwrap().replace(folder.to_str().unwrap(), "<here>")
+}
+
+fn with_file(text: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("daglite.toml"), text).unwrap();
+    default_session(folder.path(), &[])
+}
+
+#[test]
+fn without_any_setting_results_are_kept_in_the_working_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = default_session(folder.path(), &[("DAGLITE_CONCURRENCY", "3")]);
+    assert!(text.contains("<here>/.daglite/cache"), "{text}");
+    assert!(text.contains("<here>/.daglite/checkpoints"), "{text}");
+    assert!(text.contains("3 at once") && text.contains("\n42\n"), "{text}");
+    assert!(folder.path().join(".daglite/cache/CACHEDIR.TAG").is_file());
+    assert!(!folder.path().join(".daglite/checkpoints").exists(), "nothing was asked for");
+}
+
+#[test]
+fn the_file_is_found_upwards_and_variables_override_it() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(
+        folder.path().join("daglite.toml"),
+        "cache = \"store/cache\"\ncheckpoints = \"kept\"\nconcurrency = 5\nprogress = \"off\"\n",
+    )
+    .unwrap();
+    let deep = folder.path().join("a/b");
+    fs::create_dir_all(&deep).unwrap();
+    let text = default_session(&deep, &[]);
+    let root = folder.path().canonicalize().unwrap();
+    let text = text.replace(root.to_str().unwrap(), "<root>");
+    assert!(text.contains("<root>/store/cache") && text.contains("<root>/kept"), "{text}");
+    assert!(text.contains("5 at once"), "{text}");
+
+    let text = default_session(&deep, &[("DAGLITE_CACHE", "off"), ("DAGLITE_CONCURRENCY", "2")]);
+    assert!(text.contains("no cache") && text.contains("2 at once"), "{text}");
+}
+
+#[test]
+fn progress_can_be_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = default_session(folder.path(), &[("DAGLITE_PROGRESS", "tasks")]);
+    assert!(text.contains("daglite: miss      default_session::answer: no entry yet"), "{text}");
+    let text = default_session(folder.path(), &[("DAGLITE_PROGRESS", "summary")]);
+    assert!(text.contains("daglite: 1 hit, 0 computed in "), "{text}");
+}
+
+#[test]
+fn a_malformed_file_is_an_error_with_line_and_key() {
+    let text = with_file("cache = \"here\"\nconcurrency = \"many\"\n");
+    assert!(text.contains("daglite.toml line 2, key `concurrency`: "), "{text}");
+    let text = with_file("concurrency = 0\n");
+    assert!(text.contains("daglite.toml line 1, key `concurrency`: "), "{text}");
+    let text = with_file("\ncahce = \"here\"\n");
+    assert!(text.contains("daglite.toml line 2, key `cahce`: unknown field"), "{text}");
+    assert!(text.contains("`cache`"), "{text}");
+    let text = with_file("progress = \"loud\"\n");
+    assert!(text.contains("key `progress`: ") && text.contains("`summary`"), "{text}");
+    let text = with_file("cache = \n");
+    assert!(text.contains("daglite.toml line 1"), "{text}");
+    assert!(!text.contains("42"), "nothing runs with settings that were not understood: {text}");
+}
+
+#[test]
+fn a_malformed_variable_is_an_error_that_says_what_to_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = default_session(folder.path(), &[("DAGLITE_CONCURRENCY", "lots")]);
+    assert!(text.contains("DAGLITE_CONCURRENCY is `lots`: set it to a number from 1 up"), "{text}");
+    let text = default_session(folder.path(), &[("DAGLITE_PROGRESS", "yes")]);
+    assert!(text.contains("set it to `off`, `summary` or `tasks`"), "{text}");
+}
+
+#[test]
+fn an_unwritable_default_store_is_a_warning_and_the_run_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join(".daglite"), "in the way").unwrap();
+    let text = default_session(folder.path(), &[]);
+    assert!(text.contains("\n42\n"), "{text}");
+    assert!(
+        text.contains("daglite: warning: ") && text.contains("so results are not cached"),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_observer_that_panics_harms_nothing() {
+    let builder = Session::builder()
+        .without_cache()
+        .observe(|_: &daglite::Event| panic!("an observer's own affair"));
+    let (session, log) = logged_with(builder);
+
+    #[task]
+    fn one() -> u8 {
+        1
+    }
+
+    assert_eq!(one().run_in(&session).unwrap(), 1);
+    assert_eq!(log.take(), ["computed one"]);
+}
+
+#[test]
+fn warnings_and_spans_go_to_tracing() {
+    use std::sync::{Arc, Mutex};
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Metadata, Subscriber};
+
+    #[derive(Clone, Default)]
+    struct Names(Arc<Mutex<Vec<String>>>);
+
+    impl Subscriber for Names {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            metadata.target().starts_with("daglite")
+        }
+        fn new_span(&self, span: &Attributes<'_>) -> Id {
+            self.0.lock().unwrap().push(span.metadata().name().to_string());
+            Id::from_u64(1)
+        }
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+        fn event(&self, event: &Event<'_>) {
+            self.0.lock().unwrap().push(event.metadata().level().to_string());
+        }
+        fn enter(&self, _: &Id) {}
+        fn exit(&self, _: &Id) {}
+    }
+
+    #[task]
+    fn two() -> u8 {
+        2
+    }
+
+    let names = Names::default();
+    let session = Session::builder().without_cache().concurrency(1).build().unwrap();
+    tracing::subscriber::with_default(names.clone(), || {
+        two().also(|_| -> () { panic!("told to tracing") }).run_in(&session).unwrap()
+    });
+    assert_eq!(*names.0.lock().unwrap(), ["daglite task", "WARN"]);
+}
+
+#[test]
+fn only_the_word_off_alone_switches_the_cache_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = default_session(folder.path(), &[("DAGLITE_CACHE", "data/off")]);
+    assert!(text.contains("<here>/data/off"), "{text}");
+}
