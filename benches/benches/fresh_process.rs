@@ -109,16 +109,16 @@ fn measure(open: Open, folder: &Path, number: u64) -> [f64; 3] {
 /// What another process of this program prints.
 fn start(mode: &str, contender: &str, folder: &Path, number: u64) -> String {
     let program = env::current_exe().expect("this program knows where it lies");
-    let output = Command::new(program)
-        .arg(mode)
-        .arg(contender)
-        .arg(folder)
-        .arg(number.to_string())
-        // No file and no variable of the user's is to change what is measured.
-        .current_dir(folder)
-        .envs(env::vars_os().filter(|(name, _)| !name.to_string_lossy().starts_with("DAGLITE_")))
-        .output()
-        .expect("this program can be started again");
+    let mut command = Command::new(program);
+    // No file and no variable of the user's is to change what is measured.
+    command.current_dir(folder);
+    for (name, _) in env::vars_os() {
+        if name.to_string_lossy().starts_with("DAGLITE_") {
+            command.env_remove(name);
+        }
+    }
+    command.arg(mode).arg(contender).arg(folder).arg(number.to_string());
+    let output = command.output().expect("this program can be started again");
     assert!(
         output.status.success(),
         "{contender} failed: {}",

@@ -33,20 +33,12 @@ struct Variant {
 
 /// The first one has no attribute; the second and third are daglite's.
 const VARIANTS: [Variant; 5] = [
-    Variant { name: "cost-of-nothing", import: "", attribute: "" },
-    Variant { name: "cost-of-task", import: "use daglite::task;", attribute: "#[task]" },
+    Variant { name: "cost-none", import: "", attribute: "" },
+    Variant { name: "cost-task", import: "use daglite::task;", attribute: "#[task]" },
+    Variant { name: "cost-task-cache", import: "use daglite::task;", attribute: "#[task(cache)]" },
+    Variant { name: "cost-cached", import: "use cached::macros::cached;", attribute: "#[cached]" },
     Variant {
-        name: "cost-of-task-cache",
-        import: "use daglite::task;",
-        attribute: "#[task(cache)]",
-    },
-    Variant {
-        name: "cost-of-cached",
-        import: "use cached::macros::cached;",
-        attribute: "#[cached]",
-    },
-    Variant {
-        name: "cost-of-concurrent-cached",
+        name: "cost-concurrent-cached",
         import: "use cached::macros::concurrent_cached;",
         attribute: "#[concurrent_cached]",
     },
