@@ -90,6 +90,11 @@ impl Engine {
         format!("{cache}, {checkpoints}, {} at once", self.pool.concurrency())
     }
 
+    /// Whether anybody listens.
+    fn is_observed(&self) -> bool {
+        !self.observers.is_empty()
+    }
+
     /// Tells everybody what `event` makes, if anybody listens.
     fn tell(&self, event: impl FnOnce() -> Event) {
         if self.observers.is_empty() {

@@ -440,7 +440,9 @@ impl Queue {
                     let settled =
                         matches!(&*source.slot.lock(), Slot::Done { .. } | Slot::Known(_));
                     if !settled {
-                        sources.push((Arc::clone(source), Arc::strong_count(source) == 1));
+                        // Counted before the clone, which would be a second holder.
+                        let single = Arc::strong_count(source) == 1;
+                        sources.push((Arc::clone(source), single));
                     }
                 });
             }
@@ -663,17 +665,18 @@ impl Future for RunFuture {
         let started = self.start();
         let mut place = self.place();
         loop {
+            if self.drive(&mut place) {
+                continue;
+            }
             *self.run.driver.lock() = Some(cx.waker().clone());
-            if let Some(result) = self.conclude(started) {
-                break Poll::Ready(result);
+            // A second look: what came between the first one and now has woken nobody.
+            if self.drive(&mut place) {
+                continue;
             }
-            if !self.drive(&mut place) {
-                // A second look: what came between the first one and now has woken nobody.
-                if let Some(result) = self.conclude(started) {
-                    break Poll::Ready(result);
-                }
-                break Poll::Pending;
-            }
+            return match self.conclude(started) {
+                Some(result) => Poll::Ready(result),
+                None => Poll::Pending,
+            };
         }
     }
 }
