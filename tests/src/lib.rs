@@ -1,5 +1,6 @@
-//! What several tests need: a session that writes down what happens in it.
+//! What several tests need: a session that writes down what happens in it, and what a panic said.
 
+use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use daglite::prelude::*;
@@ -65,4 +66,10 @@ pub fn logged_with(builder: SessionBuilder) -> (Session, Log) {
     let observer = log.clone();
     let session = builder.observe(move |event: &Event| observer.write(event)).build();
     (session.expect("the settings of a test are right"), log)
+}
+
+/// What a panic said.
+pub fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).expect("a panic has a text")
 }

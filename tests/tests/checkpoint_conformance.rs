@@ -2,7 +2,6 @@
 
 mod checkpoint_support;
 
-use std::any::Any;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,6 +11,7 @@ use checkpoint_support::now;
 use daglite::checkpoint::{CheckpointMeta, CheckpointStore, Saved, Version, check_name};
 use daglite::store::{StoreError, StoreFuture};
 use daglite::{Digest, FileCheckpoints, conformance};
+use daglite_tests::said;
 
 #[test]
 fn checkpoints_in_files_keep_the_contract() {
@@ -54,12 +54,6 @@ fn the_suite_finds_every_fault() {
         let message = said(&*panic);
         assert!(message.starts_with(rule), "{fault:?} was found as: {message}");
     }
-}
-
-/// What a panic said.
-fn said(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).expect("the suite says what is wrong")
 }
 
 /// One way to break the contract.

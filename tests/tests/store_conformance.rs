@@ -2,7 +2,6 @@
 
 mod store_support;
 
-use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
@@ -10,6 +9,7 @@ use std::thread::{self, ThreadId};
 
 use daglite::store::{Artifact, ArtifactMeta, CacheStore, Lookup, StoreError, StoreFuture};
 use daglite::{Digest, MemoryStore, conformance};
+use daglite_tests::said;
 use store_support::{now, open};
 
 #[test]
@@ -61,12 +61,6 @@ fn the_suite_finds_every_fault() {
         let message = said(&*panic);
         assert!(message.starts_with(rule), "{fault:?} was found as: {message}");
     }
-}
-
-/// What a panic said.
-fn said(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).expect("the suite says what is wrong")
 }
 
 /// One way to break the contract.

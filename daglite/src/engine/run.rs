@@ -311,12 +311,7 @@ impl Run {
                 queue.push_front(dependent);
             }
         }
-        queue.active -= 1;
-        let over = queue.is_over();
-        drop(queue);
-        if over {
-            self.wake_driver();
-        }
+        self.step_down(queue);
     }
 
     fn fail(&self, error: Error) {
@@ -326,10 +321,15 @@ impl Run {
 
     fn end(&self, again: Option<u32>) {
         let mut queue = self.queue.lock();
-        queue.active -= 1;
         if let Some(idx) = again {
             queue.push_front(idx);
         }
+        self.step_down(queue);
+    }
+
+    /// Notes that a thread is done with a node, and tells the driver if that was all.
+    fn step_down(&self, mut queue: parking_lot::MutexGuard<'_, Queue>) {
+        queue.active -= 1;
         let over = queue.is_over();
         drop(queue);
         if over {

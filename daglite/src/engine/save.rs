@@ -60,10 +60,7 @@ impl Run {
             Ok(version) => {
                 let made = with_checkpoint(made, &save, &version);
                 match take_value(save.source) {
-                    Some(value) => {
-                        self.settle(node, Slot::Done { value, digest, made });
-                        Progress::Settled
-                    }
+                    Some(value) => self.done(node, value, digest, made),
                     None => self.lost(node),
                 }
             }

@@ -83,7 +83,7 @@ impl Run {
         }
     }
 
-    fn done(
+    pub(super) fn done(
         &self,
         node: &Node,
         value: Value,
