@@ -95,6 +95,18 @@ pub enum Event {
         /// Its size in bytes.
         size: u64,
     },
+    /// The cache store's limits do not allow a result, for example because it is larger than the whole cache: it is
+    /// used, and computed again next time.
+    Refused {
+        /// The task.
+        task: &'static str,
+        /// The cache key.
+        key: Digest,
+        /// The size of the artifact in bytes.
+        size: u64,
+        /// Why, and what to do about it.
+        reason: String,
+    },
     /// A value was read from the cache store and decoded, because somebody needed it.
     Loaded {
         /// The task that once made it.

@@ -46,6 +46,7 @@ fn line(event: &Event) -> Option<String> {
         Event::Computed { task, .. } => format!("computed {}", short(task)),
         Event::Failed { task, error } => format!("failed {}: {error}", short(task)),
         Event::Stored { task, .. } => format!("stored {}", short(task)),
+        Event::Refused { task, reason, .. } => format!("refused {}: {reason}", short(task)),
         Event::Loaded { task, .. } => format!("loaded {}", short(task)),
         Event::CheckpointSaved { name, .. } => format!("saved {name}"),
         Event::CheckpointUnchanged { name, .. } => format!("unchanged {name}"),

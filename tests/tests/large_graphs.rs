@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use daglite::prelude::*;
-use daglite::store::{Artifact, ArtifactMeta, Lookup, StoreFuture};
+use daglite::store::{Artifact, ArtifactMeta, Lookup, Put, StoreFuture};
 use daglite::{CacheStore, Digest};
 use daglite_tests::logged_with;
 
@@ -112,7 +112,7 @@ impl CacheStore for Counted {
         self.0.get(key)
     }
 
-    fn put<'a>(&'a self, key: &'a Digest, artifact: &'a Artifact) -> StoreFuture<'a, ()> {
+    fn put<'a>(&'a self, key: &'a Digest, artifact: &'a Artifact) -> StoreFuture<'a, Put> {
         self.0.put(key, artifact)
     }
 

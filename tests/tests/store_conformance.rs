@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 
-use daglite::store::{Artifact, ArtifactMeta, CacheStore, Lookup, StoreError, StoreFuture};
+use daglite::store::{Artifact, ArtifactMeta, CacheStore, Lookup, Put, StoreError, StoreFuture};
 use daglite::{Digest, MemoryStore, conformance};
 use daglite_tests::said;
 use store_support::{now, open};
@@ -121,10 +121,10 @@ impl Faulty {
         Ok(Lookup::Found(found))
     }
 
-    async fn put_faulty(&self, key: &Digest, artifact: &Artifact) -> Result<(), StoreError> {
+    async fn put_faulty(&self, key: &Digest, artifact: &Artifact) -> Result<Put, StoreError> {
         let key = self.key(key);
         if self.fault == Fault::FirstPutWins && self.inner.get(&key).await?.found().is_some() {
-            return Ok(());
+            return Ok(Put::Kept);
         }
         let mut artifact = artifact.clone();
         if self.fault == Fault::MixesThreads {
@@ -172,7 +172,7 @@ impl CacheStore for Faulty {
         })
     }
 
-    fn put<'a>(&'a self, key: &'a Digest, artifact: &'a Artifact) -> StoreFuture<'a, ()> {
+    fn put<'a>(&'a self, key: &'a Digest, artifact: &'a Artifact) -> StoreFuture<'a, Put> {
         Box::pin(self.put_faulty(key, artifact))
     }
 

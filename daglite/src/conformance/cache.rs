@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{block_on, key, noise, ok, race, same};
 use crate::clock::Timestamp;
 use crate::digest::Digest;
-use crate::store::{Artifact, ArtifactMeta, CacheStore, KeyPart, Lookup};
+use crate::store::{Artifact, ArtifactMeta, CacheStore, KeyPart, Lookup, Put};
 
 /// Tests the contract of [`CacheStore`] on the stores that `make` makes, fresh and empty each.
 ///
@@ -57,6 +57,16 @@ fn artifact(bytes: Vec<u8>) -> Artifact {
     Artifact { meta, bytes }
 }
 
+/// Puts an artifact that the store has to keep.
+async fn put_kept(rule: &str, store: &impl CacheStore, key: &Digest, artifact: &Artifact) {
+    same(rule, "`put`", &ok(rule, "put", store.put(key, artifact).await), &Put::Kept);
+}
+
+/// The same on a thread without a runtime.
+fn put_now(rule: &str, store: &impl CacheStore, key: &Digest, artifact: &Artifact) {
+    block_on(put_kept(rule, store, key, artifact));
+}
+
 async fn absent_entries(store: &impl CacheStore) {
     let rule = "rule 4, missing is not an error";
     let key = key("nobody has put this");
@@ -103,7 +113,7 @@ async fn round_trips(store: &impl CacheStore) {
     };
     for put in sized.into_iter().chain([plain, long_header]) {
         let key = key((put.meta.size, &put.meta.parts.len()));
-        ok(rule, "put", store.put(&key, &put).await);
+        put_kept(rule, store, &key, &put).await;
         let got = ok(rule, "get", store.get(&key).await);
         same(
             rule,
@@ -125,7 +135,7 @@ async fn round_trips(store: &impl CacheStore) {
         expired
     };
     let rule = "rule 6, time is not the store's business";
-    ok(rule, "put", store.put(&key("expired"), &expired).await);
+    put_kept(rule, store, &key("expired"), &expired).await;
     let got = ok(rule, "get", store.get(&key("expired")).await);
     same(rule, "an entry that has expired", &got, &Lookup::Found(expired));
 }
@@ -136,7 +146,7 @@ async fn puts_replace(store: &impl CacheStore) {
     for bytes in [noise(5_000, 1), noise(10, 2), Vec::new(), noise(100_000, 3), noise(10, 2)] {
         let mut put = artifact(bytes);
         put.meta.task = format!("the task that made {}", put.meta.digest);
-        ok(rule, "put", store.put(&key, &put).await);
+        put_kept(rule, store, &key, &put).await;
         let head = ok(rule, "head", store.head(&key).await);
         same(rule, "`head` after `put` over an entry", &head, &Lookup::Found(put.meta.clone()));
         let got = ok(rule, "get", store.get(&key).await);
@@ -172,7 +182,7 @@ async fn removed_is_gone(store: &impl CacheStore) {
     let rule = "rule 8, gone means gone";
     let [kept, removed] = [key("kept"), key("removed")];
     for key in [&kept, &removed] {
-        ok(rule, "put", store.put(key, &artifact(b"value".to_vec())).await);
+        put_kept(rule, store, key, &artifact(b"value".to_vec())).await;
     }
     same(rule, "`remove` of an entry", &ok(rule, "remove", store.remove(&removed).await), &true);
     same(
@@ -190,7 +200,7 @@ async fn removed_is_gone(store: &impl CacheStore) {
     same(rule, "`remove` again", &ok(rule, "remove", store.remove(&removed).await), &false);
     let other = ok(rule, "get", store.get(&kept).await);
     assert!(matches!(other, Lookup::Found(_)), "{rule}: `remove` of one key removed another");
-    ok(rule, "put", store.put(&removed, &artifact(b"again".to_vec())).await);
+    put_kept(rule, store, &removed, &artifact(b"again".to_vec())).await;
     let again = ok(rule, "get", store.get(&removed).await);
     same(rule, "`put` after `remove`", &again, &Lookup::Found(artifact(b"again".to_vec())));
 }
@@ -200,7 +210,7 @@ async fn cleared_is_gone(store: &impl CacheStore) {
     let keys: Vec<_> = (0..20).map(key).collect();
     for round in 0..2 {
         for key in &keys {
-            ok(rule, "put", store.put(key, &artifact(noise(50, round))).await);
+            put_kept(rule, store, key, &artifact(noise(50, round))).await;
         }
         ok(rule, "clear", store.clear().await);
         for key in &keys {
@@ -226,7 +236,7 @@ async fn many_keys(store: &impl CacheStore) {
         Digest::from_bytes(bytes)
     };
     for i in 0..1_000 {
-        ok(rule, "put", store.put(&near(i), &value(i)).await);
+        put_kept(rule, store, &near(i), &value(i)).await;
     }
     for i in 0..1_000 {
         let got = ok(rule, "get", store.get(&near(i)).await);
@@ -242,7 +252,7 @@ fn racing_puts(store: &impl CacheStore) {
         let (key, values) = (&key, &values);
         move || {
             for _ in 0..20 {
-                ok(rule, "put", block_on(store.put(key, value)));
+                put_now(rule, store, key, value);
                 match ok(rule, "get", block_on(store.get(key))) {
                     Lookup::Found(got) => {
                         assert!(values.contains(&got), "{rule}: a reader saw a mixture")
@@ -276,12 +286,12 @@ fn races_of_everything(store: &impl CacheStore) {
                         Lookup::Absent => {}
                         Lookup::Damaged(why) => panic!("{rule}: a reader found damage: {why}"),
                     },
-                    _ => ok(rule, "put", block_on(store.put(&key, value))),
+                    _ => put_now(rule, store, &key, value),
                 }
             }
         }
     }));
-    ok(rule, "put", block_on(store.put(&key("afterwards"), &value)));
+    put_now(rule, store, &key("afterwards"), &value);
     let got = ok(rule, "get", block_on(store.get(&key("afterwards"))));
     same(rule, "a value put afterwards", &got, &Lookup::Found(value));
 }

@@ -8,7 +8,7 @@ use crate::digest::Digest;
 use crate::event::Event;
 use crate::graph::{Key, Made, Node, Origin, Slot};
 use crate::registry::Encoded;
-use crate::store::{Artifact, ArtifactMeta, KeyPart};
+use crate::store::{Artifact, ArtifactMeta, KeyPart, Put};
 use crate::task::{Task, Value};
 
 use super::block::wait;
@@ -91,10 +91,15 @@ impl Run {
         let artifact = self.artifact(task, key, encoded, took);
         let (digest, reference) = (artifact.meta.digest, reference(&artifact.meta));
         match wait(store.put(&key.digest, &artifact)) {
-            Ok(()) => {
+            Ok(Put::Kept) => {
                 let size = artifact.meta.size;
                 engine.tell(|| Event::Stored { task: name, key: key.digest, digest, size });
                 (Some(reference), true)
+            }
+            Ok(Put::Refused(reason)) => {
+                let size = artifact.meta.size;
+                engine.tell(|| Event::Refused { task: name, key: key.digest, size, reason });
+                (Some(reference), false)
             }
             Err(error) => {
                 engine.warn_once(&engine.told_unwritable, || {

@@ -1,6 +1,7 @@
 //! `CacheStore`: what a cache store is asked for, and what it promises.
 
-use std::future::Future;
+use std::fmt;
+use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -132,6 +133,131 @@ impl<T> Lookup<T> {
     }
 }
 
+/// What a store says of an entry that was looked for.
+///
+/// ```
+/// use daglite::store::{CacheStore, MemoryStore};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), daglite::store::StoreError> {
+/// let store = MemoryStore::new();
+/// assert!(store.find(&[]).await?.is_empty());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glimpse {
+    /// What is known of the value.
+    pub meta: ArtifactMeta,
+    /// The value, verified, if it came along for nothing; else [`CacheStore::get`] reads it.
+    pub bytes: Option<Vec<u8>>,
+}
+
+/// What became of an artifact that was put.
+///
+/// ```
+/// use daglite::store::Put;
+///
+/// assert_ne!(Put::Kept, Put::Refused("larger than the whole cache".to_owned()));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// It is in the store.
+    Kept,
+    /// The store's own limits do not allow it; the reason is for people. Nothing is wrong with the store.
+    Refused(String),
+}
+
+/// The answer to a process that wants to compute a key.
+///
+/// ```
+/// use daglite::Digest;
+/// use daglite::store::{CacheStore, KeyClaim, MemoryStore};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), daglite::store::StoreError> {
+/// // A store that one process has for itself always says yes.
+/// let claim = MemoryStore::new().claim(&Digest::of_bytes(b"key")).await?;
+/// assert!(matches!(claim, KeyClaim::Granted(_)));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub enum KeyClaim {
+    /// Nobody else is at it, until the hold is dropped.
+    Granted(KeyHold),
+    /// Another process is computing it: ask again later.
+    Taken {
+        /// The number of that process, if it is known.
+        by: Option<u32>,
+    },
+}
+
+/// The right to compute a key, among all processes that share a store. It ends when it is dropped, or with the
+/// process, however that ends.
+///
+/// ```
+/// use daglite::store::KeyHold;
+///
+/// let (sender, receiver) = std::sync::mpsc::channel();
+/// let hold = KeyHold::new(move || drop(sender.send("over")));
+/// drop(hold);
+/// assert_eq!(receiver.recv(), Ok("over"));
+/// ```
+#[derive(Default)]
+#[must_use = "the right ends when the hold is dropped"]
+pub struct KeyHold(Option<Box<dyn FnOnce() + Send + Sync>>);
+
+impl KeyHold {
+    /// A hold that calls `release` when it ends.
+    pub fn new(release: impl FnOnce() + Send + Sync + 'static) -> Self {
+        Self(Some(Box::new(release)))
+    }
+
+    /// A hold of nothing: of a store that no other process uses.
+    ///
+    /// ```
+    /// # use daglite::store::KeyHold;
+    /// drop(KeyHold::nothing());
+    /// ```
+    pub fn nothing() -> Self {
+        Self(None)
+    }
+}
+
+impl Drop for KeyHold {
+    fn drop(&mut self) {
+        if let Some(release) = self.0.take() {
+            release();
+        }
+    }
+}
+
+impl fmt::Debug for KeyHold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyHold")
+    }
+}
+
+/// What a run tells its store at the end.
+///
+/// ```
+/// use daglite::store::RunReport;
+///
+/// assert_eq!(RunReport::default().hits, 0);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunReport {
+    /// Cached tasks that were answered from the cache, or from memory.
+    pub hits: u64,
+    /// Cached tasks that had to be computed.
+    pub misses: u64,
+    /// The computing time that the hits saved.
+    pub saved: Duration,
+    /// The keys that memory answered, so that the store was not asked: they were used all the same.
+    pub used: Vec<Digest>,
+}
+
 /// Keeps artifacts by key. Whatever it forgets is computed again.
 ///
 /// # Contract
@@ -139,7 +265,9 @@ impl<T> Lookup<T> {
 /// 1. **Whole or not at all.** A reader sees the entry that one `put` wrote, with every field of its metadata, or no
 ///    entry; never a part, never a mixture of two puts. This holds for readers in other threads and, if the store is
 ///    shared by them, in other processes.
-/// 2. **The last put wins.** `put` replaces. Once it has returned, a look-up finds that entry or a later one.
+/// 2. **The last put wins.** `put` replaces. Once it has returned, a look-up finds that entry or a later one, unless
+///    it was refused. Other processes may see it later, but no later than `end_run` returns; from then on no crash of
+///    a process loses it.
 /// 3. **Verified.** `get` answers [`Lookup::Found`] only if the bytes match `meta.size` and `meta.digest`; `head` only if
 ///    the metadata is as it was written, and equal to what `get` answers. What fails is removed and answered
 ///    as [`Lookup::Damaged`] with a reason for people; where it cannot be removed, the reason says so. An
@@ -151,7 +279,11 @@ impl<T> Lookup<T> {
 /// 7. **Any thread.** Methods are called, and their futures polled, on threads of the engine, many at once, with no async
 ///    runtime around. A store whose I/O blocks does it inside the call and returns a ready future; a store whose I/O
 ///    is asynchronous may wait, if it wakes the task itself and brings the runtime that it needs.
-/// 8. **Gone means gone.** After `remove` or `clear` has returned, the entries that were there before are absent.
+/// 8. **Gone means gone.** After `remove` or `clear` has returned, the entries that were there before are absent, and
+///    `removals` answers another number than before.
+/// 9. **`find` is `head` of many.** It answers in the order of the keys, each as `head` would.
+/// 10. **One at a time.** While a [`KeyHold`] lives, no other process is granted the key; it ends at once when its
+///     process dies. A store that is not shared by processes grants everything.
 ///
 /// `daglite::conformance::cache_store` (feature `conformance`) tests these rules: run it on your store.
 ///
@@ -176,7 +308,7 @@ pub trait CacheStore: Send + Sync + 'static {
     fn get<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, Lookup<Artifact>>;
 
     /// Puts `artifact` under `key`, in place of what was there.
-    fn put<'a>(&'a self, key: &'a Digest, artifact: &'a Artifact) -> StoreFuture<'a, ()>;
+    fn put<'a>(&'a self, key: &'a Digest, artifact: &'a Artifact) -> StoreFuture<'a, Put>;
 
     /// Removes the entry under `key`; answers whether there was one.
     fn remove<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, bool>;
@@ -186,6 +318,46 @@ pub trait CacheStore: Send + Sync + 'static {
 
     /// Where the entries are, for messages: a path, an address.
     fn location(&self) -> String;
+
+    /// What is under each of `keys`, in their order: for stores that answer many questions faster than one by one.
+    fn find<'a>(&'a self, keys: &'a [Digest]) -> StoreFuture<'a, Vec<Lookup<Glimpse>>> {
+        Box::pin(async move {
+            let mut found = Vec::with_capacity(keys.len());
+            for key in keys {
+                found.push(match self.head(key).await? {
+                    Lookup::Found(meta) => Lookup::Found(Glimpse { meta, bytes: None }),
+                    Lookup::Absent => Lookup::Absent,
+                    Lookup::Damaged(why) => Lookup::Damaged(why),
+                });
+            }
+            Ok(found)
+        })
+    }
+
+    /// Claims the right to compute `key`, among all processes that share the store. Never waits.
+    fn claim<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, KeyClaim> {
+        let _ = key;
+        Box::pin(ready(Ok(KeyClaim::Granted(KeyHold::nothing()))))
+    }
+
+    /// A run begins: what it uses until the matching `end_run` must not be evicted.
+    fn begin_run(&self) {}
+
+    /// A run has ended: when this returns, what was put before is safe from a crash of the process.
+    fn end_run<'a>(&'a self, report: &'a RunReport) -> StoreFuture<'a, ()> {
+        let _ = report;
+        Box::pin(ready(Ok(())))
+    }
+
+    /// What users should be told of the store, a sentence each, since the last call.
+    fn notices(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// A number that changes whenever entries are removed on purpose: what is kept in memory of them counts no more.
+    fn removals(&self) -> u64 {
+        0
+    }
 }
 
 /// A shared store is a store: give one to several sessions.
@@ -199,7 +371,7 @@ impl<S: CacheStore + ?Sized> CacheStore for Arc<S> {
         (**self).get(key)
     }
 
-    fn put<'a>(&'a self, key: &'a Digest, artifact: &'a Artifact) -> StoreFuture<'a, ()> {
+    fn put<'a>(&'a self, key: &'a Digest, artifact: &'a Artifact) -> StoreFuture<'a, Put> {
         (**self).put(key, artifact)
     }
 
@@ -213,5 +385,29 @@ impl<S: CacheStore + ?Sized> CacheStore for Arc<S> {
 
     fn location(&self) -> String {
         (**self).location()
+    }
+
+    fn find<'a>(&'a self, keys: &'a [Digest]) -> StoreFuture<'a, Vec<Lookup<Glimpse>>> {
+        (**self).find(keys)
+    }
+
+    fn claim<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, KeyClaim> {
+        (**self).claim(key)
+    }
+
+    fn begin_run(&self) {
+        (**self).begin_run();
+    }
+
+    fn end_run<'a>(&'a self, report: &'a RunReport) -> StoreFuture<'a, ()> {
+        (**self).end_run(report)
+    }
+
+    fn notices(&self) -> Vec<String> {
+        (**self).notices()
+    }
+
+    fn removals(&self) -> u64 {
+        (**self).removals()
     }
 }

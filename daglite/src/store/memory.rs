@@ -1,12 +1,16 @@
 //! `MemoryStore`: a cache that lives and dies with the process.
 
 use std::future::ready;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashmap::DashMap;
 
-use super::contract::{Artifact, ArtifactMeta, CacheStore, Lookup, StoreFuture};
+use super::contract::{Artifact, ArtifactMeta, CacheStore, Glimpse, Lookup, Put, StoreFuture};
 use super::error::StoreError;
 use crate::digest::Digest;
+
+/// Up to this size a value is copied along with its metadata.
+const COMES_ALONG: usize = 1 << 10;
 
 /// Keeps artifacts in memory, for tests and for programs that must not touch the disk.
 ///
@@ -35,6 +39,8 @@ use crate::digest::Digest;
 pub struct MemoryStore {
     /// The entries; each was verified when it was put.
     entries: DashMap<Digest, Artifact>,
+    /// How often entries were removed.
+    removals: AtomicU64,
 }
 
 impl MemoryStore {
@@ -57,7 +63,7 @@ impl MemoryStore {
     }
 
     /// Takes `artifact` in if its bytes are what its metadata says.
-    fn insert(&self, key: &Digest, artifact: &Artifact) -> Result<(), StoreError> {
+    fn insert(&self, key: &Digest, artifact: &Artifact) -> Result<Put, StoreError> {
         let Artifact { meta, bytes } = artifact;
         if meta.size != bytes.len() as u64 || meta.digest != Digest::of_bytes(bytes) {
             return Err(StoreError::new(format!(
@@ -66,7 +72,7 @@ impl MemoryStore {
             )));
         }
         self.entries.insert(*key, artifact.clone());
-        Ok(())
+        Ok(Put::Kept)
     }
 }
 
@@ -79,20 +85,36 @@ impl CacheStore for MemoryStore {
         Box::pin(ready(Ok(self.look_up(key, Artifact::clone))))
     }
 
-    fn put<'a>(&'a self, key: &'a Digest, artifact: &'a Artifact) -> StoreFuture<'a, ()> {
+    fn put<'a>(&'a self, key: &'a Digest, artifact: &'a Artifact) -> StoreFuture<'a, Put> {
         Box::pin(ready(self.insert(key, artifact)))
     }
 
     fn remove<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, bool> {
-        Box::pin(ready(Ok(self.entries.remove(key).is_some())))
+        let removed = self.entries.remove(key).is_some();
+        self.removals.fetch_add(1, Ordering::Release);
+        Box::pin(ready(Ok(removed)))
     }
 
     fn clear<'a>(&'a self) -> StoreFuture<'a, ()> {
         self.entries.clear();
+        self.removals.fetch_add(1, Ordering::Release);
         Box::pin(ready(Ok(())))
     }
 
     fn location(&self) -> String {
         "memory".to_owned()
+    }
+
+    fn find<'a>(&'a self, keys: &'a [Digest]) -> StoreFuture<'a, Vec<Lookup<Glimpse>>> {
+        let glimpse = |artifact: &Artifact| {
+            let bytes = (artifact.bytes.len() <= COMES_ALONG).then(|| artifact.bytes.clone());
+            Glimpse { meta: artifact.meta.clone(), bytes }
+        };
+        let found = keys.iter().map(|key| self.look_up(key, glimpse)).collect();
+        Box::pin(ready(Ok(found)))
+    }
+
+    fn removals(&self) -> u64 {
+        self.removals.load(Ordering::Acquire)
     }
 }

@@ -8,7 +8,10 @@ mod error;
 mod file;
 mod memory;
 
-pub use contract::{Artifact, ArtifactMeta, CacheStore, KeyPart, Lookup, StoreFuture};
+pub use contract::{
+    Artifact, ArtifactMeta, CacheStore, Glimpse, KeyClaim, KeyHold, KeyPart, Lookup, Put,
+    RunReport, StoreFuture,
+};
 pub use error::StoreError;
 pub use file::{FileStore, FileStoreBuilder};
 pub use memory::MemoryStore;

@@ -13,7 +13,7 @@ use std::future::ready;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use super::contract::{Artifact, ArtifactMeta, CacheStore, Lookup, StoreFuture};
+use super::contract::{Artifact, ArtifactMeta, CacheStore, Lookup, Put, StoreFuture};
 use super::error::StoreError;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
@@ -124,8 +124,8 @@ impl CacheStore for FileStore {
         Box::pin(ready(self.read_artifact(key)))
     }
 
-    fn put<'a>(&'a self, key: &'a Digest, artifact: &'a Artifact) -> StoreFuture<'a, ()> {
-        Box::pin(ready(self.publish_entry(key, artifact)))
+    fn put<'a>(&'a self, key: &'a Digest, artifact: &'a Artifact) -> StoreFuture<'a, Put> {
+        Box::pin(ready(self.publish_entry(key, artifact).map(|()| Put::Kept)))
     }
 
     fn remove<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, bool> {
