@@ -98,7 +98,7 @@ pub use observe::Progress;
 pub use registry::{Encoded, Format, HasFormat, RawNumber, Registry, ValueFormats};
 pub use session::{Session, SessionBuilder};
 pub use size::{ByteSize, IntoByteSize};
-pub use store::{CacheStore, FileStore, MemoryStore};
+pub use store::{CacheStore, Eviction, FileStore, FileStoreLayout, MemoryStore};
 
 /// The program in the README compiles.
 #[cfg(doctest)]

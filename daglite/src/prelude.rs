@@ -1,8 +1,9 @@
 //! What nearly every program with daglite uses: `use daglite::prelude::*;`.
 
 pub use crate::{
-    Checkpoint, CheckpointOwnFormat as _, ContentHash, FileCheckpoints, FileStore, Format,
-    InputDir, InputFile, MemoryStore, Progress, Registry, Session, TaskFuture, join, join_all,
+    Checkpoint, CheckpointOwnFormat as _, ContentHash, Eviction, FileCheckpoints, FileStore,
+    Format, InputDir, InputFile, MemoryStore, Progress, Registry, Session, TaskFuture, join,
+    join_all,
 };
 #[doc(no_inline)]
 pub use daglite_macros::task;

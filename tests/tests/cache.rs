@@ -33,7 +33,7 @@ fn pipeline() -> TaskFuture<u64> {
 
 /// A session on the file store in `folder`.
 fn on_disk(folder: &Path) -> (Session, Log) {
-    let store = FileStore::builder(folder).open().unwrap();
+    let store = FileStore::builder(folder).layout(daglite::FileStoreLayout::Files).open().unwrap();
     logged_with(Session::builder().cache(store))
 }
 

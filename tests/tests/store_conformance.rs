@@ -10,7 +10,7 @@ use std::thread::{self, ThreadId};
 use daglite::store::{Artifact, ArtifactMeta, CacheStore, Lookup, Put, StoreError, StoreFuture};
 use daglite::{Digest, MemoryStore, conformance};
 use daglite_tests::said;
-use store_support::{now, open};
+use store_support::{now, open, open_index};
 
 #[test]
 fn the_memory_store_keeps_the_contract() {
@@ -18,13 +18,15 @@ fn the_memory_store_keeps_the_contract() {
 }
 
 #[test]
-fn the_file_store_keeps_the_contract() {
-    let folder = tempfile::tempdir().unwrap();
-    let made = Cell::new(0);
-    now(conformance::cache_store(|| {
-        made.set(made.get() + 1);
-        open(&folder.path().join(made.get().to_string()))
-    }));
+fn the_file_store_keeps_the_contract_with_an_index_and_with_files() {
+    for open in [open, open_index] {
+        let folder = tempfile::tempdir().unwrap();
+        let made = Cell::new(0);
+        now(conformance::cache_store(|| {
+            made.set(made.get() + 1);
+            open(&folder.path().join(made.get().to_string()))
+        }));
+    }
 }
 
 #[test]

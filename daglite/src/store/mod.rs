@@ -13,7 +13,10 @@ pub use contract::{
     RunReport, StoreFuture,
 };
 pub use error::StoreError;
-pub use file::{FileStore, FileStoreBuilder};
+pub use file::{
+    Collected, Entries, EntryInfo, Eviction, FileStore, FileStoreBuilder, FileStoreLayout, Problem,
+    StoreStats, TaskStats, Verification,
+};
 pub use memory::MemoryStore;
 
 pub(crate) use file::{

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use daglite::clock::Timestamp;
 use daglite::store::{Artifact, ArtifactMeta, CacheStore, KeyPart, Lookup};
-use daglite::{Digest, FileStore};
+use daglite::{Digest, FileStore, FileStoreLayout};
 
 /// The answer of a future that is ready at once, as those of the stores of this crate promise.
 pub(crate) fn now<F: Future>(future: F) -> F::Output {
@@ -45,9 +45,16 @@ pub(crate) fn artifact(bytes: &[u8]) -> Artifact {
     Artifact { meta, bytes: bytes.to_vec() }
 }
 
-/// A file store in `root`.
+/// A store in `root` of one file an entry.
 pub(crate) fn open(root: &Path) -> FileStore {
-    FileStore::builder(root).open().expect("the folder can be used")
+    let builder = FileStore::builder(root).layout(FileStoreLayout::Files);
+    builder.open().expect("the folder can be used")
+}
+
+/// A store in `root` with an index.
+pub(crate) fn open_index(root: &Path) -> FileStore {
+    let builder = FileStore::builder(root).layout(FileStoreLayout::Index);
+    builder.open().expect("the folder can be used")
 }
 
 /// What `get` answers, which must not be an error.

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::contract::{ArtifactMeta, KeyPart};
+use super::super::contract::{Artifact, ArtifactMeta, KeyPart};
 use super::super::error::StoreError;
 use crate::clock::Timestamp;
 use crate::digest::Digest;
@@ -119,6 +119,20 @@ impl HeaderV1 {
     }
 }
 
+/// Refuses an artifact whose metadata gives another size.
+pub(super) fn check_size(artifact: &Artifact) -> Result<(), StoreError> {
+    let Artifact { meta, bytes } = artifact;
+    if meta.size == bytes.len() as u64 {
+        return Ok(());
+    }
+    Err(StoreError::new(format!(
+        "the artifact of `{}` has {} bytes, but its metadata says {}: set `size` from its bytes",
+        meta.task,
+        bytes.len(),
+        meta.size
+    )))
+}
+
 /// Everything that comes before the value, in bytes.
 pub(super) fn encode_head(key: &Digest, meta: &ArtifactMeta) -> Result<Vec<u8>, StoreError> {
     let header = postcard::to_stdvec(&HeaderV1::of(meta)).map_err(|cause| {
@@ -156,6 +170,38 @@ pub(super) struct Lengths {
 ///
 /// `start` has the whole prelude, or the whole file if that is shorter.
 pub(super) fn parse_prelude(start: &[u8], file_length: u64, key: &Digest) -> Result<Lengths, Flaw> {
+    let (lengths, found) = parse_lengths(start, file_length)?;
+    let expected = (lengths.head as u64).saturating_add(lengths.value);
+    if file_length < expected {
+        return Err(Flaw::new(format!("truncated: {file_length} of {expected} bytes")));
+    }
+    if file_length > expected {
+        return Err(Flaw::new(format!("{} bytes too long", file_length - expected)));
+    }
+    if found != *key {
+        return Err(Flaw::new("the entry of another key"));
+    }
+    Ok(lengths)
+}
+
+/// Reads an entry whose value, if it is not empty, may lie elsewhere: whose it is, its metadata, and the value if it is
+/// in `bytes`. Everything is verified but the value.
+pub(super) fn parse_row(bytes: &[u8]) -> Result<(Digest, ArtifactMeta, Option<&[u8]>), Flaw> {
+    let (lengths, key) = parse_lengths(bytes, bytes.len() as u64)?;
+    if bytes.len() < lengths.head {
+        return Err(Flaw::new(format!("truncated: {} of {} bytes", bytes.len(), lengths.head)));
+    }
+    let (head, value) = bytes.split_at(lengths.head);
+    let meta = parse_head(head, lengths.value)?;
+    match (value.len() as u64, lengths.value) {
+        (found, expected) if found == expected => Ok((key, meta, Some(value))),
+        (0, _) => Ok((key, meta, None)),
+        (found, expected) => Err(Flaw::new(format!("{found} of {expected} bytes of the value"))),
+    }
+}
+
+/// Reads the lengths at the start of an entry, and the key it says it is of.
+fn parse_lengths(start: &[u8], file_length: u64) -> Result<(Lengths, Digest), Flaw> {
     if file_length == 0 {
         return Err(Flaw::new("empty"));
     }
@@ -179,17 +225,7 @@ pub(super) fn parse_prelude(start: &[u8], file_length: u64, key: &Digest) -> Res
     }
     let value = u64::from_le_bytes(field(prelude, 16));
     let head = PRELUDE + header as usize + CHECKSUM;
-    let expected = (head as u64).saturating_add(value);
-    if file_length < expected {
-        return Err(Flaw::new(format!("truncated: {file_length} of {expected} bytes")));
-    }
-    if file_length > expected {
-        return Err(Flaw::new(format!("{} bytes too long", file_length - expected)));
-    }
-    if &field::<32>(prelude, 24) != key.as_bytes() {
-        return Err(Flaw::new("the entry of another key"));
-    }
-    Ok(Lengths { head, value })
+    Ok((Lengths { head, value }, Digest::from_bytes(field(prelude, 24))))
 }
 
 /// The metadata in `head`: the bytes of the entry before the value, all of them, as long as [`Lengths::head`].

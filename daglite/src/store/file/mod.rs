@@ -1,32 +1,57 @@
-//! `FileStore`: a cache in a folder that many processes share and anyone may delete, a file an entry.
+//! `FileStore`: a cache in a folder that many processes share and anyone may delete.
 //!
-//! Files in reading order: `layout` (what lies where), `entry` (the bytes of one entry), `read`, `publish` (how something
-//! becomes visible), `staged` (what is not visible yet).
+//! Files in reading order: `settings` (the builder), `layout` (what lies where), `filesystem` (where an index can be
+//! shared), `entry` (the bytes of one entry), `access` and `publish` (how something is opened, and becomes visible),
+//! `staged` and `workplace` (what is not visible yet), `locks`; then the two ways to keep entries, `indexed` and `plain`;
+//! and what people ask: `browse`, `verify`.
 
+mod access;
+mod browse;
 mod entry;
+mod filesystem;
+mod indexed;
 mod layout;
+mod locks;
+mod plain;
 mod publish;
-mod read;
+mod settings;
 mod staged;
+mod verify;
+mod workplace;
 
 use std::future::ready;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
 
-use super::contract::{Artifact, ArtifactMeta, CacheStore, Lookup, Put, StoreFuture};
+use super::contract::{
+    Artifact, ArtifactMeta, CacheStore, Glimpse, KeyClaim, Lookup, Put, RunReport, StoreFuture,
+};
 use super::error::StoreError;
+use crate::clock::Timestamp;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
-use layout::Layout;
+use browse::Totals;
+use indexed::Indexed;
+use plain::PlainFiles;
+use verify::Found;
 
+pub(crate) use access::{is_missing, open_at_once};
+pub use browse::{Collected, Entries, EntryInfo, StoreStats, TaskStats};
 pub(crate) use publish::{Durable, publish, set_aside, sync_folder};
-pub(crate) use read::{is_missing, open_at_once};
+pub use settings::{Eviction, FileStoreBuilder, FileStoreLayout};
 pub(crate) use staged::{Staged, sweep_stale};
+pub use verify::{Problem, Verification};
 
-/// Keeps artifacts in a folder: on local disks and on network file systems, for any number of processes.
+/// Keeps artifacts in a folder, for any number of processes.
+///
+/// An index has every entry's metadata and small values, larger values are files named by their content, so that equal
+/// results are stored once. What it holds is bounded by [`max_size`](FileStoreBuilder::max_size). On network file systems,
+/// where processes cannot share an index, each entry is a file.
 ///
 /// Nothing is created before the first entry is put. The folder is private to its user (on Unix), holds a
 /// `CACHEDIR.TAG` that keeps backups away, and may be deleted at any time, while it is used too.
+///
+/// What is put is written with others, within 50 ms; at the end of a run, and when the store is dropped, at once.
 ///
 /// ```
 /// use daglite::FileStore;
@@ -42,11 +67,15 @@ pub(crate) use staged::{Staged, sweep_stale};
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct FileStore {
-    /// What lies where.
-    layout: Layout,
-    /// Whether this store has made the folder and swept it; somebody may have deleted it since.
-    prepared: AtomicBool,
+pub struct FileStore(Kind);
+
+/// The two ways to keep entries.
+#[derive(Debug)]
+enum Kind {
+    /// In an index.
+    Indexed(Arc<Indexed>),
+    /// In files.
+    Files(PlainFiles),
 }
 
 impl FileStore {
@@ -58,41 +87,96 @@ impl FileStore {
     /// assert!(error.to_string().contains("name a folder"));
     /// ```
     pub fn builder(path: impl AsRef<Path>) -> FileStoreBuilder {
-        FileStoreBuilder { path: path.as_ref().to_owned() }
+        FileStoreBuilder::new(path.as_ref())
+    }
+
+    /// One with an index.
+    fn indexed(store: Arc<Indexed>) -> Self {
+        Self(Kind::Indexed(store))
+    }
+
+    /// One of files.
+    fn in_files(store: PlainFiles) -> Self {
+        Self(Kind::Files(store))
+    }
+
+    /// What the clock of the store shows.
+    fn now(&self) -> Timestamp {
+        match &self.0 {
+            Kind::Indexed(store) => store.now(),
+            Kind::Files(store) => store.now(),
+        }
+    }
+
+    /// Shows `visit` each entry.
+    fn walk(&self, visit: &mut dyn FnMut(EntryInfo)) -> Result<(), StoreError> {
+        match &self.0 {
+            Kind::Indexed(store) => store.walk(visit),
+            Kind::Files(store) => store.walk(visit),
+        }
+    }
+
+    /// The counts.
+    fn totals(&self) -> Result<Totals, StoreError> {
+        match &self.0 {
+            Kind::Indexed(store) => store.totals(),
+            Kind::Files(store) => store.totals(),
+        }
+    }
+
+    /// Removes every entry.
+    fn remove_all(&self) -> Result<(), StoreError> {
+        match &self.0 {
+            Kind::Indexed(store) => store.clear(),
+            Kind::Files(store) => store.remove_all(),
+        }
+    }
+
+    /// Removes the entries under `keys`; answers how many there were.
+    fn remove_some(&self, keys: &[Digest]) -> Result<u64, StoreError> {
+        match &self.0 {
+            Kind::Indexed(store) => store.remove_all_of(keys),
+            Kind::Files(store) => {
+                let mut removed = 0;
+                for key in keys {
+                    removed += u64::from(store.remove_entry(key)?);
+                }
+                Ok(removed)
+            }
+        }
+    }
+
+    /// Removes what is not needed.
+    fn collect(&self) -> Result<Collected, StoreError> {
+        match &self.0 {
+            Kind::Indexed(store) => store.collect(),
+            Kind::Files(store) => store.collect(),
+        }
+    }
+
+    /// What is wrong.
+    fn inspect(&self) -> Result<Found, StoreError> {
+        match &self.0 {
+            Kind::Indexed(store) => store.inspect(),
+            Kind::Files(store) => store.inspect(),
+        }
+    }
+
+    /// Mends what was found.
+    fn mend(&self, found: &Found) -> Result<(), StoreError> {
+        match &self.0 {
+            Kind::Indexed(store) => store.mend(),
+            Kind::Files(store) => store.mend(found),
+        }
     }
 }
 
-/// Settings of a [`FileStore`] that is not open yet.
-///
-/// ```
-/// # use daglite::FileStore;
-/// # let folder = tempfile::tempdir().unwrap();
-/// let builder = FileStore::builder(folder.path());
-/// assert!(builder.open().is_ok());
-/// ```
-#[derive(Debug, Clone)]
-#[must_use = "call `open` to get the store"]
-pub struct FileStoreBuilder {
-    /// The folder, as it was given.
-    path: PathBuf,
-}
-
-impl FileStoreBuilder {
-    /// The store. Looks at the folder, and creates nothing.
-    ///
-    /// ```
-    /// # use daglite::FileStore;
-    /// # let folder = tempfile::tempdir().unwrap();
-    /// let store = FileStore::builder(folder.path().join("not/there/yet")).open();
-    /// assert!(store.is_ok());
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// The path is empty, or there is a file in its place. A folder that cannot be written shows at the first put.
-    pub fn open(self) -> Result<FileStore, Error> {
-        let root = folder_path(&self.path, "the cache", ErrorKind::Store)?;
-        Ok(FileStore { layout: Layout::new(root), prepared: AtomicBool::new(false) })
+/// What was put is written.
+impl Drop for FileStore {
+    fn drop(&mut self) {
+        if let Kind::Indexed(store) = &self.0 {
+            store.close();
+        }
     }
 }
 
@@ -115,21 +199,34 @@ pub(crate) fn folder_path(path: &Path, what: &str, kind: ErrorKind) -> Result<Pa
 }
 
 /// The I/O blocks inside each call; the futures are ready when they are returned.
+#[deny(clippy::missing_trait_methods)]
 impl CacheStore for FileStore {
     fn head<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, Lookup<ArtifactMeta>> {
-        Box::pin(ready(self.read_head(key)))
+        Box::pin(ready(match &self.0 {
+            Kind::Indexed(store) => store.head(key),
+            Kind::Files(store) => store.read_head(key),
+        }))
     }
 
     fn get<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, Lookup<Artifact>> {
-        Box::pin(ready(self.read_artifact(key)))
+        Box::pin(ready(match &self.0 {
+            Kind::Indexed(store) => store.get(key),
+            Kind::Files(store) => store.read_artifact(key),
+        }))
     }
 
     fn put<'a>(&'a self, key: &'a Digest, artifact: &'a Artifact) -> StoreFuture<'a, Put> {
-        Box::pin(ready(self.publish_entry(key, artifact).map(|()| Put::Kept)))
+        Box::pin(ready(match &self.0 {
+            Kind::Indexed(store) => store.put(key, artifact),
+            Kind::Files(store) => store.put(key, artifact),
+        }))
     }
 
     fn remove<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, bool> {
-        Box::pin(ready(self.remove_entry(key)))
+        Box::pin(ready(match &self.0 {
+            Kind::Indexed(store) => store.remove(key),
+            Kind::Files(store) => store.remove(key),
+        }))
     }
 
     fn clear<'a>(&'a self) -> StoreFuture<'a, ()> {
@@ -137,6 +234,51 @@ impl CacheStore for FileStore {
     }
 
     fn location(&self) -> String {
-        self.layout.root().display().to_string()
+        let root = match &self.0 {
+            Kind::Indexed(store) => store.root(),
+            Kind::Files(store) => store.root(),
+        };
+        root.display().to_string()
+    }
+
+    fn find<'a>(&'a self, keys: &'a [Digest]) -> StoreFuture<'a, Vec<Lookup<Glimpse>>> {
+        Box::pin(ready(match &self.0 {
+            Kind::Indexed(store) => store.find(keys),
+            Kind::Files(store) => keys.iter().map(|key| store.glimpse(key)).collect(),
+        }))
+    }
+
+    fn claim<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, KeyClaim> {
+        Box::pin(ready(match &self.0 {
+            Kind::Indexed(store) => store.claim(key),
+            Kind::Files(store) => store.claim(key),
+        }))
+    }
+
+    fn begin_run(&self) {
+        if let Kind::Indexed(store) = &self.0 {
+            store.begin_run();
+        }
+    }
+
+    fn end_run<'a>(&'a self, report: &'a RunReport) -> StoreFuture<'a, ()> {
+        Box::pin(ready(match &self.0 {
+            Kind::Indexed(store) => store.end_run(report),
+            Kind::Files(store) => store.end_run(),
+        }))
+    }
+
+    fn notices(&self) -> Vec<String> {
+        match &self.0 {
+            Kind::Indexed(store) => store.notices(),
+            Kind::Files(store) => store.notices(),
+        }
+    }
+
+    fn removals(&self) -> u64 {
+        match &self.0 {
+            Kind::Indexed(store) => store.removals(),
+            Kind::Files(store) => store.removals(),
+        }
     }
 }

@@ -7,7 +7,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use super::read::remove_whatever;
+use super::access::remove_whatever;
+use super::workplace::is_workplace;
 use crate::clock::{Clock, Timestamp};
 
 /// What has not been touched for so long belongs to a process that was killed.
@@ -93,6 +94,10 @@ pub(crate) fn sweep_stale(tmp: &Path) {
     let Ok(found) = fs::read_dir(tmp) else { return };
     let now = Clock::system().now();
     for entry in found.flatten() {
+        // The folder of a process is swept when the process is gone, however old it is.
+        if is_workplace(&entry.path()) {
+            continue;
+        }
         if last_change(&entry).and_then(|changed| now.since(changed)).is_some_and(|age| age > STALE)
         {
             let _ = remove_whatever(&entry.path());

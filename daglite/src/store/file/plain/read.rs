@@ -1,23 +1,24 @@
 //! Reads entries, trusts nothing in them, and removes what is damaged.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::super::contract::{Artifact, ArtifactMeta, Lookup};
-use super::super::error::StoreError;
-use super::FileStore;
-use super::entry::{self, Flaw, Lengths, PRELUDE};
+use super::super::access::{is_missing, open_at_once, remove_whatever};
+use super::super::entry::{self, Flaw, Lengths, PRELUDE};
+use super::PlainFiles;
 use crate::digest::Digest;
+use crate::store::{Artifact, ArtifactMeta, Lookup, StoreError};
 
 /// How much of a file is read at once to get its header: most headers, and small values with them, fit.
 const FIRST_READ: usize = 4096;
-/// How often a folder is emptied that others still write to.
-const ATTEMPTS: usize = 8;
 
-impl FileStore {
+impl PlainFiles {
     /// The metadata of the entry of `key`: one open, one read unless the header is long.
-    pub(super) fn read_head(&self, key: &Digest) -> Result<Lookup<ArtifactMeta>, StoreError> {
+    pub(in crate::store::file) fn read_head(
+        &self,
+        key: &Digest,
+    ) -> Result<Lookup<ArtifactMeta>, StoreError> {
         self.look_up(key, |opened| {
             let (meta, _) = opened.head(key)?;
             Ok(meta)
@@ -25,7 +26,10 @@ impl FileStore {
     }
 
     /// The entry of `key`, with its value verified.
-    pub(super) fn read_artifact(&self, key: &Digest) -> Result<Lookup<Artifact>, StoreError> {
+    pub(in crate::store::file) fn read_artifact(
+        &self,
+        key: &Digest,
+    ) -> Result<Lookup<Artifact>, StoreError> {
         self.look_up(key, |opened| {
             let (meta, lengths) = opened.head(key)?;
             let bytes = opened.value(&lengths)?;
@@ -35,13 +39,27 @@ impl FileStore {
     }
 
     /// Removes the entry of `key`; answers whether there was one.
-    pub(super) fn remove_entry(&self, key: &Digest) -> Result<bool, StoreError> {
+    pub(in crate::store::file) fn remove_entry(&self, key: &Digest) -> Result<bool, StoreError> {
         let path = self.layout.entry(key);
         match remove_whatever(&path) {
             Ok(()) => Ok(true),
             Err(cause) if is_missing(&cause) => Ok(false),
             Err(cause) => Err(StoreError::io("remove the cache entry", &path, cause)),
         }
+    }
+
+    /// The metadata in the file at `path`, which nobody has asked for by its key: nothing is removed.
+    pub(super) fn peek(&self, path: &Path, key: &Digest) -> Result<ArtifactMeta, String> {
+        look_at(path, |opened| Ok(opened.head(key)?.0))
+    }
+
+    /// What is wrong with the file at `path`; nothing is removed.
+    pub(super) fn check(&self, path: &Path, key: &Digest) -> Result<(), String> {
+        look_at(path, |opened| {
+            let (meta, lengths) = opened.head(key)?;
+            let bytes = opened.value(&lengths)?;
+            Ok(entry::verify_value(&bytes, &meta)?)
+        })
     }
 
     /// Opens the entry of `key` and lets `read` make something of it.
@@ -77,6 +95,21 @@ impl FileStore {
         }
         Ok(Lookup::Absent)
     }
+}
+
+/// Lets `read` make something of the file at `path`; or says what is wrong with it.
+fn look_at<T>(
+    path: &Path,
+    read: impl FnOnce(&mut Opened) -> Result<T, Failed>,
+) -> Result<T, String> {
+    let opened = Opened::open(path).and_then(|opened| match opened {
+        Some(mut opened) => read(&mut opened),
+        None => Err(Flaw("it is gone".to_owned()).into()),
+    });
+    opened.map_err(|failed| match failed {
+        Failed::Flaw(flaw) => flaw.to_string(),
+        Failed::Io(cause) => format!("it cannot be read: {cause}"),
+    })
 }
 
 /// Why an entry could not be read.
@@ -191,34 +224,6 @@ fn dead_link() -> Flaw {
     Flaw("a link that leads nowhere".to_owned())
 }
 
-/// Opens a file to read, without waiting for a writer if it is a pipe; what it is must be looked at afterwards.
-pub(crate) fn open_at_once(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, NONBLOCK);
-    options.open(path)
-}
-
-/// `O_NONBLOCK`, where its value is known. Regular files do not care; elsewhere, a pipe is waited for.
-#[cfg(unix)]
-const NONBLOCK: i32 = if cfg!(target_vendor = "apple") {
-    0x4
-} else if cfg!(any(target_os = "linux", target_os = "android"))
-    && !cfg!(any(target_arch = "mips", target_arch = "mips32r6"))
-    && !cfg!(any(target_arch = "mips64", target_arch = "mips64r6"))
-    && !cfg!(any(target_arch = "sparc", target_arch = "sparc64"))
-{
-    0o4000
-} else {
-    0
-};
-
-/// Whether nothing is at the path, which may be because nothing is above it.
-pub(crate) fn is_missing(cause: &io::Error) -> bool {
-    matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
 /// Removes the damaged thing at `path` and says what was wrong with it.
 ///
 /// Somebody may have put a sound entry there since it was read; it is computed once more then, and that is all.
@@ -228,19 +233,4 @@ fn discard<T>(path: &Path, flaw: Flaw) -> Lookup<T> {
         Err(cause) if is_missing(&cause) => Lookup::Damaged(flaw.0),
         Err(cause) => Lookup::Damaged(format!("{flaw}; and it cannot be removed: {cause}")),
     }
-}
-
-/// Removes a file, a link or a whole folder.
-pub(super) fn remove_whatever(path: &Path) -> io::Result<()> {
-    if !path.symlink_metadata()?.is_dir() {
-        return fs::remove_file(path);
-    }
-    for _ in 1..ATTEMPTS {
-        match fs::remove_dir_all(path) {
-            // Somebody who was about to publish into the folder when it was set aside has done so.
-            Err(cause) if cause.kind() == io::ErrorKind::DirectoryNotEmpty => {}
-            done => return done,
-        }
-    }
-    fs::remove_dir_all(path)
 }

@@ -1,0 +1,244 @@
+//! The connections to the index: one that writes, some that read, all of the file that is there now.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+
+use super::super::access::is_missing;
+use super::super::layout::Layout;
+use super::schema::{set_up_reader, set_up_writer};
+use super::trouble::Trouble;
+use crate::store::StoreError;
+
+/// How many reading connections are kept.
+const KEPT: usize = 64;
+
+/// The connections of one store.
+#[derive(Debug)]
+pub(super) struct Connections {
+    /// Where the index lies.
+    layout: Arc<Layout>,
+    /// Goes up when the index is another file than before: older connections are of a file that nobody sees any more.
+    generation: AtomicU64,
+    /// Which file the connections of this generation are of.
+    opened: Mutex<Option<FileIdentity>>,
+    /// Reading connections that nobody uses now.
+    readers: Mutex<Vec<(u64, Connection)>>,
+    /// The writing connection.
+    writer: Mutex<Option<(u64, Connection)>>,
+}
+
+impl Connections {
+    /// No connections yet.
+    pub(super) fn new(layout: Arc<Layout>) -> Self {
+        Self {
+            layout,
+            generation: AtomicU64::new(0),
+            opened: Mutex::default(),
+            readers: Mutex::default(),
+            writer: Mutex::default(),
+        }
+    }
+
+    /// The path of the index.
+    pub(super) fn path(&self) -> &Path {
+        self.layout.index()
+    }
+
+    /// Which index the connections are of.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Notices that the index has been deleted or replaced by somebody.
+    pub(super) fn refresh(&self) {
+        let mut opened = self.opened.lock();
+        if let Some(known) = *opened
+            && FileIdentity::of(self.path()) != Some(known)
+        {
+            *opened = None;
+            drop(opened);
+            self.forget();
+        }
+    }
+
+    /// Lets go of all connections: the index they are of is no more.
+    pub(super) fn forget(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        *self.opened.lock() = None;
+        self.readers.lock().clear();
+    }
+
+    /// Lets `look` read; `None` if there is no index.
+    pub(super) fn read<T>(
+        &self,
+        look: impl FnOnce(&Connection) -> Result<T, Trouble>,
+    ) -> Result<Option<T>, Trouble> {
+        let generation = self.generation();
+        let kept = self.readers.lock().pop().filter(|(of, _)| *of == generation);
+        let connection = match kept {
+            Some((_, connection)) => connection,
+            None => match self.open_reader()? {
+                Some(connection) => connection,
+                None => return Ok(None),
+            },
+        };
+        let seen = look(&connection)?;
+        let mut readers = self.readers.lock();
+        if readers.len() < KEPT && self.generation() == generation {
+            readers.push((generation, connection));
+        }
+        Ok(Some(seen))
+    }
+
+    /// Lets `change` write, in a transaction of its own that ends with it.
+    pub(super) fn write<T>(
+        &self,
+        change: impl FnOnce(&Transaction<'_>) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        self.with_writer(|connection| {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let changed = change(&transaction)?;
+            transaction.commit()?;
+            Ok(changed)
+        })
+    }
+
+    /// Lets `work` use the writing connection; made, with the index, if need be.
+    pub(super) fn with_writer<T>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        let mut writer = self.writer.lock();
+        self.refresh();
+        let generation = self.generation();
+        let mut connection = match writer.take().filter(|(of, _)| *of == generation) {
+            Some((_, connection)) => connection,
+            None => self.open_writer()?,
+        };
+        let done = work(&mut connection)?;
+        *writer = Some((generation, connection));
+        Ok(done)
+    }
+
+    /// A connection that reads; `None` if there is nothing to read.
+    fn open_reader(&self) -> Result<Option<Connection>, Trouble> {
+        let path = self.path();
+        match path.symlink_metadata() {
+            Err(cause) if is_missing(&cause) => return Ok(None),
+            Err(cause) => return Err(StoreError::io("read the index", path, cause).into()),
+            Ok(found) if !found.is_file() => return Err(not_a_file()),
+            Ok(found) if found.len() == 0 => return Ok(None),
+            Ok(_) => {}
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let opened = Connection::open_with_flags(path, flags)
+            .map_err(Trouble::from)
+            .and_then(|connection| Ok((set_up_reader(&connection)?, connection)));
+        let (has_tables, connection) = match opened {
+            Err(trouble) if is_read_only(&trouble) => open_immutable(path)?,
+            other => other?,
+        };
+        self.opened(path);
+        Ok(has_tables.then_some(connection))
+    }
+
+    /// The connection that writes, to an index that is made if there is none.
+    fn open_writer(&self) -> Result<Connection, Trouble> {
+        let layout = &self.layout;
+        let path = layout.index();
+        layout.prepare(&[layout.objects(), layout.tmp(), layout.locks()])?;
+        match path.symlink_metadata() {
+            Ok(found) if !found.is_file() => return Err(not_a_file()),
+            Ok(_) => {}
+            Err(_) => create_private_file(path)
+                .map_err(|cause| StoreError::io("create the index", path, cause))?,
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags)?;
+        set_up_writer(&mut connection)?;
+        self.opened(path);
+        Ok(connection)
+    }
+
+    /// Notes which file the connections are of.
+    fn opened(&self, path: &Path) {
+        let mut opened = self.opened.lock();
+        if opened.is_none() {
+            *opened = FileIdentity::of(path);
+        }
+    }
+}
+
+/// What is wrong with a folder or a link in the place of the index.
+fn not_a_file() -> Trouble {
+    Trouble::damaged("it is not a file")
+}
+
+/// Whether the index cannot be opened for writing, and reading may be possible.
+fn is_read_only(trouble: &Trouble) -> bool {
+    let Trouble::Refused(error) = trouble else { return false };
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied)
+    )
+}
+
+/// A connection to an index on a medium that nobody can write.
+fn open_immutable(path: &Path) -> Result<(bool, Connection), Trouble> {
+    let mut uri = String::from("file:");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+                uri.push(char::from(*byte));
+            }
+            other => uri.push_str(&format!("%{other:02x}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(uri, flags)?;
+    Ok((set_up_reader(&connection)?, connection))
+}
+
+/// Makes an empty file that only its owner may read.
+fn create_private_file(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(cause) if cause.kind() != io::ErrorKind::AlreadyExists => Err(cause),
+        _ => Ok(()),
+    }
+}
+
+/// Which file lies at a path, whatever is in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileIdentity(u64, u64);
+
+impl FileIdentity {
+    /// The file at `path`; `None` if there is none.
+    pub(super) fn of(path: &Path) -> Option<Self> {
+        let found = fs::symlink_metadata(path).ok()?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            Some(Self(found.dev(), found.ino()))
+        }
+        #[cfg(not(unix))]
+        {
+            // An open file cannot be replaced there.
+            let _ = found;
+            Some(Self(0, 0))
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Compression of objects, behind the feature `zstd`.
+
+#[cfg(not(feature = "zstd"))]
+mod disabled;
+#[cfg(feature = "zstd")]
+mod enabled;
+
+#[cfg(not(feature = "zstd"))]
+pub(super) use disabled::{pack, unpack};
+#[cfg(feature = "zstd")]
+pub(super) use enabled::{pack, unpack};

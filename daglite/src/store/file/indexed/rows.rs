@@ -1,0 +1,346 @@
+//! What is done with the rows of the index: found, put, removed, counted.
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use super::super::access::{is_missing, remove_whatever};
+use super::super::layout::{Layout, ObjectName};
+use super::trouble::Trouble;
+use crate::digest::Digest;
+use crate::store::StoreError;
+
+/// What a row costs beside its bytes: its other columns, its slot, and the free space of half-filled pages.
+const ROW_OVERHEAD: u64 = 60;
+
+/// The place of a key in the index. Two keys that share one (once in 2^64) replace each other.
+pub(super) fn slot_of(key: &Digest) -> i64 {
+    let mut folded = 0_u64;
+    for (lane, bytes) in key.as_bytes().chunks_exact(8).enumerate() {
+        let word = u64::from_le_bytes(bytes.try_into().expect("a chunk of 8 has 8"));
+        // Different for each lane, so that equal lanes do not cancel out.
+        folded ^= word.wrapping_mul(2 * lane as u64 + 1).rotate_left(7 * lane as u32);
+    }
+    folded.cast_signed()
+}
+
+/// An entry on its way into the index.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// Its key.
+    pub(super) key: Digest,
+    /// Its head, and its value if that lies in place.
+    pub(super) bytes: Vec<u8>,
+    /// The object that has the value.
+    pub(super) object: Option<ObjectName>,
+    /// How many bytes the value takes on the disk.
+    pub(super) size: u64,
+    /// When it goes stale, in milliseconds since 1970.
+    pub(super) expires: Option<u64>,
+}
+
+impl Row {
+    /// The number that says where the value lies.
+    pub(super) fn kind(&self) -> i64 {
+        match &self.object {
+            None => IN_PLACE,
+            Some(name) if !name.is_packed() => OBJECT,
+            Some(_) => PACKED_OBJECT,
+        }
+    }
+}
+
+/// The value follows the head.
+pub(super) const IN_PLACE: i64 = 0;
+/// The value is an object.
+pub(super) const OBJECT: i64 = 1;
+/// The value is a compressed object.
+pub(super) const PACKED_OBJECT: i64 = 2;
+
+/// A row as it was found.
+#[derive(Debug)]
+pub(super) struct Stored {
+    /// Its number.
+    pub(super) id: i64,
+    /// Where the value lies.
+    pub(super) kind: i64,
+    /// The head, and the value if it lies in place.
+    pub(super) bytes: Vec<u8>,
+}
+
+/// The row in `slot`.
+pub(super) fn find(connection: &Connection, slot: i64) -> Result<Option<Stored>, Trouble> {
+    let mut statement = connection.prepare_cached(
+        "SELECT entry.id, kind, bytes FROM slot JOIN entry ON entry.id = slot.entry WHERE slot.key = ?1",
+    )?;
+    let mut rows = statement.query([slot])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let bytes = row.get_ref(2)?.as_blob().map_err(|_| Trouble::damaged("a row has no bytes"))?;
+    Ok(Some(Stored { id: row.get(0)?, kind: row.get(1)?, bytes: bytes.to_vec() }))
+}
+
+/// The one row of `state`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct State {
+    /// The number of the next entry: a clock that counts puts.
+    pub(super) next: i64,
+    /// How many entries there are.
+    pub(super) entries: u64,
+    /// How many bytes they and their objects take, about.
+    pub(super) bytes: u64,
+    /// Hits of all runs.
+    pub(super) hits: u64,
+    /// Misses of all runs.
+    pub(super) misses: u64,
+    /// Milliseconds that the hits saved.
+    pub(super) saved: u64,
+    /// Entries evicted.
+    pub(super) evicted: u64,
+    /// Their bytes.
+    pub(super) evicted_bytes: u64,
+    /// Entries swept because they had expired.
+    pub(super) expired: u64,
+}
+
+impl State {
+    /// Reads it.
+    pub(super) fn load(connection: &Connection) -> Result<Self, Trouble> {
+        let mut statement = connection.prepare_cached(
+            "SELECT next, entries, bytes, hits, misses, saved, evicted, evicted_bytes, expired FROM state WHERE id = 1",
+        )?;
+        Ok(statement.query_row([], |row| {
+            let count = |at: usize| row.get::<_, i64>(at).map(|count| count.max(0).cast_unsigned());
+            Ok(Self {
+                next: row.get(0)?,
+                entries: count(1)?,
+                bytes: count(2)?,
+                hits: count(3)?,
+                misses: count(4)?,
+                saved: count(5)?,
+                evicted: count(6)?,
+                evicted_bytes: count(7)?,
+                expired: count(8)?,
+            })
+        })?)
+    }
+
+    /// Counts anew what there is, and makes the table of objects agree with it.
+    pub(super) fn recount(&mut self, transaction: &Transaction<'_>) -> Result<(), Trouble> {
+        let mut statement = transaction.prepare("SELECT kind, size, bytes FROM entry")?;
+        let mut rows = statement.query([])?;
+        (self.entries, self.bytes) = (0, 0);
+        while let Some(row) = rows.next()? {
+            let (kind, size): (i64, i64) = (row.get(0)?, row.get(1)?);
+            let bytes = row.get_ref(2)?.as_blob().unwrap_or_default();
+            self.entries += 1;
+            self.bytes += bytes.len() as u64 + ROW_OVERHEAD;
+            if let Some(name) = object_of(kind, bytes)
+                && use_object(transaction, &name, size)? == 1
+            {
+                self.bytes += size.max(0).cast_unsigned();
+            }
+        }
+        let highest: i64 =
+            transaction
+                .query_row("SELECT coalesce(max(id), 0) FROM entry", [], |row| row.get(0))?;
+        self.next = self.next.max(highest + 1);
+        self.save(transaction)
+    }
+
+    /// Writes it.
+    fn save(&self, transaction: &Transaction<'_>) -> Result<(), Trouble> {
+        let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        transaction
+            .prepare_cached(
+                "UPDATE state SET next = ?1, entries = ?2, bytes = ?3, hits = ?4, misses = ?5, saved = ?6, \
+                 evicted = ?7, evicted_bytes = ?8, expired = ?9 WHERE id = 1",
+            )?
+            .execute(params![
+                self.next,
+                count(self.entries),
+                count(self.bytes),
+                count(self.hits),
+                count(self.misses),
+                count(self.saved),
+                count(self.evicted),
+                count(self.evicted_bytes),
+                count(self.expired),
+            ])?;
+        Ok(())
+    }
+}
+
+/// Changes of rows inside one transaction; `finish` makes the counts and the objects agree with them.
+pub(super) struct Edit<'a> {
+    transaction: &'a Transaction<'a>,
+    layout: &'a Layout,
+    /// The counts after the changes.
+    pub(super) state: State,
+    /// Objects that perhaps nobody uses any more.
+    released: Vec<ObjectName>,
+}
+
+impl<'a> Edit<'a> {
+    /// Changes in `transaction`.
+    pub(super) fn begin(
+        transaction: &'a Transaction<'a>,
+        layout: &'a Layout,
+    ) -> Result<Self, Trouble> {
+        let state = State::load(transaction)?;
+        Ok(Self { transaction, layout, state, released: Vec::new() })
+    }
+
+    /// Puts a row in place of the one in its slot; false if its object is not there (any more).
+    pub(super) fn put(&mut self, row: &Row) -> Result<bool, Trouble> {
+        let slot = slot_of(&row.key);
+        if let Some(name) = &row.object
+            && !self.layout.object(name).symlink_metadata().is_ok_and(|found| found.is_file())
+        {
+            return Ok(false);
+        }
+        let id = self.state.next;
+        let is_new = self
+            .transaction
+            .prepare_cached("INSERT INTO slot (key, entry) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+            .execute([slot, id])?
+            == 1;
+        if !is_new {
+            self.remove_slot(slot)?;
+            self.transaction
+                .prepare_cached("INSERT INTO slot (key, entry) VALUES (?1, ?2)")?
+                .execute([slot, id])?;
+        }
+        let expires = row.expires.map(|millis| i64::try_from(millis).unwrap_or(i64::MAX));
+        let size = i64::try_from(row.size).unwrap_or(i64::MAX);
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO entry (id, slot, kind, size, expires, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![id, slot, row.kind(), size, expires, row.bytes])?;
+        self.state.next += 1;
+        self.state.entries += 1;
+        self.state.bytes += row.bytes.len() as u64 + ROW_OVERHEAD;
+        if let Some(name) = &row.object
+            && use_object(self.transaction, name, size)? == 1
+        {
+            self.state.bytes += row.size;
+        }
+        Ok(true)
+    }
+
+    /// Removes what is in `slot`; answers whether there was something.
+    pub(super) fn remove_slot(&mut self, slot: i64) -> Result<bool, Trouble> {
+        let id = self
+            .transaction
+            .prepare_cached("DELETE FROM slot WHERE key = ?1 RETURNING entry")?
+            .query_row([slot], |row| row.get::<_, i64>(0))
+            .optional()?;
+        match id {
+            Some(id) => {
+                self.remove_row(id)?;
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// Removes the row `id` and the slot that leads to it.
+    pub(super) fn remove_entry(&mut self, id: i64, slot: i64) -> Result<bool, Trouble> {
+        self.transaction
+            .prepare_cached("DELETE FROM slot WHERE key = ?1 AND entry = ?2")?
+            .execute([slot, id])?;
+        self.remove_row(id)
+    }
+
+    /// Removes the row `id`, which no slot leads to any more.
+    fn remove_row(&mut self, id: i64) -> Result<bool, Trouble> {
+        let removed = self
+            .transaction
+            .prepare_cached(
+                "DELETE FROM entry WHERE id = ?1 RETURNING kind, length(bytes), \
+                 CASE kind WHEN 0 THEN NULL ELSE bytes END",
+            )?
+            .query_row([id], |row| {
+                Ok((
+                    row.get::<_, i64>(0)?,
+                    row.get::<_, i64>(1)?,
+                    row.get::<_, Option<Vec<u8>>>(2)?,
+                ))
+            })
+            .optional()?;
+        let Some((kind, length, bytes)) = removed else { return Ok(false) };
+        self.state.entries = self.state.entries.saturating_sub(1);
+        let freed = length.max(0).cast_unsigned() + ROW_OVERHEAD;
+        self.state.bytes = self.state.bytes.saturating_sub(freed);
+        // Bytes that cannot be read leave an object without a user: `verify` finds it.
+        if let Some(name) = bytes.and_then(|bytes| object_of(kind, &bytes)) {
+            self.transaction
+                .prepare_cached("UPDATE object SET uses = uses - 1 WHERE name = ?1")?
+                .execute([name.to_string()])?;
+            self.released.push(name);
+        }
+        Ok(true)
+    }
+
+    /// Notes an object that was published for a row which did not come.
+    pub(super) fn release(&mut self, name: ObjectName) {
+        self.released.push(name);
+    }
+
+    /// Removes the objects that nobody uses any more, and writes the counts.
+    pub(super) fn finish(mut self) -> Result<State, Trouble> {
+        for name in std::mem::take(&mut self.released) {
+            let text = name.to_string();
+            let uses = self
+                .transaction
+                .prepare_cached("SELECT uses, size FROM object WHERE name = ?1")?
+                .query_row([&text], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))
+                .optional()?;
+            match uses {
+                Some((uses, _)) if uses > 0 => continue,
+                Some((_, size)) => {
+                    self.transaction
+                        .prepare_cached("DELETE FROM object WHERE name = ?1")?
+                        .execute([&text])?;
+                    let size = size.max(0).cast_unsigned();
+                    self.state.bytes = self.state.bytes.saturating_sub(size);
+                }
+                None => {}
+            }
+            // Before the commit: a crash in between leaves a row whose object is gone, which counts as a miss, and
+            // never an object that nobody knows of.
+            remove_object(self.layout, &name)?;
+        }
+        self.state.save(self.transaction)?;
+        Ok(self.state)
+    }
+}
+
+/// Notes one more use of an object; answers how many there are.
+fn use_object(transaction: &Transaction<'_>, name: &ObjectName, size: i64) -> Result<i64, Trouble> {
+    let mut statement = transaction.prepare_cached(
+        "INSERT INTO object (name, uses, size) VALUES (?1, 1, ?2) \
+         ON CONFLICT DO UPDATE SET uses = uses + 1 RETURNING uses",
+    )?;
+    Ok(statement.query_row(params![name.to_string(), size], |row| row.get(0))?)
+}
+
+/// Removes the file of an object.
+pub(super) fn remove_object(layout: &Layout, name: &ObjectName) -> Result<(), Trouble> {
+    let path = layout.object(name);
+    match remove_whatever(&path) {
+        Err(cause) if !is_missing(&cause) => {
+            Err(StoreError::io("remove the object", &path, cause).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The object that has the value of a row.
+pub(super) fn object_of(kind: i64, bytes: &[u8]) -> Option<ObjectName> {
+    let (_, meta, _) = super::super::entry::parse_row(bytes).ok()?;
+    match kind {
+        OBJECT | PACKED_OBJECT => {
+            Some(ObjectName::new(meta.digest, &meta.extension, kind == PACKED_OBJECT))
+        }
+        _ => None,
+    }
+}

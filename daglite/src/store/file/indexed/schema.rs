@@ -1,0 +1,108 @@
+//! The tables of the index, and how a connection is set up. `docs/format.md` explains each column.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, TransactionBehavior, config::DbConfig};
+
+use super::trouble::Trouble;
+
+/// The version of the tables, as SQLite's `user_version`.
+pub(super) const VERSION: i64 = 1;
+/// The bytes `dagl`, as SQLite's `application_id`.
+const APPLICATION: i64 = 0x6461_676c;
+/// How long one process waits for another that writes.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// After how many pages a commit moves the write-ahead log into the index: 16 MiB.
+const CHECKPOINT_PAGES: u32 = 4096;
+
+/// The tables. `entry` grows at its end alone, so that a batch writes few pages; `slot` finds a row by its key.
+const TABLES: &str = "
+CREATE TABLE entry (
+    id INTEGER PRIMARY KEY, slot INTEGER NOT NULL, kind INTEGER NOT NULL, size INTEGER NOT NULL, expires INTEGER,
+    bytes BLOB NOT NULL);
+CREATE TABLE slot (key INTEGER PRIMARY KEY, entry INTEGER NOT NULL);
+CREATE TABLE object (name TEXT PRIMARY KEY, uses INTEGER NOT NULL, size INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE touch (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
+CREATE TABLE state (
+    id INTEGER PRIMARY KEY CHECK (id = 1), next INTEGER NOT NULL, entries INTEGER NOT NULL, bytes INTEGER NOT NULL,
+    hits INTEGER NOT NULL, misses INTEGER NOT NULL, saved INTEGER NOT NULL,
+    evicted INTEGER NOT NULL, evicted_bytes INTEGER NOT NULL, expired INTEGER NOT NULL);
+CREATE INDEX entry_expires ON entry (expires) WHERE expires IS NOT NULL;
+CREATE INDEX entry_object ON entry (size) WHERE kind <> 0;
+INSERT INTO state VALUES (1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+";
+
+/// What every connection needs.
+fn set_up(connection: &Connection, cache_kib: u32) -> Result<(), Trouble> {
+    connection.busy_timeout(PATIENCE)?;
+    // The last connection to close would delete the log by its name, which may be that of another index by then.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.execute_batch(&format!(
+        "PRAGMA cache_size = -{cache_kib}; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;"
+    ))?;
+    Ok(())
+}
+
+/// The number behind a pragma.
+fn pragma(connection: &Connection, name: &str) -> Result<i64, Trouble> {
+    Ok(connection.pragma_query_value(None, name, |row| row.get(0))?)
+}
+
+/// Makes a connection one that reads; false if the index has no tables yet.
+pub(super) fn set_up_reader(connection: &Connection) -> Result<bool, Trouble> {
+    set_up(connection, 32 << 10)?;
+    match pragma(connection, "user_version")? {
+        VERSION => Ok(true),
+        0 => match pragma(connection, "schema_version")? {
+            0 => Ok(false),
+            _ => Err(Trouble::damaged("its tables are not those of a cache")),
+        },
+        version => Err(unknown(version)),
+    }
+}
+
+/// Makes a connection one that writes, and the tables if there are none.
+pub(super) fn set_up_writer(connection: &mut Connection) -> Result<(), Trouble> {
+    set_up(connection, 64 << 10)?;
+    if pragma(connection, "schema_version")? == 0 {
+        // Only before the first page is written.
+        connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL;")?;
+    }
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(Trouble::NotShareable);
+    }
+    connection.execute_batch(&format!(
+        "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};"
+    ))?;
+    if pragma(connection, "user_version")? == VERSION {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another process may have been faster.
+    match (pragma(&transaction, "user_version")?, pragma(&transaction, "schema_version")?) {
+        (VERSION, _) => {}
+        (0, 0) => {
+            transaction.execute_batch(TABLES)?;
+            transaction.pragma_update(None, "application_id", APPLICATION)?;
+            transaction.pragma_update(None, "user_version", VERSION)?;
+        }
+        (0, _) => return Err(Trouble::damaged("its tables are not those of a cache")),
+        (version, _) => return Err(unknown(version)),
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+/// What to think of an index of another version.
+fn unknown(version: i64) -> Trouble {
+    // Versions are small; anything else is a flipped bit.
+    if (VERSION..1_000).contains(&version) {
+        Trouble::Newer(version)
+    } else {
+        Trouble::damaged(format!("it claims to have version {version}"))
+    }
+}

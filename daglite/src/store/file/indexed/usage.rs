@@ -1,0 +1,260 @@
+//! Who used what: counted in memory, written in batches, and what the running runs have used is pinned.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use rusqlite::{Connection, Transaction};
+use serde::{Deserialize, Serialize};
+
+use super::rows::slot_of;
+use super::trouble::Trouble;
+use crate::digest::Digest;
+use crate::store::RunReport;
+
+/// After this time what has been counted is worth a write of its own.
+const WORTH_WRITING: Duration = Duration::from_secs(5);
+/// So many uses are worth a write of their own.
+const MANY: usize = 100_000;
+/// So many rows of uses are made one.
+const MOST_ROWS: i64 = 8;
+
+/// Slots are random already: they are their own hash.
+pub(super) type SlotMap<T> = HashMap<i64, T, BuildHasherDefault<SlotHasher>>;
+
+/// Takes the slot itself for its hash.
+#[derive(Default)]
+pub(super) struct SlotHasher(u64);
+
+impl Hasher for SlotHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_i64(&mut self, slot: i64) {
+        self.0 = slot.cast_unsigned();
+    }
+}
+
+/// One slot's uses, as they are written.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Touch {
+    /// The slot, little endian: a varint of it would be longer.
+    slot: [u8; 8],
+    /// How often it was used.
+    uses: u64,
+    /// The number that the next entry would have got at the last use.
+    at: i64,
+}
+
+/// How a slot has been used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Used {
+    /// How often.
+    pub(super) uses: u64,
+    /// The number that the next entry would have got at the last use.
+    pub(super) at: i64,
+}
+
+/// What has been counted since the last write.
+#[derive(Debug, Default)]
+pub(super) struct Usage(Mutex<Counts>);
+
+/// The counts.
+#[derive(Debug, Default)]
+struct Counts {
+    /// Uses by slot.
+    touched: SlotMap<u64>,
+    /// What the running runs have used or put.
+    pinned: HashSet<i64, BuildHasherDefault<SlotHasher>>,
+    /// How many runs are running.
+    runs: usize,
+    /// Hits that runs have reported.
+    hits: u64,
+    /// Misses that runs have reported.
+    misses: u64,
+    /// Milliseconds saved.
+    saved: u64,
+    /// When counts were last written.
+    written: Option<Instant>,
+}
+
+/// What is to be written of the counts.
+#[derive(Debug, Default)]
+pub(super) struct Due {
+    touched: SlotMap<u64>,
+    /// Hits since the last write.
+    pub(super) hits: u64,
+    /// Misses since the last write.
+    pub(super) misses: u64,
+    /// Milliseconds saved since the last write.
+    pub(super) saved: u64,
+}
+
+impl Usage {
+    /// Notes that these slots were found by a look-up.
+    pub(super) fn found(&self, slots: impl Iterator<Item = i64>) {
+        let mut counts = self.0.lock();
+        let pins = counts.runs > 0;
+        for slot in slots {
+            *counts.touched.entry(slot).or_default() += 1;
+            if pins {
+                counts.pinned.insert(slot);
+            }
+        }
+    }
+
+    /// Notes that a slot was put: it is pinned, and its use is that it is new.
+    pub(super) fn put(&self, slot: i64) {
+        let mut counts = self.0.lock();
+        counts.touched.remove(&slot);
+        if counts.runs > 0 {
+            counts.pinned.insert(slot);
+        }
+    }
+
+    /// A run begins.
+    pub(super) fn begin_run(&self) {
+        self.0.lock().runs += 1;
+    }
+
+    /// A run has ended; answers whether the counts are worth a write.
+    pub(super) fn end_run(&self, report: &RunReport) -> bool {
+        let mut counts = self.0.lock();
+        counts.hits += report.hits;
+        counts.misses += report.misses;
+        counts.saved += u64::try_from(report.saved.as_millis()).unwrap_or(u64::MAX);
+        for key in &report.used {
+            *counts.touched.entry(slot_of(key)).or_default() += 1;
+        }
+        counts.runs = counts.runs.saturating_sub(1);
+        if counts.runs == 0 {
+            counts.pinned.clear();
+        }
+        let something = !counts.touched.is_empty() || counts.hits + counts.misses > 0;
+        // The first run of a process is often its last.
+        let long_ago = counts.written.is_none_or(|written| written.elapsed() >= WORTH_WRITING);
+        something && (long_ago || counts.touched.len() >= MANY)
+    }
+
+    /// Whether a running run has used `slot`.
+    pub(super) fn is_pinned(&self, slot: i64) -> bool {
+        self.0.lock().pinned.contains(&slot)
+    }
+
+    /// Whether runs are running.
+    pub(super) fn is_running(&self) -> bool {
+        self.0.lock().runs > 0
+    }
+
+    /// Adds the uses that are not written yet, as those of the moment before entry `next`.
+    pub(super) fn add_to(&self, all: &mut SlotMap<Used>, next: i64) {
+        for (slot, uses) in &self.0.lock().touched {
+            let used = all.entry(*slot).or_default();
+            used.uses = used.uses.saturating_add(*uses);
+            used.at = next;
+        }
+    }
+
+    /// Takes what is to be written.
+    pub(super) fn take(&self) -> Due {
+        let mut counts = self.0.lock();
+        counts.written = Some(Instant::now());
+        Due {
+            touched: std::mem::take(&mut counts.touched),
+            hits: std::mem::take(&mut counts.hits),
+            misses: std::mem::take(&mut counts.misses),
+            saved: std::mem::take(&mut counts.saved),
+        }
+    }
+
+    /// Forgets all uses: the entries are gone.
+    pub(super) fn forget(&self) {
+        self.0.lock().touched.clear();
+    }
+}
+
+impl Due {
+    /// Whether there is anything to write.
+    pub(super) fn is_empty(&self) -> bool {
+        self.touched.is_empty() && self.hits + self.misses + self.saved == 0
+    }
+
+    /// Writes the uses, as those of the moment before entry `next`.
+    pub(super) fn write(&self, transaction: &Transaction<'_>, next: i64) -> Result<(), Trouble> {
+        if self.touched.is_empty() {
+            return Ok(());
+        }
+        let touches = self.touched.iter().map(|(slot, uses)| Touch {
+            slot: slot.to_le_bytes(),
+            uses: *uses,
+            at: next,
+        });
+        append(transaction, touches)?;
+        let rows: i64 = transaction
+            .prepare_cached("SELECT count(*) FROM touch")?
+            .query_row([], |row| row.get(0))?;
+        if rows > MOST_ROWS {
+            let all = load(transaction)?;
+            rewrite(transaction, &all)?;
+        }
+        Ok(())
+    }
+}
+
+/// Adds a row of uses.
+fn append(
+    transaction: &Transaction<'_>,
+    touches: impl Iterator<Item = Touch>,
+) -> Result<(), Trouble> {
+    let touches: Vec<Touch> = touches.collect();
+    let bytes = postcard::to_stdvec(&touches)
+        .map_err(|error| Trouble::damaged(format!("uses cannot be encoded: {error}")))?;
+    transaction.prepare_cached("INSERT INTO touch (bytes) VALUES (?1)")?.execute([bytes])?;
+    Ok(())
+}
+
+/// All uses that were written. Rows that cannot be read count as none: an order of eviction suffers, no entry.
+pub(super) fn load(connection: &Connection) -> Result<SlotMap<Used>, Trouble> {
+    let mut all = SlotMap::default();
+    let mut statement = connection.prepare_cached("SELECT bytes FROM touch ORDER BY id")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let Ok(bytes) = row.get_ref(0)?.as_blob() else { continue };
+        add_touches(&mut all, bytes);
+    }
+    Ok(all)
+}
+
+/// Adds the uses in a row; none of them if it cannot be read.
+fn add_touches(all: &mut SlotMap<Used>, bytes: &[u8]) {
+    let Ok(touches) = postcard::from_bytes::<Vec<Touch>>(bytes) else { return };
+    for touch in touches {
+        let used: &mut Used = all.entry(i64::from_le_bytes(touch.slot)).or_default();
+        used.uses = used.uses.saturating_add(touch.uses);
+        used.at = used.at.max(touch.at);
+    }
+}
+
+/// Writes all uses as one row.
+pub(super) fn rewrite(transaction: &Transaction<'_>, all: &SlotMap<Used>) -> Result<(), Trouble> {
+    transaction.prepare_cached("DELETE FROM touch")?.execute([])?;
+    let touches = all.iter().map(|(slot, used)| Touch {
+        slot: slot.to_le_bytes(),
+        uses: used.uses,
+        at: used.at,
+    });
+    append(transaction, touches)
+}
+
+/// The slot of each key.
+pub(super) fn slots(keys: &[Digest]) -> impl Iterator<Item = i64> + '_ {
+    keys.iter().map(slot_of)
+}

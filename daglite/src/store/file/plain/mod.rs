@@ -1,0 +1,96 @@
+//! One file an entry: for file systems on which an index cannot be shared.
+//!
+//! Files in reading order: `read`, `put`, `keep` (within the limits, and what people ask).
+
+mod keep;
+mod put;
+mod read;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use super::layout::Layout;
+use super::locks::{Locked, Locks};
+use super::settings::Limits;
+use crate::clock::{Clock, Timestamp};
+use crate::digest::Digest;
+use crate::store::{KeyClaim, KeyHold, StoreError};
+
+/// The entries of a store as files.
+#[derive(Debug)]
+pub(super) struct PlainFiles {
+    /// What lies where.
+    layout: Arc<Layout>,
+    /// How much may be kept, and what goes first.
+    limits: Limits,
+    /// Where the time comes from.
+    clock: Clock,
+    /// Whether this store has made the folder and swept it; somebody may have deleted it since.
+    prepared: AtomicBool,
+    locks: Arc<Locks>,
+    /// What users should be told.
+    notices: Mutex<Vec<String>>,
+    /// Goes up when entries are removed on purpose.
+    removals: AtomicU64,
+    /// The bytes that were put since the folder was last looked through.
+    put_since: AtomicU64,
+    /// The bytes that may be put before it is looked through again.
+    look_after: AtomicU64,
+}
+
+impl PlainFiles {
+    /// The entries under `layout`.
+    pub(super) fn new(
+        layout: Arc<Layout>,
+        limits: Limits,
+        clock: Clock,
+        notice: Option<String>,
+    ) -> Self {
+        Self {
+            locks: Arc::new(Locks::new(Arc::clone(&layout))),
+            layout,
+            limits,
+            clock,
+            prepared: AtomicBool::new(false),
+            notices: Mutex::new(notice.into_iter().collect()),
+            removals: AtomicU64::new(0),
+            put_since: AtomicU64::new(0),
+            look_after: AtomicU64::new(0),
+        }
+    }
+
+    /// The folder that was named.
+    pub(super) fn root(&self) -> &Path {
+        self.layout.root()
+    }
+
+    /// What the clock shows.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// What users should be told since the last call.
+    pub(super) fn notices(&self) -> Vec<String> {
+        std::mem::take(&mut *self.notices.lock())
+    }
+
+    /// A number that changes when entries are removed on purpose.
+    pub(super) fn removals(&self) -> u64 {
+        self.removals.load(Ordering::Acquire)
+    }
+
+    /// Claims `key` among processes.
+    pub(super) fn claim(&self, key: &Digest) -> Result<KeyClaim, StoreError> {
+        match self.locks.try_key(key) {
+            Ok(Locked::Taken(by)) => Ok(KeyClaim::Taken { by }),
+            Ok(Locked::Ours) => {
+                let (locks, key) = (Arc::clone(&self.locks), *key);
+                Ok(KeyClaim::Granted(KeyHold::new(move || locks.release(&key))))
+            }
+            Err(cause) => Err(StoreError::io("lock a key in", self.layout.locks(), cause)),
+        }
+    }
+}
