@@ -38,6 +38,8 @@ fn set_up(connection: &Connection, cache_kib: u32) -> Result<(), Trouble> {
     // The last connection to close would delete the log by its name, which may be that of another index by then.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    // Otherwise each new key has the statement planned anew, in case another plan suits its value better.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(64);
     connection.execute_batch(&format!(
         "PRAGMA cache_size = -{cache_kib}; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY;"
