@@ -79,6 +79,7 @@ mod observe;
 pub mod prelude;
 mod registry;
 mod session;
+mod size;
 pub mod store;
 mod task;
 
@@ -96,6 +97,7 @@ pub use hash::{
 pub use observe::Progress;
 pub use registry::{Encoded, Format, HasFormat, RawNumber, Registry, ValueFormats};
 pub use session::{Session, SessionBuilder};
+pub use size::{ByteSize, IntoByteSize};
 pub use store::{CacheStore, FileStore, MemoryStore};
 
 /// The program in the README compiles.

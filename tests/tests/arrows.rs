@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The modules from the ground up, each with those it may use besides `error`, `digest` and `clock`.
+/// The modules from the ground up, each with those it may use besides `error`, `digest`, `clock` and `size`.
 const ARROWS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("digest", &[]),
     ("clock", &[]),
+    ("size", &["error"]),
     ("hash", &[]),
     ("registry", &["hash"]),
     ("store", &[]),
@@ -24,7 +25,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("prelude", &[]),
 ];
 
-const GROUND: &[&str] = &["error", "digest", "clock"];
+const GROUND: &[&str] = &["error", "digest", "clock", "size"];
 
 /// Names that `lib.rs` exports, and the module each comes from: a path through the root is an arrow too.
 fn exports(source: &Path) -> BTreeMap<String, String> {
