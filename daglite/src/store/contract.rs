@@ -223,6 +223,17 @@ impl KeyHold {
     pub fn nothing() -> Self {
         Self(None)
     }
+
+    /// Whether nothing ends with it: no other process can have put the key since it was last looked for.
+    ///
+    /// ```
+    /// # use daglite::store::KeyHold;
+    /// assert!(KeyHold::nothing().is_nothing());
+    /// assert!(!KeyHold::new(|| ()).is_nothing());
+    /// ```
+    pub fn is_nothing(&self) -> bool {
+        self.0.is_none()
+    }
 }
 
 impl Drop for KeyHold {
