@@ -1,6 +1,7 @@
 //! A store in memory that writes down what it is asked, and plays the part of a store that other processes share.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, ThreadId};
@@ -22,6 +23,8 @@ pub(crate) enum Claims {
     Free,
     /// Process 4711 is computing every key.
     Taken,
+    /// They are computing some keys when those are asked for first, and leave them to us later.
+    Sometimes,
     /// Nobody can tell.
     Fails,
     /// Asking is a bug of the store.
@@ -56,6 +59,7 @@ pub(crate) struct Spy {
     pub(crate) inner: Arc<MemoryStore>,
     seen: Mutex<Seen>,
     claims: Mutex<Claims>,
+    asked: Mutex<HashMap<Digest, u8>>,
     on_claim: Mutex<Option<OnClaim>>,
     pub(crate) notices: Mutex<Vec<String>>,
     pub(crate) end_fails: AtomicBool,
@@ -86,6 +90,14 @@ impl Spy {
         *self.on_claim.lock().unwrap() = Some(Box::new(call));
     }
 
+    /// Whether `key` was asked for less often than it says itself.
+    fn is_early(&self, key: &Digest) -> bool {
+        let mut asked = self.asked.lock().unwrap();
+        let times = asked.entry(*key).or_default();
+        *times += 1;
+        *times <= key.as_bytes()[7] % 4
+    }
+
     fn claim_now(self: &Arc<Self>, key: &Digest) -> Result<KeyClaim, StoreError> {
         self.seen.lock().unwrap().claims += 1;
         if let Some(call) = &*self.on_claim.lock().unwrap() {
@@ -97,7 +109,8 @@ impl Spy {
             Claims::Taken => Ok(KeyClaim::Taken { by: Some(4711) }),
             Claims::Fails => Err(StoreError::new("the folder `locks` is gone: make it again")),
             Claims::Panics => panic!("a bug of the store"),
-            Claims::Free => {
+            Claims::Sometimes if self.is_early(key) => Ok(KeyClaim::Taken { by: None }),
+            Claims::Free | Claims::Sometimes => {
                 let (spy, key) = (Arc::clone(self), *key);
                 Ok(KeyClaim::Granted(KeyHold::new(move || {
                     let there = now(spy.inner.head(&key)).unwrap().found().is_some();
