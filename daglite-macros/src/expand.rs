@@ -122,6 +122,7 @@ fn description(task: &Task, private: &Path) -> TokenStream {
             hash_all: #hash_all,
             result: #formats,
             clone: #cloning,
+            memo: #private::TaskMemo::new(),
         }
     };
     let (place, get) = if generics.is_generic() {

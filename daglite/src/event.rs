@@ -65,6 +65,15 @@ pub enum Event {
         /// The cache key.
         key: Digest,
     },
+    /// Another process that shares the cache store is computing the key: this node waits for it. Told once a wait.
+    WaitingForProcess {
+        /// The task.
+        task: &'static str,
+        /// The cache key.
+        key: Digest,
+        /// The number of that process, if it is known.
+        process: Option<u32>,
+    },
     /// The body of a task is about to run.
     Started {
         /// The task.
@@ -107,7 +116,8 @@ pub enum Event {
         /// Why, and what to do about it.
         reason: String,
     },
-    /// A value was read from the cache store and decoded, because somebody needed it.
+    /// A value was read from the cache store and decoded, because somebody needed it. Not told of a value that was
+    /// still in memory.
     Loaded {
         /// The task that once made it.
         task: &'static str,

@@ -156,8 +156,7 @@ fn call_node(
     args: smallvec::SmallVec<[Arg; 3]>,
     location: &'static Location<'static>,
 ) -> Arc<Node> {
-    let call = TaskOp { task, args, mode: Mode::Normal, key: None, missed: None };
-    Node::new(Op::Task(Box::new(call)), location)
+    Node::new(Op::Task(Box::new(TaskOp::new(task, args))), location)
 }
 
 /// What stands in the place of a task whose definition has compile errors.

@@ -57,7 +57,7 @@
 //! | feature | default | what it adds | cost |
 //! |---|---|---|---|
 //! | `tokio` | yes | `run()` inside a tokio runtime is an error that says to await, and not a blocked runtime | tokio's `rt` |
-//! | `conformance` | no | the suites that every store must pass, for authors of stores | none |
+//! | `conformance` | no | the suites that every store must pass, for authors of stores: [how to run them](https://docs.rs/daglite/latest/daglite/conformance/) | none |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

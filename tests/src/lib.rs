@@ -43,6 +43,10 @@ fn line(event: &Event) -> Option<String> {
         Event::Hit { task, .. } => format!("hit {}", short(task)),
         Event::Miss { task, reason, .. } => format!("miss {}: {reason}", short(task)),
         Event::Waiting { task, .. } => format!("wait {}", short(task)),
+        Event::WaitingForProcess { task, process, .. } => match process {
+            Some(number) => format!("waits for process {number}: {}", short(task)),
+            None => format!("waits for a process: {}", short(task)),
+        },
         Event::Computed { task, .. } => format!("computed {}", short(task)),
         Event::Failed { task, error } => format!("failed {}: {error}", short(task)),
         Event::Stored { task, .. } => format!("stored {}", short(task)),

@@ -31,10 +31,15 @@ fn pipeline() -> TaskFuture<u64> {
     load(10).then(evens).then(total)
 }
 
-/// A session on the file store in `folder`.
+/// A session that asks the file store in `folder` every time.
 fn on_disk(folder: &Path) -> (Session, Log) {
     let store = FileStore::builder(folder).layout(daglite::FileStoreLayout::Files).open().unwrap();
-    logged_with(Session::builder().cache(store))
+    logged_with(Session::builder().cache(store).without_memory())
+}
+
+/// A session that asks its store every time.
+fn logged_without_memory() -> (Session, Log) {
+    logged_with(Session::builder().cache(MemoryStore::new()).without_memory())
 }
 
 /// The files of the entries in `folder`.
@@ -66,7 +71,7 @@ fn the_second_run_answers_from_the_cache() {
 
 #[test]
 fn a_full_rerun_decodes_the_last_value_alone() {
-    let (session, log) = logged();
+    let (session, log) = logged_without_memory();
     pipeline().run_in(&session).unwrap();
     log.take();
     pipeline().run_in(&session).unwrap();
@@ -100,7 +105,7 @@ fn an_upstream_change_with_the_same_result_leaves_downstream_a_hit() {
 
 #[test]
 fn a_value_that_a_miss_needs_is_loaded_and_no_other() {
-    let (session, log) = logged();
+    let (session, log) = logged_without_memory();
     load(10).then(evens).run_in(&session).unwrap();
     log.take();
     pipeline().run_in(&session).unwrap();

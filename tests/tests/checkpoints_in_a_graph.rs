@@ -25,7 +25,9 @@ fn uncached(n: u64) -> u64 {
 
 fn session(folder: &Path) -> (Session, Log) {
     let checkpoints = FileCheckpoints::open(folder).unwrap();
-    logged_with(Session::builder().cache(MemoryStore::new()).checkpoints(checkpoints))
+    logged_with(
+        Session::builder().cache(MemoryStore::new()).without_memory().checkpoints(checkpoints),
+    )
 }
 
 fn meta(folder: &Path, name: &str) -> CheckpointMeta {

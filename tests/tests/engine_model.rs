@@ -1,6 +1,8 @@
 //! Random graphs against plain arithmetic: whatever the shape, the threads and the state of the cache, the answer is
 //! right, and every node of a run is computed at most once.
 
+mod spy_store;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -8,6 +10,7 @@ use std::time::Duration;
 use daglite::prelude::*;
 use daglite_tests::logged_with;
 use proptest::prelude::*;
+use spy_store::{Claims, Handle, Spy};
 
 /// How a node is made of two earlier ones.
 #[derive(Debug, Clone, Copy)]
@@ -139,11 +142,31 @@ fn bounded<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
     told.recv_timeout(Duration::from_secs(60)).expect("the run neither ends nor fails")
 }
 
-fn check(plans: Vec<Plan>, concurrency: usize, awaiting: bool) {
+/// What is cached where.
+#[derive(Debug, Clone, Copy)]
+enum Cache {
+    /// Every hit comes from memory.
+    Memory,
+    /// Every hit is read from the store.
+    Store,
+    /// Other processes are at some keys, and memory holds next to nothing.
+    Shared,
+}
+
+fn cache() -> impl Strategy<Value = Cache> {
+    prop::sample::select(vec![Cache::Memory, Cache::Store, Cache::Shared])
+}
+
+fn check(plans: Vec<Plan>, concurrency: usize, cache: Cache, awaiting: bool) {
     let right = expected(&plans);
     let folder = tempfile::tempdir().unwrap();
     let checkpoints = FileCheckpoints::open(folder.path()).unwrap();
-    let builder = Session::builder().cache(MemoryStore::new()).checkpoints(checkpoints);
+    let builder = Session::builder().checkpoints(checkpoints);
+    let builder = match cache {
+        Cache::Memory => builder.cache(MemoryStore::new()),
+        Cache::Store => builder.cache(MemoryStore::new()).without_memory(),
+        Cache::Shared => builder.cache(Handle(Spy::new(Claims::Sometimes))).memory("4 kB"),
+    };
     let (session, log) = logged_with(builder.concurrency(concurrency));
     for round in 0..3 {
         let looks = Arc::default();
@@ -179,12 +202,20 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_blocking_run_gives_the_right_answer(plans in plans(), concurrency in 1..4usize) {
-        check(plans, concurrency, false);
+    fn a_blocking_run_gives_the_right_answer(
+        plans in plans(),
+        concurrency in 1..4usize,
+        cache in cache(),
+    ) {
+        check(plans, concurrency, cache, false);
     }
 
     #[test]
-    fn an_awaited_run_gives_the_right_answer(plans in plans(), concurrency in 1..4usize) {
-        check(plans, concurrency, true);
+    fn an_awaited_run_gives_the_right_answer(
+        plans in plans(),
+        concurrency in 1..4usize,
+        cache in cache(),
+    ) {
+        check(plans, concurrency, cache, true);
     }
 }

@@ -3,11 +3,16 @@
 mod store_support;
 
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 
-use daglite::store::{Artifact, ArtifactMeta, CacheStore, Lookup, Put, StoreError, StoreFuture};
+use daglite::store::{
+    Artifact, ArtifactMeta, CacheStore, Glimpse, KeyClaim, KeyHold, Lookup, Put, RunReport,
+    StoreError, StoreFuture,
+};
 use daglite::{Digest, MemoryStore, conformance};
 use daglite_tests::said;
 use store_support::{now, open, open_index};
@@ -43,6 +48,16 @@ fn a_store_that_waits_on_another_thread_keeps_the_contract() {
 #[test]
 fn the_suite_finds_every_fault() {
     for (fault, rule) in [
+        (Fault::RefusesAll, "rule 2, `put` answers what became of the artifact"),
+        (Fault::KeepsNothing, "rule 2, `put` answers what became of the artifact"),
+        (Fault::CountsNoRemoval, "rule 8, gone means gone: `removals` is the same after `remove`"),
+        (Fault::CountsNoClear, "rule 8, gone means gone: `removals` is the same after `clear`"),
+        (Fault::FindsBackwards, "rule 9, `find` is `head` of many"),
+        (Fault::FindsTooFew, "rule 9, `find` is `head` of many: the number of answers"),
+        (Fault::FindsWrongBytes, "rule 9, `find` is `head` of many: the bytes"),
+        (Fault::ClaimsForEver, "rule 10, one at a time: `claim` of a key that was given back"),
+        (Fault::ClaimsAll, "rule 10, one at a time: `claim` of another key"),
+        (Fault::EndForgets, "rule 2, what was put stays after `end_run`"),
         (Fault::ErrorWhenAbsent, "rule 4, missing is not an error"),
         (Fault::RemoveAlwaysTrue, "rule 4, missing is not an error"),
         (Fault::NoLocation, "rule 4, an error names the place"),
@@ -82,6 +97,16 @@ enum Fault {
     ClearsNothing,
     ShortKeys,
     MixesThreads,
+    RefusesAll,
+    KeepsNothing,
+    CountsNoRemoval,
+    CountsNoClear,
+    FindsBackwards,
+    FindsTooFew,
+    FindsWrongBytes,
+    ClaimsForEver,
+    ClaimsAll,
+    EndForgets,
 }
 
 /// A sound store, broken in one way.
@@ -89,11 +114,19 @@ struct Faulty {
     fault: Fault,
     inner: MemoryStore,
     last_writer: Mutex<Option<ThreadId>>,
+    claimed: Mutex<Vec<Digest>>,
+    removals: AtomicU64,
 }
 
 impl Faulty {
     fn new(fault: Fault) -> Self {
-        Self { fault, inner: MemoryStore::new(), last_writer: Mutex::new(None) }
+        Self {
+            fault,
+            inner: MemoryStore::new(),
+            last_writer: Mutex::new(None),
+            claimed: Mutex::default(),
+            removals: AtomicU64::new(0),
+        }
     }
 
     fn key(&self, key: &Digest) -> Digest {
@@ -125,6 +158,11 @@ impl Faulty {
 
     async fn put_faulty(&self, key: &Digest, artifact: &Artifact) -> Result<Put, StoreError> {
         let key = self.key(key);
+        match self.fault {
+            Fault::RefusesAll => return Ok(Put::Refused("the store is shut: open it".to_owned())),
+            Fault::KeepsNothing => return Ok(Put::Kept),
+            _ => {}
+        }
         if self.fault == Fault::FirstPutWins && self.inner.get(&key).await?.found().is_some() {
             return Ok(Put::Kept);
         }
@@ -184,19 +222,74 @@ impl CacheStore for Faulty {
             Fault::RemovesNothing => {
                 Box::pin(async move { Ok(self.inner.get(key).await?.found().is_some()) })
             }
-            _ => Box::pin(async move { self.inner.remove(&self.key(key)).await }),
+            _ => {
+                let counts = self.fault != Fault::CountsNoRemoval;
+                self.removals.fetch_add(u64::from(counts), Ordering::SeqCst);
+                Box::pin(async move { self.inner.remove(&self.key(key)).await })
+            }
         }
     }
 
     fn clear<'a>(&'a self) -> StoreFuture<'a, ()> {
         match self.fault {
             Fault::ClearsNothing => Box::pin(async { Ok(()) }),
-            _ => self.inner.clear(),
+            _ => {
+                let counts = self.fault != Fault::CountsNoClear;
+                self.removals.fetch_add(u64::from(counts), Ordering::SeqCst);
+                self.inner.clear()
+            }
         }
     }
 
     fn location(&self) -> String {
         if self.fault == Fault::NoLocation { String::new() } else { self.inner.location() }
+    }
+
+    fn find<'a>(&'a self, keys: &'a [Digest]) -> StoreFuture<'a, Vec<Lookup<Glimpse>>> {
+        Box::pin(async move {
+            let keys: Vec<_> = keys.iter().map(|key| self.key(key)).collect();
+            let mut found = self.inner.find(&keys).await?;
+            match self.fault {
+                Fault::FindsBackwards => found.reverse(),
+                Fault::FindsTooFew => drop(found.pop()),
+                Fault::FindsWrongBytes => {
+                    for found in &mut found {
+                        if let Lookup::Found(Glimpse { bytes: Some(bytes), .. }) = found {
+                            bytes.push(0);
+                        }
+                    }
+                }
+                _ => {}
+            }
+            Ok(found)
+        })
+    }
+
+    fn claim<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, KeyClaim> {
+        let mut claimed = self.claimed.lock().unwrap();
+        let is_claimed = match self.fault {
+            Fault::ClaimsForEver => claimed.contains(key),
+            Fault::ClaimsAll => !claimed.is_empty(),
+            _ => false,
+        };
+        claimed.push(*key);
+        Box::pin(async move {
+            Ok(match is_claimed {
+                true => KeyClaim::Taken { by: None },
+                false => KeyClaim::Granted(KeyHold::nothing()),
+            })
+        })
+    }
+
+    fn end_run<'a>(&'a self, _: &'a RunReport) -> StoreFuture<'a, ()> {
+        match self.fault {
+            Fault::EndForgets => self.inner.clear(),
+            _ => Box::pin(async { Ok(()) }),
+        }
+    }
+
+    fn removals(&self) -> u64 {
+        self.removals.load(Ordering::SeqCst)
     }
 }
 
@@ -228,5 +321,145 @@ impl Future for Hop {
         let mut state = self.0.lock().unwrap();
         state.1 = Some(context.waker().clone());
         if state.0 { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    }
+}
+
+/// One way in which two handles do not share a store as they should.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Rift {
+    None,
+    OwnEntries,
+    PutsLate,
+    GrantsEverything,
+    HoldsNothing,
+    HoldsAllKeys,
+    NeverGivesBack,
+    SeesNothingOfTheHolder,
+}
+
+/// What two handles share.
+#[derive(Default)]
+struct Common {
+    entries: MemoryStore,
+    held: Mutex<HashSet<Digest>>,
+}
+
+/// A handle on a store that processes share.
+struct Shared {
+    rift: Rift,
+    common: Arc<Common>,
+    /// Entries that only this handle sees.
+    own: Arc<MemoryStore>,
+    /// What is not told to others before the run ends.
+    late: Mutex<Vec<(Digest, Artifact)>>,
+}
+
+impl Shared {
+    fn two(rift: Rift) -> (Self, Self) {
+        let common = Arc::<Common>::default();
+        let handle = || Self {
+            rift,
+            common: Arc::clone(&common),
+            own: Arc::default(),
+            late: Mutex::default(),
+        };
+        (handle(), handle())
+    }
+
+    fn entries(&self) -> &MemoryStore {
+        match self.rift {
+            Rift::OwnEntries => &self.own,
+            _ => &self.common.entries,
+        }
+    }
+}
+
+impl CacheStore for Shared {
+    fn head<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, Lookup<ArtifactMeta>> {
+        self.entries().head(key)
+    }
+
+    fn get<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, Lookup<Artifact>> {
+        self.entries().get(key)
+    }
+
+    fn put<'a>(&'a self, key: &'a Digest, artifact: &'a Artifact) -> StoreFuture<'a, Put> {
+        match self.rift {
+            Rift::PutsLate => Box::pin(async { Ok(Put::Kept) }),
+            Rift::SeesNothingOfTheHolder => {
+                self.late.lock().unwrap().push((*key, artifact.clone()));
+                Box::pin(async { Ok(Put::Kept) })
+            }
+            _ => self.entries().put(key, artifact),
+        }
+    }
+
+    fn remove<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, bool> {
+        self.entries().remove(key)
+    }
+
+    fn clear<'a>(&'a self) -> StoreFuture<'a, ()> {
+        self.entries().clear()
+    }
+
+    fn location(&self) -> String {
+        "two handles".to_owned()
+    }
+
+    fn claim<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, KeyClaim> {
+        let mut held = self.common.held.lock().unwrap();
+        let is_taken = match self.rift {
+            Rift::GrantsEverything => false,
+            Rift::HoldsAllKeys => !held.is_empty(),
+            _ => held.contains(key),
+        };
+        let claim = match self.rift {
+            _ if is_taken => KeyClaim::Taken { by: None },
+            Rift::HoldsNothing => KeyClaim::Granted(KeyHold::nothing()),
+            rift => {
+                held.insert(*key);
+                let (common, key) = (Arc::clone(&self.common), *key);
+                KeyClaim::Granted(KeyHold::new(move || {
+                    if rift != Rift::NeverGivesBack {
+                        common.held.lock().unwrap().remove(&key);
+                    }
+                }))
+            }
+        };
+        Box::pin(async move { Ok(claim) })
+    }
+
+    fn end_run<'a>(&'a self, _: &'a RunReport) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            let late = std::mem::take(&mut *self.late.lock().unwrap());
+            for (key, artifact) in late {
+                self.entries().put(&key, &artifact).await?;
+            }
+            Ok(())
+        })
+    }
+}
+
+#[test]
+fn a_store_that_is_shared_as_it_should_be_passes() {
+    now(conformance::shared_cache_store(|| Shared::two(Rift::None)));
+}
+
+#[test]
+fn the_suite_of_shared_stores_finds_every_fault() {
+    for (rift, rule) in [
+        (Rift::OwnEntries, "rule 2, other processes see a put no later than `end_run` returns"),
+        (Rift::PutsLate, "rule 2, other processes see a put no later than `end_run` returns"),
+        (Rift::GrantsEverything, "rule 10, one at a time: two processes were granted one key"),
+        (Rift::HoldsNothing, "rule 10, one at a time: the hold of a shared store"),
+        (Rift::HoldsAllKeys, "rule 10, one at a time: a hold on one key keeps others"),
+        (Rift::NeverGivesBack, "rule 10, one at a time: a hold that was dropped goes on"),
+        (Rift::SeesNothingOfTheHolder, "rule 10, one at a time: what the other process put"),
+    ] {
+        let suite = conformance::shared_cache_store(|| Shared::two(rift));
+        let panic = catch_unwind(AssertUnwindSafe(|| now(suite)))
+            .expect_err(&format!("{rift:?} must be found"));
+        let message = said(&*panic);
+        assert!(message.starts_with(rule), "{rift:?} was found as: {message}");
     }
 }

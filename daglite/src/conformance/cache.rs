@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use super::{block_on, key, noise, ok, race, same};
+use super::{block_on, key, noise, ok, race, same, shown};
 use crate::clock::Timestamp;
 use crate::digest::Digest;
-use crate::store::{Artifact, ArtifactMeta, CacheStore, KeyPart, Lookup, Put};
+use crate::store::{
+    Artifact, ArtifactMeta, CacheStore, Glimpse, KeyClaim, KeyPart, Lookup, Put, RunReport,
+};
 
 /// Tests the contract of [`CacheStore`] on the stores that `make` makes, fresh and empty each.
 ///
@@ -25,18 +27,22 @@ use crate::store::{Artifact, ArtifactMeta, CacheStore, KeyPart, Lookup, Put};
 /// The store breaks the contract; the message names the rule.
 pub async fn cache_store<S: CacheStore>(make: impl Fn() -> S) {
     absent_entries(&make()).await;
+    answers_of_put(&make()).await;
     round_trips(&make()).await;
     puts_replace(&make()).await;
     wrong_artifacts_are_not_found(&make()).await;
     removed_is_gone(&make()).await;
     cleared_is_gone(&make()).await;
     many_keys(&make()).await;
+    many_at_once(&make()).await;
+    claims_end(&make()).await;
+    runs_begin_and_end(&make()).await;
     racing_puts(&make());
     races_of_everything(&make());
 }
 
 /// An artifact with `bytes` and every field of its metadata different from all others.
-fn artifact(bytes: Vec<u8>) -> Artifact {
+pub(super) fn artifact(bytes: Vec<u8>) -> Artifact {
     let meta = ArtifactMeta {
         digest: Digest::of_bytes(&bytes),
         format: "postcard".to_owned(),
@@ -58,7 +64,12 @@ fn artifact(bytes: Vec<u8>) -> Artifact {
 }
 
 /// Puts an artifact that the store has to keep.
-async fn put_kept(rule: &str, store: &impl CacheStore, key: &Digest, artifact: &Artifact) {
+pub(super) async fn put_kept(
+    rule: &str,
+    store: &impl CacheStore,
+    key: &Digest,
+    artifact: &Artifact,
+) {
     same(rule, "`put`", &ok(rule, "put", store.put(key, artifact).await), &Put::Kept);
 }
 
@@ -90,6 +101,15 @@ async fn absent_entries(store: &impl CacheStore) {
     );
     ok(rule, "clear of an empty store", store.clear().await);
     assert!(!store.location().is_empty(), "rule 4, an error names the place: `location` is empty");
+}
+
+async fn answers_of_put(store: &impl CacheStore) {
+    let rule = "rule 2, `put` answers what became of the artifact";
+    let small = artifact(b"small".to_vec());
+    let answer = ok(rule, "put", store.put(&key("small"), &small).await);
+    same(rule, "`put` of five bytes into an empty store", &answer, &Put::Kept);
+    let got = ok(rule, "get", store.get(&key("small")).await);
+    assert!(!matches!(got, Lookup::Absent), "{rule}: what it said was kept is absent");
 }
 
 async fn round_trips(store: &impl CacheStore) {
@@ -184,7 +204,9 @@ async fn removed_is_gone(store: &impl CacheStore) {
     for key in [&kept, &removed] {
         put_kept(rule, store, key, &artifact(b"value".to_vec())).await;
     }
+    let before = store.removals();
     same(rule, "`remove` of an entry", &ok(rule, "remove", store.remove(&removed).await), &true);
+    assert!(store.removals() != before, "{rule}: `removals` is the same after `remove`");
     same(
         rule,
         "`get` after `remove`",
@@ -212,7 +234,9 @@ async fn cleared_is_gone(store: &impl CacheStore) {
         for key in &keys {
             put_kept(rule, store, key, &artifact(noise(50, round))).await;
         }
+        let before = store.removals();
         ok(rule, "clear", store.clear().await);
+        assert!(store.removals() != before, "{rule}: `removals` is the same after `clear`");
         for key in &keys {
             same(
                 rule,
@@ -242,6 +266,66 @@ async fn many_keys(store: &impl CacheStore) {
         let got = ok(rule, "get", store.get(&near(i)).await);
         same(rule, &format!("key {i} of 1,000"), &got, &Lookup::Found(value(i)));
     }
+}
+
+async fn many_at_once(store: &impl CacheStore) {
+    let rule = "rule 9, `find` is `head` of many";
+    same(rule, "`find` of no keys", &ok(rule, "find", store.find(&[]).await), &Vec::new());
+    let value = |i: usize| artifact(noise(i * 97 % 40_000, 9));
+    let present = |i: usize| !i.is_multiple_of(3);
+    for i in (0..400).filter(|i| present(*i)) {
+        put_kept(rule, store, &key(i), &value(i)).await;
+    }
+    // More than a statement of a data base takes, out of order, some of them twice.
+    let asked: Vec<usize> = (0..5_000).map(|i| i * 31 % 400).collect();
+    let keys: Vec<Digest> = asked.iter().map(key).collect();
+    let found = ok(rule, "find", store.find(&keys).await);
+    same(rule, "the number of answers", &found.len(), &keys.len());
+    for (i, found) in asked.into_iter().zip(found) {
+        match found {
+            Lookup::Found(Glimpse { meta, bytes }) if present(i) => {
+                let Artifact { meta: expected, bytes: whole } = value(i);
+                same(rule, &format!("the metadata of key {i}"), &meta, &expected);
+                if let Some(bytes) = bytes {
+                    same(rule, &format!("the bytes that came along with key {i}"), &bytes, &whole);
+                }
+            }
+            Lookup::Absent if !present(i) => {}
+            other => panic!("{rule}: key {i} is answered with {}", shown(&other)),
+        }
+    }
+}
+
+async fn claims_end(store: &impl CacheStore) {
+    let rule = "rule 10, one at a time";
+    let granted = async |what: &str, key: &Digest| match ok(rule, "claim", store.claim(key).await) {
+        KeyClaim::Granted(hold) => hold,
+        KeyClaim::Taken { .. } => panic!("{rule}: `claim` {what} is not granted"),
+    };
+    let first = granted("of a key that nobody has", &key("claimed")).await;
+    let other = granted("of another key", &key("claimed as well")).await;
+    drop(first);
+    let again = granted("of a key that was given back", &key("claimed")).await;
+    // A hold ends on another thread than it began.
+    race([other, again].map(|hold| move || drop(hold)));
+    put_kept(rule, store, &key("claimed"), &artifact(b"made".to_vec())).await;
+    drop(granted("of a key that has an entry", &key("claimed")).await);
+    let got = ok(rule, "get", store.get(&key("claimed")).await);
+    same(rule, "an entry after its claim", &got, &Lookup::Found(artifact(b"made".to_vec())));
+}
+
+async fn runs_begin_and_end(store: &impl CacheStore) {
+    let rule = "rule 2, what was put stays after `end_run`";
+    // Runs overlap, and report keys that were removed meanwhile, or never were there.
+    store.begin_run();
+    store.begin_run();
+    put_kept(rule, store, &key("of a run"), &artifact(b"kept".to_vec())).await;
+    let used = vec![key("of a run"), key("never there"), key("of a run")];
+    let report = RunReport { hits: 2, misses: 1, saved: Duration::from_secs(3), used };
+    ok(rule, "end_run", store.end_run(&report).await);
+    ok(rule, "end_run", store.end_run(&RunReport::default()).await);
+    let got = ok(rule, "get", store.get(&key("of a run")).await);
+    same(rule, "`get` after `end_run`", &got, &Lookup::Found(artifact(b"kept".to_vec())));
 }
 
 fn racing_puts(store: &impl CacheStore) {

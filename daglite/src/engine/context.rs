@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::digest::Digest;
 
 use super::Engine;
+use super::ledger::Ledger;
 
 /// The surroundings of a task's body.
 pub(crate) struct Context {
@@ -17,6 +18,8 @@ pub(crate) struct Context {
     pub(super) key: Option<Digest>,
     /// The body that this one was called from.
     pub(super) parent: Option<Arc<Context>>,
+    /// What is noted for the cache store of the run that the body belongs to.
+    pub(super) ledger: Arc<Ledger>,
 }
 
 impl Context {
@@ -24,6 +27,13 @@ impl Context {
     pub(super) fn keys(&self) -> impl Iterator<Item = Digest> + '_ {
         let chain = std::iter::successors(Some(self), |context| context.parent.as_deref());
         chain.filter_map(|context| context.key)
+    }
+
+    /// The notes of the run of `engine` that this body is part of, however deep inside.
+    pub(super) fn ledger_of(&self, engine: &Arc<Engine>) -> Option<Arc<Ledger>> {
+        let mut chain = std::iter::successors(Some(self), |context| context.parent.as_deref());
+        let own = chain.find(|context| Arc::ptr_eq(&context.engine, engine));
+        own.map(|context| Arc::clone(&context.ledger))
     }
 }
 

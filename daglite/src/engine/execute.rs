@@ -139,6 +139,7 @@ impl Run {
                 blocking,
                 key: Some(key.digest),
                 parent: Some(Arc::clone(outer)),
+                ledger: Arc::clone(&outer.ledger),
             }),
         }
     }

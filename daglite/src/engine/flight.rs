@@ -4,6 +4,7 @@
 //! ever, so whoever is about to wait looks whether its own key is what the other side waits for, and then does not.
 
 use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,7 +14,11 @@ use parking_lot::Mutex;
 
 use crate::digest::Digest;
 use crate::error::Error;
+use crate::store::KeyHold;
 use crate::task::Value;
+
+use super::caught;
+use super::memory::ByKey;
 
 /// Called when the computation that somebody waits for has ended.
 pub(super) type OnLanding = Box<dyn FnOnce(&Landing) + Send + Sync>;
@@ -26,16 +31,28 @@ pub(super) enum Landing {
     Value(Value, Option<Digest>),
     /// It failed.
     Failed(Error),
+    /// Another process took too long over it: look, and then compute without waiting for others.
+    Alone,
 }
 
+/// How many counts of ended computations there are: keys share them.
+const COUNTS: usize = 1 << 10;
+
 /// The computations that are under way.
-#[derive(Default)]
 pub(super) struct Flights {
-    flying: DashMap<Digest, Vec<OnLanding>>,
+    flying: DashMap<Digest, Vec<OnLanding>, BuildHasherDefault<ByKey>>,
     /// For each key under way, the keys that its body waits for.
     waits: Mutex<HashMap<Digest, Vec<Digest>>>,
-    /// Goes up whenever a computation ends: as long as it stands still, a miss is still a miss.
-    landed: AtomicU64,
+    /// By some of a key's bits: goes up whenever a computation of such a key ends. As long as it stands still, a
+    /// miss is still a miss.
+    landed: Box<[AtomicU64]>,
+}
+
+impl Default for Flights {
+    fn default() -> Self {
+        let landed = (0..COUNTS).map(|_| AtomicU64::new(0)).collect();
+        Self { flying: DashMap::default(), waits: Mutex::default(), landed }
+    }
 }
 
 /// The answer to whoever wants to compute a key.
@@ -51,9 +68,20 @@ pub(super) enum Claim {
 }
 
 impl Flights {
-    /// A number that changes whenever a computation ends.
-    pub(super) fn landed(&self) -> u64 {
-        self.landed.load(Ordering::Acquire)
+    /// A number that changes whenever a computation of `key` ends.
+    pub(super) fn landed(&self, key: &Digest) -> u64 {
+        self.count(key).load(Ordering::Acquire)
+    }
+
+    fn count(&self, key: &Digest) -> &AtomicU64 {
+        // Not the bytes that the tables are divided by.
+        let [.., high, low] = *key.as_bytes();
+        &self.landed[usize::from(u16::from_be_bytes([high, low])) % COUNTS]
+    }
+
+    /// Whether a body waits for `key`.
+    pub(super) fn is_awaited_inside(&self, key: &Digest) -> bool {
+        self.waits.lock().values().any(|keys| keys.contains(key))
     }
 
     /// Claims `key` for a body inside those that hold `ancestors`, or has `on_landing` called when
@@ -70,7 +98,8 @@ impl Flights {
         match self.flying.entry(key) {
             Entry::Vacant(free) => {
                 free.insert(Vec::new());
-                Claim::Granted(Flight { flights: Arc::clone(self), key, landing: Landing::Look })
+                let flights = Arc::clone(self);
+                Claim::Granted(Flight { flights, key, landing: Landing::Look, hold: None })
             }
             Entry::Occupied(mut taken) => {
                 if !self.note_wait(key, ancestors) {
@@ -108,7 +137,7 @@ impl Flights {
     }
 
     fn land(&self, key: &Digest, landing: &Landing) {
-        self.landed.fetch_add(1, Ordering::AcqRel);
+        self.count(key).fetch_add(1, Ordering::AcqRel);
         let waiters = self.flying.remove(key).map(|(_, waiters)| waiters).unwrap_or_default();
         if !waiters.is_empty() {
             let mut waits = self.waits.lock();
@@ -128,9 +157,35 @@ pub(super) struct Flight {
     flights: Arc<Flights>,
     key: Digest,
     landing: Landing,
+    /// The same right among all processes.
+    hold: Option<KeyHold>,
 }
 
 impl Flight {
+    /// The key.
+    pub(super) fn key(&self) -> Digest {
+        self.key
+    }
+
+    /// The flights it is one of.
+    pub(super) fn flights(&self) -> &Flights {
+        &self.flights
+    }
+
+    /// Keeps the right among processes for as long.
+    pub(super) fn hold(&mut self, hold: KeyHold) {
+        self.hold = Some(hold);
+    }
+
+    /// Has `on_landing` called at the end, as if somebody else had the key. `ancestors` are those inside whom we are;
+    /// no circle can come of it, as no body of this process has the key.
+    pub(super) fn await_landing(&self, ancestors: &[Digest], on_landing: OnLanding) {
+        if let Some(mut waiters) = self.flights.flying.get_mut(&self.key) {
+            self.flights.note_wait(self.key, ancestors);
+            waiters.push(on_landing);
+        }
+    }
+
     /// Ends the computation with something that the store cannot tell the waiters.
     pub(super) fn land(mut self, landing: Landing) {
         self.landing = landing;
@@ -139,6 +194,12 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
+        // First for other processes: who is woken here may claim at once. The store's code must not keep the key.
+        if let Some(hold) = self.hold.take()
+            && let Err(message) = caught(|| drop(hold))
+        {
+            tracing::warn!(%message, "the cache store panicked as a key was given back");
+        }
         self.flights.land(&self.key, &self.landing);
     }
 }

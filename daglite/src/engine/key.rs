@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::digest::Digest;
 use crate::graph::{ArgPart, Input, Key, Node, Slot, TaskOp};
 use crate::hash::{ContentHasher, Strategy};
@@ -75,8 +77,29 @@ pub(super) fn key_of(call: &TaskOp, cache: &CacheSpec, hash: &Hashing<'_>) -> Ke
 }
 
 /// The fingerprint of a task: its code and its place.
-pub(super) fn fingerprint(spec: &TaskSpec) -> Digest {
-    let mut stream = Stream(blake3::Hasher::new());
+pub(super) fn fingerprint(task: &Task) -> Digest {
+    task.memo.get(|| fixed(task)).0
+}
+
+/// A task's fingerprint, and the part of its keys that is the same for all calls.
+fn fixed(task: &Task) -> (Digest, Vec<u8>) {
+    let fingerprint = fingerprint_of(task.spec);
+    let mut stream = Stream::default();
+    stream.text("daglite key v1");
+    stream.bytes(fingerprint.as_bytes());
+    stream.count(task.types.len());
+    for type_name in task.types {
+        stream.text(type_name());
+    }
+    if let Some(cache) = &task.spec.cache {
+        stream.text(cache.version);
+        stream.count(cache.env.len());
+    }
+    (fingerprint, stream.0.into_vec())
+}
+
+fn fingerprint_of(spec: &TaskSpec) -> Digest {
+    let mut stream = Stream::default();
     stream.text("daglite fingerprint v1");
     stream.text(spec.package);
     stream.text(spec.name);
@@ -87,7 +110,7 @@ pub(super) fn fingerprint(spec: &TaskSpec) -> Digest {
 /// What stands for an artifact in the keys of those who take it: its bytes, and how they are read. Never the digest of
 /// the bytes alone: two formats may give the same bytes for two values, and bytes may be what another digest is of.
 pub(super) fn reference(meta: &ArtifactMeta) -> Digest {
-    let mut stream = Stream(blake3::Hasher::new());
+    let mut stream = Stream::default();
     stream.text("daglite artifact v1");
     stream.text(&meta.format);
     stream.bytes(meta.shape.as_bytes());
@@ -97,7 +120,7 @@ pub(super) fn reference(meta: &ArtifactMeta) -> Digest {
 
 /// What stands for a tuple or list whose parts all have a digest.
 pub(super) fn joined(parts: &[Digest]) -> Digest {
-    let mut stream = Stream(blake3::Hasher::new());
+    let mut stream = Stream::default();
     stream.text("daglite join v1");
     stream.count(parts.len());
     for part in parts {
@@ -172,21 +195,15 @@ impl Hashing<'_> {
     }
 }
 
-/// Length-prefixed bytes into BLAKE3.
-struct Stream(blake3::Hasher);
+/// Length-prefixed bytes, for BLAKE3: gathered first, as its state is dear to make and to move for so few.
+#[derive(Default)]
+struct Stream(SmallVec<[u8; 512]>);
 
 impl Stream {
     /// The part of a key that is the same for all calls of a task in one environment.
     fn of_task(task: &Task, cache: &CacheSpec) -> Self {
-        let mut stream = Self(blake3::Hasher::new());
-        stream.text("daglite key v1");
-        stream.bytes(fingerprint(task.spec).as_bytes());
-        stream.count(task.types.len());
-        for type_name in task.types {
-            stream.text(type_name());
-        }
-        stream.text(cache.version);
-        stream.count(cache.env.len());
+        let mut stream = Self::default();
+        stream.bytes(&task.memo.get(|| fixed(task)).1);
         for name in cache.env {
             stream.text(name);
             match std::env::var_os(name) {
@@ -202,19 +219,19 @@ impl Stream {
     }
 
     fn count(&mut self, count: usize) {
-        self.0.update(&(count as u64).to_le_bytes());
+        self.bytes(&(count as u64).to_le_bytes());
     }
 
     fn text(&mut self, text: &str) {
         self.count(text.len());
-        self.0.update(text.as_bytes());
+        self.bytes(text.as_bytes());
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
+        self.0.extend_from_slice(bytes);
     }
 
     fn finish(self) -> Digest {
-        Digest::from_bytes(*self.0.finalize().as_bytes())
+        Digest::of_bytes(&self.0)
     }
 }

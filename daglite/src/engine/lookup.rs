@@ -4,18 +4,26 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::clock::Timestamp;
+use crate::digest::Digest;
 use crate::event::{Event, MissReason};
-use crate::graph::{Entry, Key, Known, Mode, Op, Origin, Slot};
-use crate::store::{ArtifactMeta, CacheStore, Lookup};
-use crate::task::Task;
+use crate::graph::{Ahead, Entry, Key, Known, Mode, Op, Origin, Slot};
+use crate::store::{ArtifactMeta, CacheStore, Glimpse, Lookup, StoreError};
+use crate::task::{Task, Value};
 
 use super::block::wait;
 use super::key::reference;
+use super::memory::{Kept, Memory, Stored};
 use super::run::{Run, TaskOutcome};
 use super::{Engine, caught};
 
+/// How many bytes of values may come along with the look-ups of a run: nobody may ever need them.
+const MOST_CARRIED: u64 = 64 << 20;
+
 /// The cache's answer to a key.
 pub(super) enum Found {
+    /// The result, from memory.
+    Value(Arc<Kept>),
     /// An entry that may be used.
     Entry(Box<Entry>),
     /// None, and why.
@@ -23,11 +31,37 @@ pub(super) enum Found {
 }
 
 impl Run {
-    /// Asks the cache for `key`, without reading the value.
-    pub(super) fn look_up(&self, task: &'static Task, key: &Key) -> Found {
+    /// The cache store, which knows of this run from now on.
+    pub(super) fn store(&self) -> Option<&Arc<dyn CacheStore>> {
+        let store = self.engine.cache.as_ref()?;
+        self.context.ledger.begin(&self.engine, store.as_ref());
+        Some(store)
+    }
+
+    /// Asks memory and then the cache store for `key`, without reading the value.
+    pub(super) fn look_up(
+        &self,
+        task: &'static Task,
+        key: &Key,
+        ahead: Option<Box<Ahead>>,
+        landed: u64,
+    ) -> Found {
         let Some(store) = &self.engine.cache else { return Found::Nothing(MissReason::NoEntry) };
-        let meta = match wait(store.head(&key.digest)) {
-            Ok(Lookup::Found(meta)) => meta,
+        let removals = store.removals();
+        if let Some(kept) = self.engine.remembered(task, &key.digest, removals) {
+            self.context.ledger.used(key.digest);
+            self.count_hit(task, key, kept.took);
+            return Found::Value(kept);
+        }
+        let still_true = |ahead: &Ahead| {
+            ahead.run == self.id && ahead.removals == removals && ahead.landed == landed
+        };
+        let found = match ahead.filter(|ahead| still_true(ahead)) {
+            Some(ahead) => Ok(ahead.found),
+            None => self.ask(key),
+        };
+        let glimpse = match found {
+            Ok(Lookup::Found(glimpse)) => glimpse,
             Ok(Lookup::Absent) => return Found::Nothing(MissReason::NoEntry),
             Ok(Lookup::Damaged(why)) => return Found::Nothing(MissReason::Damaged(why)),
             Err(error) => {
@@ -35,55 +69,49 @@ impl Run {
                 return Found::Nothing(MissReason::StoreFailed(error.to_string()));
             }
         };
-        if let Some(reason) = self.engine.why_unusable(task, &meta) {
+        let Glimpse { meta, bytes } = glimpse;
+        let engine = &self.engine;
+        if let Some(reason) = engine.why_unusable(task, meta.created, &meta.format, &meta.shape) {
             return Found::Nothing(reason);
         }
+        self.count_hit(task, key, meta.took);
+        let bytes = bytes.filter(|bytes| {
+            let more = bytes.len() as u64;
+            let sum = |carried: u64| Some(carried + more).filter(|sum| *sum <= MOST_CARRIED);
+            self.carried.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum).is_ok()
+        });
+        Found::Entry(Box::new(Entry { key: key.digest, meta, bytes, removals }))
+    }
+
+    /// What the cache store has under `key`.
+    fn ask(&self, key: &Key) -> Result<Lookup<Glimpse>, StoreError> {
+        let Some(store) = self.store() else { return Ok(Lookup::Absent) };
+        let mut found = wait(store.find(std::slice::from_ref(&key.digest)))?;
+        Ok(found.pop().unwrap_or(Lookup::Absent))
+    }
+
+    fn count_hit(&self, task: &'static Task, key: &Key, saved: Duration) {
         let name = task.spec.name;
-        let saved = meta.took;
         self.tally.hits.fetch_add(1, Ordering::Relaxed);
         let nanos = u64::try_from(saved.as_nanos()).unwrap_or(u64::MAX);
         self.tally.saved_nanos.fetch_add(nanos, Ordering::Relaxed);
         self.note(TaskOutcome { task: name, origin: Origin::Hit, took: Duration::ZERO, saved });
         self.engine.tell(|| Event::Hit { task: name, key: key.digest, saved });
-        Found::Entry(Box::new(Entry { key: key.digest, meta }))
     }
 
     /// Reads the value of an entry; gives the operation back, to be done again, if that fails.
     pub(super) fn load(&self, known: Known) -> Result<Slot, Op> {
         let Known { digest, entry, op, made } = known;
-        let (Some(entry), Some(store)) = (entry, &self.engine.cache) else { return Err(op) };
+        let Some(entry) = entry else { return Err(op) };
         let Op::Task(mut call) = op else { return Err(op) };
         let task = call.task;
-        let reason = match wait(store.get(&entry.key)) {
-            Ok(Lookup::Found(artifact)) if reference(&artifact.meta) == digest => {
-                let meta = &artifact.meta;
-                let decoded = task.result.map(|formats| {
-                    let registry = &self.engine.registry;
-                    caught(|| formats.decode(registry, &artifact.bytes, &meta.format, meta.shape))
-                });
-                match decoded {
-                    Some(Ok(Ok(value))) => {
-                        let (task, key, size) = (task.spec.name, entry.key, meta.size);
-                        self.engine.tell(|| Event::Loaded { task, key, size });
-                        return Ok(Slot::Done { value, digest: Some(digest), made });
-                    }
-                    Some(Ok(Err(error))) => MissReason::Undecodable(error.to_string()),
-                    Some(Err(panic)) => {
-                        MissReason::Undecodable(format!("decoding panicked: {panic}"))
-                    }
-                    None => MissReason::NoEntry,
-                }
-            }
-            Ok(Lookup::Found(_)) => MissReason::Damaged("it was replaced meanwhile".to_string()),
-            Ok(Lookup::Absent) => MissReason::NoEntry,
-            Ok(Lookup::Damaged(why)) => MissReason::Damaged(why),
-            Err(error) => {
-                self.engine.unreadable(store.as_ref(), &error);
-                MissReason::StoreFailed(error.to_string())
-            }
+        let took = entry.meta.took;
+        let reason = match self.read(task, *entry, digest) {
+            Ok(value) => return Ok(Slot::Done { value, digest: Some(digest), made }),
+            Err(reason) => reason,
         };
         // It was counted as a hit, and turns out to be none.
-        let nanos = u64::try_from(entry.meta.took.as_nanos()).unwrap_or(u64::MAX);
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         // Perhaps by an earlier run, so this one may have nothing to take back.
         for (tally, wrong) in [(&self.tally.hits, 1), (&self.tally.saved_nanos, nanos)] {
             let less = |count: u64| Some(count.saturating_sub(wrong));
@@ -93,6 +121,49 @@ impl Run {
         call.mode = Mode::Recompute(reason);
         call.missed = None;
         Err(Op::Task(call))
+    }
+
+    /// The value of an entry, decoded, and kept in memory from now on.
+    fn read(&self, task: &'static Task, entry: Entry, digest: Digest) -> Result<Value, MissReason> {
+        let Entry { key, meta, bytes, removals } = entry;
+        let (meta, bytes) = match bytes {
+            Some(bytes) => {
+                let freed = bytes.len() as u64;
+                let less = |carried: u64| Some(carried.saturating_sub(freed));
+                let _ = self.carried.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+                (meta, bytes)
+            }
+            None => self.fetch(&key, digest)?,
+        };
+        let formats = task.result.ok_or(MissReason::NoEntry)?;
+        let registry = &self.engine.registry;
+        let value = caught(|| formats.decode(registry, &bytes, &meta.format, meta.shape))
+            .map_err(|panic| MissReason::Undecodable(format!("decoding panicked: {panic}")))?
+            .map_err(|error| MissReason::Undecodable(error.to_string()))?;
+        let (name, size) = (task.spec.name, meta.size);
+        self.engine.tell(|| Event::Loaded { task: name, key, size });
+        let result = Stored { task, value: &value, meta: &meta, removals };
+        self.engine.in_memory(|memory| memory.keep_read(key, &result));
+        Ok(value)
+    }
+
+    /// The entry under `key`, if it is still the one that `digest` stands for.
+    fn fetch(&self, key: &Digest, digest: Digest) -> Result<(ArtifactMeta, Vec<u8>), MissReason> {
+        let store = self.store().ok_or(MissReason::NoEntry)?;
+        match wait(store.get(key)) {
+            Ok(Lookup::Found(artifact)) if reference(&artifact.meta) == digest => {
+                Ok((artifact.meta, artifact.bytes))
+            }
+            Ok(Lookup::Found(_)) => {
+                Err(MissReason::Damaged("it was replaced meanwhile".to_string()))
+            }
+            Ok(Lookup::Absent) => Err(MissReason::NoEntry),
+            Ok(Lookup::Damaged(why)) => Err(MissReason::Damaged(why)),
+            Err(error) => {
+                self.engine.unreadable(store.as_ref(), &error);
+                Err(MissReason::StoreFailed(error.to_string()))
+            }
+        }
     }
 
     /// Notes what became of a task, if somebody asked for it.
@@ -113,27 +184,48 @@ impl Run {
 }
 
 impl Engine {
+    /// What memory has under `key`, if it may be used.
+    pub(super) fn remembered(&self, task: &Task, key: &Digest, removals: u64) -> Option<Arc<Kept>> {
+        let kept = self.memory.as_ref()?.get(task, key, removals)?;
+        let unusable = self.why_unusable(task, kept.created, &kept.format, &kept.shape);
+        unusable.is_none().then_some(kept)
+    }
+
+    /// Changes what is in memory. What has to go may panic as it is dropped, and is no part of this run.
+    pub(super) fn in_memory(&self, change: impl FnOnce(&Memory)) {
+        if let Some(memory) = &self.memory
+            && let Err(message) = caught(|| change(memory))
+        {
+            tracing::warn!(%message, "a value panicked as it was dropped from memory");
+        }
+    }
+
     /// Why an entry that is there may not be used, if it may not.
-    fn why_unusable(&self, task: &Task, meta: &ArtifactMeta) -> Option<MissReason> {
-        let now = self.clock.now();
+    fn why_unusable(
+        &self,
+        task: &Task,
+        created: Timestamp,
+        format: &str,
+        shape: &Digest,
+    ) -> Option<MissReason> {
         if let Some(ttl) = task.spec.cache.as_ref().and_then(|cache| cache.ttl_millis) {
-            match now.since(meta.created) {
+            match self.clock.now().since(created) {
                 None => return Some(MissReason::FromTheFuture),
                 Some(age) if age >= Duration::from_millis(ttl) => return Some(MissReason::Expired),
                 Some(_) => {}
             }
         }
         let formats = task.result.as_ref()?;
-        match formats.shape(&self.registry, &meta.format) {
-            None => Some(MissReason::Undecodable(format!("no format `{}` is known", meta.format))),
-            Some(shape) if shape != meta.shape => {
+        match formats.shape(&self.registry, format) {
+            None => Some(MissReason::Undecodable(format!("no format `{format}` is known"))),
+            Some(now) if now != *shape => {
                 Some(MissReason::Undecodable("the result type has another shape now".to_string()))
             }
             Some(_) => None,
         }
     }
 
-    fn unreadable(&self, store: &dyn CacheStore, error: &dyn std::fmt::Display) {
+    pub(super) fn unreadable(&self, store: &dyn CacheStore, error: &dyn std::fmt::Display) {
         self.warn_once(&self.told_unreadable, || {
             format!("{} cannot be read, so tasks are computed again: {error}", store.location())
         });

@@ -1,15 +1,21 @@
 //! The engine: runs a graph against the stores.
 //!
 //! Read in this order: `run` (the queue of nodes and the future that drives it), `step` (what happens to one node),
-//! `key` (a call's cache key), `lookup` (what the cache has), `execute` (bodies), `record` (what becomes of results),
-//! `save` (checkpoints), `flight` (one computation a key), `pool` (threads), `context` (what a thread is doing).
+//! `key` (a call's cache key), `lookup` (what the cache has), `plan` (many look-ups at once), `memory` (results that
+//! are kept as they are), `execute` (bodies), `record` (what becomes of results), `save` (checkpoints), `flight` (one
+//! computation a key), `others` (other processes), `ledger` (what the store is told of a run), `pool` (threads),
+//! `context` (what a thread is doing).
 
 mod block;
 mod context;
 mod execute;
 mod flight;
 mod key;
+mod ledger;
 mod lookup;
+mod memory;
+mod others;
+mod plan;
 mod pool;
 mod record;
 mod run;
@@ -19,19 +25,24 @@ mod step;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::checkpoint::CheckpointStore;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::event::{Event, Observer};
 use crate::registry::Registry;
+use crate::size::ByteSize;
 use crate::store::CacheStore;
 
 pub(crate) use context::current;
+pub(crate) use memory::DEFAULT_MEMORY;
 pub use run::TaskOutcome;
 pub(crate) use run::{Finished, RunFuture, block_on};
 
 use flight::Flights;
+use memory::Memory;
+use others::Others;
 use pool::Pool;
 
 /// What runs graphs: the stores, the threads and those who watch.
@@ -43,10 +54,20 @@ pub(crate) struct Engine {
     observers: Vec<Box<dyn Observer>>,
     pool: Pool,
     flights: Arc<Flights>,
+    /// Results that need not be asked of the store.
+    memory: Option<Memory>,
+    /// Keys that other processes are computing.
+    others: Arc<Others>,
+    /// How long they are waited for.
+    wait_for_others: Duration,
     /// Whether the user has been told that the cache store cannot be written.
     told_unwritable: AtomicBool,
     /// Whether the user has been told that the cache store cannot be read.
     told_unreadable: AtomicBool,
+    /// Whether the user has been told that the cache store cannot hold keys among processes.
+    told_unclaimable: AtomicBool,
+    /// Whether the user has been told that the cache store fails at the end of runs.
+    told_unended: AtomicBool,
 }
 
 /// What an engine is made of.
@@ -63,12 +84,29 @@ pub(crate) struct Parts {
     pub(crate) observers: Vec<Box<dyn Observer>>,
     /// How many tasks may run at once.
     pub(crate) concurrency: usize,
+    /// How much is kept in memory; nothing if zero.
+    pub(crate) memory: ByteSize,
+    /// How long a key that another process computes is waited for.
+    pub(crate) wait_for_others: Duration,
 }
 
 impl Engine {
     /// An engine with no threads yet.
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
-        let Parts { cache, checkpoints, registry, clock, observers, concurrency } = parts;
+        let Parts {
+            cache,
+            checkpoints,
+            registry,
+            clock,
+            observers,
+            concurrency,
+            memory,
+            wait_for_others,
+        } = parts;
+        let memory = cache
+            .as_ref()
+            .filter(|_| memory.bytes() > 0)
+            .map(|store| Memory::new(memory, caught(|| store.removals()).unwrap_or_default()));
         Arc::new(Self {
             cache,
             checkpoints,
@@ -77,8 +115,13 @@ impl Engine {
             observers,
             pool: Pool::new(concurrency),
             flights: Arc::default(),
+            memory,
+            others: Arc::default(),
+            wait_for_others,
             told_unwritable: AtomicBool::new(false),
             told_unreadable: AtomicBool::new(false),
+            told_unclaimable: AtomicBool::new(false),
+            told_unended: AtomicBool::new(false),
         })
     }
 

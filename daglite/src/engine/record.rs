@@ -16,6 +16,7 @@ use super::caught;
 use super::execute::{Completion, Order};
 use super::flight::Landing;
 use super::key::{fingerprint, reference};
+use super::memory::Stored;
 use super::run::{Progress, Run, TaskOutcome};
 
 impl Run {
@@ -72,7 +73,7 @@ impl Run {
     ) -> (Option<Digest>, bool) {
         let engine = &self.engine;
         let name = task.spec.name;
-        let (Some(formats), Some(store)) = (&task.result, &engine.cache) else {
+        let (Some(formats), Some(store)) = (&task.result, self.store()) else {
             return (None, false);
         };
         let encoded = match caught(|| formats.encode(&engine.registry, &**value, None)) {
@@ -90,7 +91,16 @@ impl Run {
         };
         let artifact = self.artifact(task, key, encoded, took);
         let (digest, reference) = (artifact.meta.digest, reference(&artifact.meta));
-        match wait(store.put(&key.digest, &artifact)) {
+        let removals = store.removals();
+        let put = wait(store.put(&key.digest, &artifact));
+        engine.in_memory(|memory| match &put {
+            Ok(Put::Kept) => {
+                let result = Stored { task, value, meta: &artifact.meta, removals };
+                memory.keep(key.digest, &result);
+            }
+            Ok(Put::Refused(_)) | Err(_) => memory.forget(&key.digest),
+        });
+        match put {
             Ok(Put::Kept) => {
                 let size = artifact.meta.size;
                 engine.tell(|| Event::Stored { task: name, key: key.digest, digest, size });
@@ -126,7 +136,7 @@ impl Run {
             created,
             expires: ttl.map(|millis| created.after(Duration::from_millis(millis))),
             task: task.spec.name.to_string(),
-            fingerprint: fingerprint(task.spec),
+            fingerprint: fingerprint(task),
             took,
             parts: key_parts(key),
         };

@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -25,10 +25,13 @@ use super::Engine;
 use super::block;
 use super::context::{Context, current};
 use super::execute::{Completion, Flying};
+use super::plan::{Batch, MOST_AHEAD, run_number};
 use super::pool::{Permit, without_permits};
 
 /// One run of a graph.
 pub(super) struct Run {
+    /// What tells it from other runs.
+    pub(super) id: u64,
     pub(super) engine: Arc<Engine>,
     /// The surroundings of bodies without a key of their own.
     pub(super) context: Arc<Context>,
@@ -41,6 +44,8 @@ pub(super) struct Run {
     woken: Mutex<Vec<Arc<Flying>>>,
     pub(super) tally: Tally,
     pub(super) report: Option<Mutex<Vec<TaskOutcome>>>,
+    /// Bytes of values that have come along with look-ups, and have not been read.
+    pub(super) carried: AtomicU64,
 }
 
 /// What a run counts.
@@ -84,6 +89,8 @@ struct Queue {
     cells: Vec<Cell>,
     /// Calls of sync tasks: whoever does them needs a permit.
     ready: VecDeque<Work>,
+    /// How many of those in line may be looked for at once next time.
+    ahead: usize,
     /// All else that can be done: keys and look-ups of `async` tasks, closures, joins, results to be seen to.
     light: VecDeque<Work>,
     /// Calls of `async` tasks that only the driver may start.
@@ -115,6 +122,8 @@ struct Cell {
     dependents: SmallVec<[u32; 2]>,
     /// Whether the value is needed, and not just its digest.
     want_value: bool,
+    /// Whether it has been looked for together with others, or begun.
+    planned: bool,
 }
 
 /// Who looks for work.
@@ -152,21 +161,26 @@ pub(super) enum Progress {
 
 impl Run {
     fn new(engine: Arc<Engine>, parent: Option<Arc<Context>>, report: bool) -> Arc<Self> {
+        let outer = parent.as_ref().and_then(|parent| parent.ledger_of(&engine));
+        let ledger = outer.unwrap_or_default();
         let context = |blocking| {
             Arc::new(Context {
                 engine: Arc::clone(&engine),
                 blocking,
                 key: None,
                 parent: parent.clone(),
+                ledger: Arc::clone(&ledger),
             })
         };
         Arc::new(Self {
+            id: run_number(),
             context: context(true),
             async_context: context(false),
             engine,
             queue: Mutex::new(Queue {
                 cells: Vec::new(),
                 ready: VecDeque::new(),
+                ahead: 1,
                 light: VecDeque::new(),
                 launches: VecDeque::new(),
                 flying: HashMap::new(),
@@ -182,7 +196,14 @@ impl Run {
             woken: Mutex::new(Vec::new()),
             tally: Tally::default(),
             report: report.then(Mutex::default),
+            carried: AtomicU64::new(0),
         })
+    }
+
+    /// Whether nobody waits for anything in this run any more.
+    pub(super) fn has_ended(&self) -> bool {
+        let queue = self.queue.lock();
+        queue.is_stopping() || queue.result.is_some()
     }
 
     /// The keys that the bodies around this run are to fill.
@@ -342,7 +363,26 @@ impl Run {
         let mut queue = self.queue.lock();
         let work = queue.next_work(who)?;
         queue.active += 1;
+        let batch = match work {
+            Work::Step(idx) if self.engine.cache.is_some() => {
+                queue.take_batch(idx, self.engine.pool.concurrency())
+            }
+            _ => Batch::new(),
+        };
         self.summon(queue, who);
+        if batch.len() > 1 {
+            // The calls must come back into the line, whatever a store or a hash does.
+            if let Err(message) = super::caught(|| self.look_ahead(&batch)) {
+                tracing::warn!(%message, "looking for many calls at once panicked");
+            }
+            let mut queue = self.queue.lock();
+            for (idx, _) in batch.iter().skip(1).rev() {
+                queue.push_front(*idx);
+            }
+            // Its own handles would make every value a shared one.
+            drop(batch);
+            self.summon(queue, who);
+        }
         Some(work)
     }
 
@@ -470,7 +510,9 @@ impl Queue {
     }
 
     fn add(&mut self, node: Arc<Node>, want_value: bool) -> u32 {
-        let cell = Cell { node: Some(node), missing: 0, dependents: SmallVec::new(), want_value };
+        let (missing, planned) = (0, false);
+        let cell =
+            Cell { node: Some(node), missing, dependents: SmallVec::new(), want_value, planned };
         self.cells.push(cell);
         index(self.cells.len() - 1)
     }
@@ -496,6 +538,43 @@ impl Queue {
             }
         }
         None
+    }
+
+    /// Takes `idx` and calls that stand behind it to be looked for together; none if that is not worth it. All but
+    /// `idx` leave the line.
+    fn take_batch(&mut self, idx: u32, workers: usize) -> Batch {
+        let mut batch = Batch::new();
+        if self.ready.is_empty() || !self.plan(idx, &mut batch) {
+            return batch;
+        }
+        let share = (self.ready.len() + 1).div_ceil(workers);
+        let most = self.ahead.min(share).min(MOST_AHEAD);
+        self.ahead = (self.ahead * 2).min(MOST_AHEAD);
+        while batch.len() < most
+            && let Some(Work::Step(next)) = self.ready.front()
+        {
+            let next = *next;
+            if !self.plan(next, &mut batch) {
+                break;
+            }
+            self.ready.pop_front();
+        }
+        batch
+    }
+
+    /// Adds a call to those that are looked for together, if it is cached and has not been looked at.
+    fn plan(&mut self, idx: u32, batch: &mut Batch) -> bool {
+        let cell = &mut self.cells[idx as usize];
+        let Some(node) = &cell.node else { return false };
+        let sync_and_cached = node
+            .task
+            .is_some_and(|task| matches!(task.body, Body::Sync(_)) && task.spec.cache.is_some());
+        if cell.planned || !sync_and_cached {
+            return false;
+        }
+        cell.planned = true;
+        batch.push((idx, Arc::clone(node)));
+        true
     }
 
     fn has_work(&self) -> bool {
@@ -550,9 +629,22 @@ pub(crate) struct RunFuture {
     node: Option<Arc<Node>>,
     /// Whether the thread that polls may be kept busy with tasks.
     blocking: bool,
-    started: Option<Instant>,
     top_level: bool,
-    over: bool,
+    /// Whether the store is told by this run, and not by one around it, that it has ended.
+    tells_store: bool,
+    stage: Stage,
+}
+
+/// How far a run has come.
+enum Stage {
+    /// Nobody has polled it.
+    New,
+    /// Its nodes are being settled.
+    Running(Instant),
+    /// It has its result; a thread of the pool tells the store that it has ended.
+    Ending { started: Instant, result: Result<Value, Error>, told: Arc<AtomicBool> },
+    /// Its result has been given.
+    Over,
 }
 
 impl RunFuture {
@@ -560,16 +652,13 @@ impl RunFuture {
     pub(crate) fn new(engine: Arc<Engine>, node: Arc<Node>, blocking: bool, report: bool) -> Self {
         let parent = current();
         let top_level = parent.is_none();
+        let tells_store = parent.as_ref().is_none_or(|body| body.ledger_of(&engine).is_none());
         let run = Run::new(engine, parent, report);
-        Self { run, node: Some(node), blocking, started: None, top_level, over: false }
+        Self { run, node: Some(node), blocking, top_level, tells_store, stage: Stage::New }
     }
 
-    fn start(&mut self) -> Instant {
-        if let Some(started) = self.started {
-            return started;
-        }
-        let started = Instant::now();
-        self.started = Some(started);
+    fn start(&mut self) {
+        self.stage = Stage::Running(Instant::now());
         let mut queue = self.run.queue.lock();
         if let Some(node) = &self.node {
             queue.enlist(node, true);
@@ -579,7 +668,6 @@ impl RunFuture {
         if self.top_level {
             self.run.engine.tell(|| Event::RunStarted { nodes });
         }
-        started
     }
 
     /// One piece of work for the driver; false if there is none.
@@ -635,7 +723,8 @@ impl RunFuture {
         if self.blocking { Place::Idle } else { Place::Runtime }
     }
 
-    fn conclude(&mut self, started: Instant) -> Option<Result<Finished, Error>> {
+    /// The result of the run, if nothing is left to be done for it.
+    fn result(&mut self) -> Option<Result<Value, Error>> {
         let mut queue = self.run.queue.lock();
         if !queue.is_over() {
             return None;
@@ -644,17 +733,72 @@ impl RunFuture {
             Some(value) => Ok(value),
             None => Err(queue.failure.clone().expect("a run is over with a result or a failure")),
         };
+        // What is still parked somewhere has nobody left to wait for it.
+        queue.cancelled = true;
         drop(queue);
-        self.over = true;
         // The handle goes first, so that a value nobody else holds can be moved out.
         self.node = None;
+        self.run.context.ledger.add(&self.run.tally);
+        Some(result)
+    }
+
+    /// Tells the store that the run has ended: on this thread if it may block, else on one of the pool.
+    fn end(&mut self, started: Instant, result: Result<Value, Error>) {
+        let told = Arc::new(AtomicBool::new(false));
+        let ledger = &self.run.context.ledger;
+        if !self.tells_store || ledger.is_blank() {
+            told.store(true, Ordering::Release);
+        } else if self.blocking {
+            self.run.engine.end_run(ledger);
+            told.store(true, Ordering::Release);
+        } else {
+            let (run, told) = (Arc::clone(&self.run), Arc::clone(&told));
+            self.run.engine.pool.submit_light(Box::new(move || {
+                run.engine.end_run(&run.context.ledger);
+                told.store(true, Ordering::Release);
+                run.wake_driver();
+            }));
+        }
+        self.stage = Stage::Ending { started, result, told };
+    }
+
+    fn conclude(
+        &mut self,
+        started: Instant,
+        result: Result<Value, Error>,
+    ) -> Result<Finished, Error> {
         let summary = self.run.summary(started.elapsed());
         if self.top_level {
             self.run.engine.tell(|| Event::RunFinished { summary });
         }
         let tasks = self.run.report.as_ref().map(|tasks| std::mem::take(&mut *tasks.lock()));
         let tasks = tasks.unwrap_or_default();
-        Some(result.map(|value| Finished { value, summary, tasks }))
+        result.map(|value| Finished { value, summary, tasks })
+    }
+
+    /// Drives the run as far as it goes now.
+    fn poll_running(&mut self, started: Instant, cx: &mut TaskContext<'_>) {
+        let mut place = self.place();
+        loop {
+            if self.drive(&mut place) {
+                continue;
+            }
+            self.listen(cx);
+            // A second look: what came between the first one and now has woken nobody.
+            if self.drive(&mut place) {
+                continue;
+            }
+            // A permit is for work, not for the store's last words.
+            drop(place);
+            if let Some(result) = self.result() {
+                self.end(started, result);
+            }
+            return;
+        }
+    }
+
+    fn listen(&self, cx: &TaskContext<'_>) {
+        *self.run.driver.lock() = Some(cx.waker().clone());
     }
 }
 
@@ -662,28 +806,38 @@ impl Future for RunFuture {
     type Output = Result<Finished, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        let started = self.start();
-        let mut place = self.place();
-        loop {
-            if self.drive(&mut place) {
-                continue;
+        if let Stage::New = self.stage {
+            self.start();
+        }
+        if let Stage::Running(started) = self.stage {
+            self.poll_running(started, cx);
+        }
+        match &self.stage {
+            Stage::Ending { told, .. } => {
+                if !told.load(Ordering::Acquire) {
+                    self.listen(cx);
+                    // It may have been told between the look and the listening.
+                    if !told.load(Ordering::Acquire) {
+                        return Poll::Pending;
+                    }
+                }
             }
-            *self.run.driver.lock() = Some(cx.waker().clone());
-            // A second look: what came between the first one and now has woken nobody.
-            if self.drive(&mut place) {
-                continue;
-            }
-            return match self.conclude(started) {
-                Some(result) => Poll::Ready(result),
-                None => Poll::Pending,
-            };
+            Stage::Running(_) => return Poll::Pending,
+            Stage::New | Stage::Over => panic!("a run is not polled after its end"),
+        }
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Ending { started, result, .. } => Poll::Ready(self.conclude(started, result)),
+            _ => unreachable!("matched above"),
         }
     }
 }
 
+/// A run that is dropped has ended too. The store is told at once, by a thread of the pool, as whoever drops must not be
+/// held up. Bodies that are still at work may put results later: those are as safe as what any batch holds, and need
+/// no run around them.
 impl Drop for RunFuture {
     fn drop(&mut self) {
-        if self.over {
+        if !matches!(self.stage, Stage::Running(_)) {
             return;
         }
         let mut queue = self.run.queue.lock();
@@ -700,6 +854,12 @@ impl Drop for RunFuture {
                 "was cancelled: the run that computed it was dropped; call the task again",
             );
             body.leave(&self.run, error);
+        }
+        self.run.context.ledger.add(&self.run.tally);
+        if self.tells_store && !self.run.context.ledger.is_blank() {
+            let run = Arc::clone(&self.run);
+            let end = Box::new(move || run.engine.end_run(&run.context.ledger));
+            self.run.engine.pool.submit_light(end);
         }
     }
 }

@@ -2,21 +2,40 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, MissReason};
 use crate::graph::{
-    Entry, Gather, Handover, Input, Known, Look, Made, Mode, Node, Op, Slot, TaskOp, Transform,
-    WakeFn, take_value,
+    Entry, Gather, Handover, Input, Key, Known, Look, Made, Mode, Node, Op, Slot, TaskOp,
+    Transform, WakeFn, take_value,
 };
+use crate::store::{CacheStore, KeyClaim};
 use crate::task::{Body, Value};
 
+use super::block::wait;
 use super::flight::{Claim, Flight, Landing, OnLanding};
 use super::key::{Hashing, Keyed, joined, key_of, reference};
 use super::lookup::Found;
+use super::memory::Kept;
+use super::others::Waiting;
 use super::run::{Progress, Run};
-use super::{caught, panicked};
+use super::{Engine, caught, panicked};
+
+/// A count of ended computations that no key ever has.
+const NEVER: u64 = u64::MAX;
+
+/// What the cache has for a call, and how it was made.
+type Answer = (Cached, Arc<Made>);
+
+/// A result that the cache has.
+enum Cached {
+    /// In memory.
+    Value(Arc<Kept>),
+    /// In the store.
+    Entry(Box<Entry>),
+}
 
 impl Run {
     /// Brings node `idx` as far as it can go.
@@ -326,35 +345,18 @@ impl Run {
         mut call: Box<TaskOp>,
         driver: bool,
     ) -> Progress {
-        let engine = &self.engine;
         let task = call.task;
-        let cached = task.spec.cache.as_ref().filter(|_| engine.cache.is_some());
-        if let Some(cache) = cached
-            && call.key.is_none()
-            && call.missed.is_none()
-        {
-            let hashing = Hashing { engine, task: task.spec.name };
-            let keyed = caught(|| key_of(&call, cache, &hashing))
-                .unwrap_or_else(|panic| Keyed::Unhashable(format!("hashing panicked: {panic}")));
-            match keyed {
-                Keyed::Key(key) => call.key = Some(Arc::new(key)),
-                Keyed::Unhashable(why) => {
-                    engine.warn(format!("`{}` runs uncached: {why}", task.spec.name));
-                    call.missed = Some((0, MissReason::Unhashable(why)));
+        if !self.make_key(&mut call) {
+            return match self.have_values(idx, node, Op::Task(call)) {
+                Ok(op) => {
+                    self.put_back(node, op);
+                    Progress::Again
                 }
-                Keyed::NeedsValues => {
-                    return match self.have_values(idx, node, Op::Task(call)) {
-                        Ok(op) => {
-                            self.put_back(node, op);
-                            Progress::Again
-                        }
-                        Err(progress) => progress,
-                    };
-                }
-            }
+                Err(progress) => progress,
+            };
         }
-        if let Some((entry, made)) = self.answer_from_cache(node, &mut call) {
-            return self.found(node, call, entry, made);
+        if let Some(answer) = self.answer_from_cache(node, &mut call) {
+            return self.found(node, call, answer);
         }
         let call = match self.have_values(idx, node, Op::Task(call)) {
             Ok(Op::Task(call)) => call,
@@ -362,7 +364,7 @@ impl Run {
             Err(progress) => return progress,
         };
         if is_outdated(&call) {
-            let call = Box::new(TaskOp { key: None, missed: None, ..*call });
+            let call = Box::new(call.without_key());
             self.put_back(node, Op::Task(call));
             return Progress::Again;
         }
@@ -377,51 +379,86 @@ impl Run {
         };
         // If something has ended since the look into the cache, it may have been this very key: with the claim in
         // hand, a second look is the last.
-        if let Some((entry, made)) = self.answer_from_cache(node, &mut call) {
+        if let Some(answer) = self.answer_from_cache(node, &mut call) {
             drop(flight);
-            return self.found(node, call, entry, made);
+            return self.found(node, call, answer);
         }
         self.execute(idx, node, call, flight)
     }
 
-    /// Notes where in the cache the result of a call lies.
-    fn found(
-        &self,
-        node: &Node,
-        call: Box<TaskOp>,
-        entry: Box<Entry>,
-        made: Arc<Made>,
-    ) -> Progress {
-        let digest = reference(&entry.meta);
-        let op = Op::Task(call);
-        self.known(node, Known { digest, entry: Some(entry), op, made: Some(made) })
+    /// Makes the key of a cached call, unless that is done or cannot be; false if it needs the values of arguments.
+    pub(super) fn make_key(&self, call: &mut TaskOp) -> bool {
+        let engine = &self.engine;
+        let task = call.task;
+        let Some(cache) = task.spec.cache.as_ref().filter(|_| engine.cache.is_some()) else {
+            return true;
+        };
+        if call.key.is_some() || call.missed.is_some() {
+            return true;
+        }
+        let hashing = Hashing { engine, task: task.spec.name };
+        let keyed = caught(|| key_of(call, cache, &hashing))
+            .unwrap_or_else(|panic| Keyed::Unhashable(format!("hashing panicked: {panic}")));
+        match keyed {
+            Keyed::Key(key) => call.key = Some(Arc::new(key)),
+            Keyed::NeedsValues => return false,
+            Keyed::Unhashable(why) => {
+                engine.warn(format!("`{}` runs uncached: {why}", task.spec.name));
+                call.missed = Some((0, MissReason::Unhashable(why)));
+            }
+        }
+        true
     }
 
-    /// The entry that the cache has for a call, if it may answer.
-    fn answer_from_cache(&self, node: &Node, call: &mut TaskOp) -> Option<(Box<Entry>, Arc<Made>)> {
+    /// Takes the result of a call from memory, or notes where in the cache it lies.
+    fn found(&self, node: &Node, call: Box<TaskOp>, (found, made): Answer) -> Progress {
+        match found {
+            Cached::Value(kept) => {
+                drop(call);
+                self.done(node, Arc::clone(&kept.value), Some(kept.digest), Some(made))
+            }
+            Cached::Entry(entry) => {
+                let digest = reference(&entry.meta);
+                let op = Op::Task(call);
+                self.known(node, Known { digest, entry: Some(entry), op, made: Some(made) })
+            }
+        }
+    }
+
+    /// What the cache has for a call, if it may answer and anything can have changed since the last look.
+    fn answer_from_cache(&self, node: &Node, call: &mut TaskOp) -> Option<Answer> {
         let key = Arc::clone(call.key.as_ref()?);
-        let landed = self.engine.flights.landed();
+        let landed = self.engine.flights.landed(&key.digest);
         if call.missed.as_ref().is_some_and(|(at, _)| *at == landed) {
             return None;
         }
+        let ahead = call.ahead.take();
         let reason = match &call.mode {
             Mode::Refresh => MissReason::Refreshed,
             Mode::Recompute(reason) => reason.clone(),
-            Mode::Normal => match self.look_up(call.task, &key) {
+            Mode::Normal => match self.look_up(call.task, &key, ahead, landed) {
+                Found::Value(kept) => {
+                    let made = self.made_by_hit(node, call, key, kept.took);
+                    return Some((Cached::Value(kept), made));
+                }
                 Found::Entry(entry) => {
-                    let made = Made {
-                        task: node.task,
-                        key: Some(key),
-                        took: entry.meta.took,
-                        checkpoints: lineage(call),
-                    };
-                    return Some((entry, Arc::new(made)));
+                    let made = self.made_by_hit(node, call, key, entry.meta.took);
+                    return Some((Cached::Entry(entry), made));
                 }
                 Found::Nothing(reason) => reason,
             },
         };
+        // An entry that was removed because it was damaged is absent at the next look: the first reason tells more.
+        let reason = match call.missed.take() {
+            Some((_, first)) if reason == MissReason::NoEntry => first,
+            _ => reason,
+        };
         call.missed = Some((landed, reason));
         None
+    }
+
+    fn made_by_hit(&self, node: &Node, call: &TaskOp, key: Arc<Key>, took: Duration) -> Arc<Made> {
+        Arc::new(Made { task: node.task, key: Some(key), took, checkpoints: lineage(call) })
     }
 
     /// The right to compute a call: now, or when whoever is at it has ended.
@@ -438,7 +475,8 @@ impl Run {
         self.put_back(node, Op::Task(call));
         match flights.claim(key.digest, &self.ancestors(), || self.on_landing(idx, node)) {
             Claim::Granted(flight) => {
-                Ok((self.take_back(node).ok_or(Progress::Again)?, Some(flight)))
+                let call = self.take_back(node).ok_or(Progress::Again)?;
+                self.claim_among_processes(idx, node, call, flight)
             }
             Claim::Waiting => {
                 self.engine.tell(|| Event::Waiting { task: name, key: key.digest });
@@ -451,6 +489,64 @@ impl Run {
                     "calls itself with the same arguments, so it would wait for its own result for ever",
                 );
                 Err(self.failed(node, error.in_task(name, node.location)))
+            }
+        }
+    }
+
+    /// The right to compute a call among all processes: now, or when the one that is at it has ended. `flight` is the
+    /// right in this process.
+    fn claim_among_processes(
+        self: &Arc<Self>,
+        idx: u32,
+        node: &Arc<Node>,
+        mut call: Box<TaskOp>,
+        mut flight: Flight,
+    ) -> Result<(Box<TaskOp>, Option<Flight>), Progress> {
+        let Some(store) = self.store().filter(|_| !call.alone) else {
+            return Ok((call, Some(flight)));
+        };
+        let key = flight.key();
+        let claim = match caught(|| wait(store.claim(&key))) {
+            Ok(Ok(claim)) => claim,
+            Ok(Err(error)) => {
+                self.engine.unclaimable(store.as_ref(), &error.to_string());
+                return Ok((call, Some(flight)));
+            }
+            Err(panic) => {
+                self.engine.unclaimable(store.as_ref(), &format!("it panicked: {panic}"));
+                return Ok((call, Some(flight)));
+            }
+        };
+        match claim {
+            KeyClaim::Granted(hold) => {
+                if !hold.is_nothing() {
+                    flight.hold(hold);
+                    // Another process may have put the key between the last look and now.
+                    if let Some((at, _)) = &mut call.missed {
+                        *at = NEVER;
+                    }
+                }
+                Ok((call, Some(flight)))
+            }
+            KeyClaim::Taken { by } => {
+                let name = call.task.spec.name;
+                let since = *call.waits_since.get_or_insert_with(Instant::now);
+                self.engine.tell(|| Event::WaitingForProcess { task: name, key, process: by });
+                self.put_back(node, Op::Task(call));
+                let ancestors = self.ancestors();
+                flight.await_landing(&ancestors, self.on_landing(idx, node));
+                self.engine.others.wait(Waiting {
+                    flight,
+                    key,
+                    task: name,
+                    by,
+                    run: Arc::downgrade(self),
+                    engine: Arc::downgrade(&self.engine),
+                    store: Arc::clone(store),
+                    since,
+                    limit: self.engine.wait_for_others,
+                });
+                Err(Progress::Parked)
             }
         }
     }
@@ -471,10 +567,16 @@ impl Run {
         let run = Arc::clone(self);
         let node = Arc::clone(node);
         Box::new(move |landing| {
-            let idle = matches!(&*node.slot.lock(), Slot::Idle(_));
+            let idle = match &mut *node.slot.lock() {
+                Slot::Idle(Op::Task(call)) => {
+                    call.alone |= matches!(landing, Landing::Alone);
+                    true
+                }
+                slot => matches!(slot, Slot::Idle(_)),
+            };
             if idle {
                 match landing {
-                    Landing::Look => {}
+                    Landing::Look | Landing::Alone => {}
                     Landing::Value(value, digest) => {
                         let (value, digest) = (Arc::clone(value), *digest);
                         run.settle(&node, Slot::Done { value, digest, made: None });
@@ -493,6 +595,17 @@ impl Run {
             Some(task) => error.in_task(task.spec.name, node.location),
             None => error,
         }
+    }
+}
+
+impl Engine {
+    fn unclaimable(&self, store: &dyn CacheStore, why: &str) {
+        self.warn_once(&self.told_unclaimable, || {
+            format!(
+                "{} cannot say what other processes are computing, so some tasks may be computed by several: {why}",
+                store.location()
+            )
+        });
     }
 }
 

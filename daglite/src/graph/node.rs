@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::mem;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use smallvec::SmallVec;
@@ -15,7 +15,7 @@ use crate::digest::Digest;
 use crate::error::Error;
 use crate::event::MissReason;
 use crate::registry::ValueFormats;
-use crate::store::ArtifactMeta;
+use crate::store::{ArtifactMeta, Glimpse, Lookup};
 use crate::task::{Task, Value};
 
 use super::arg::{Arg, Input};
@@ -81,6 +81,10 @@ pub(crate) struct Entry {
     pub(crate) key: Digest,
     /// What the store says of it.
     pub(crate) meta: ArtifactMeta,
+    /// The value, if it came along: verified by the store.
+    pub(crate) bytes: Option<Vec<u8>>,
+    /// The store's count of removals before it was asked.
+    pub(crate) removals: u64,
 }
 
 /// How a value was made: what a checkpoint's metadata tells.
@@ -138,6 +142,45 @@ pub(crate) struct TaskOp {
     pub(crate) key: Option<Arc<Key>>,
     /// The last look into the cache that found nothing, as the engine's count of ended computations.
     pub(crate) missed: Option<(u64, MissReason)>,
+    /// What the store said of the key when it was asked for many at once.
+    pub(crate) ahead: Option<Box<Ahead>>,
+    /// When this call began to wait for another process.
+    pub(crate) waits_since: Option<Instant>,
+    /// Whether that took too long, so that it is computed whatever other processes do.
+    pub(crate) alone: bool,
+}
+
+/// A store's answer, asked for before it was needed.
+pub(crate) struct Ahead {
+    /// The run that asked: another one asks again.
+    pub(crate) run: u64,
+    /// The store's count of removals before.
+    pub(crate) removals: u64,
+    /// The engine's count of ended computations before.
+    pub(crate) landed: u64,
+    /// The answer.
+    pub(crate) found: Lookup<Glimpse>,
+}
+
+impl TaskOp {
+    /// A call of which nothing is known yet.
+    pub(crate) fn new(task: &'static Task, args: SmallVec<[Arg; 3]>) -> Self {
+        Self {
+            task,
+            args,
+            mode: Mode::Normal,
+            key: None,
+            missed: None,
+            ahead: None,
+            waits_since: None,
+            alone: false,
+        }
+    }
+
+    /// The call as it was before its key was made.
+    pub(crate) fn without_key(self) -> Self {
+        Self { key: None, missed: None, ahead: None, ..self }
+    }
 }
 
 /// A cache key with what it was made of.

@@ -121,6 +121,10 @@ impl Observer for Progress {
             Event::Miss { task, reason, .. } if self.each_task => {
                 self.line(format_args!("miss      {task}: {reason}"));
             }
+            Event::WaitingForProcess { task, process, .. } if self.each_task => match process {
+                Some(number) => self.line(format_args!("waiting   {task} for process {number}")),
+                None => self.line(format_args!("waiting   {task} for another process")),
+            },
             Event::Computed { task, took } if self.each_task => {
                 self.line(format_args!("computed  {task} in {}", Short(*took)));
             }

@@ -3,14 +3,16 @@
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::checkpoint::{CheckpointStore, FileCheckpoints};
 use crate::clock::Clock;
-use crate::engine::{Engine, Parts};
+use crate::engine::{DEFAULT_MEMORY, Engine, Parts};
 use crate::error::{Error, ErrorKind};
 use crate::event::Observer;
 use crate::observe::Progress;
 use crate::registry::Registry;
+use crate::size::{ByteSize, IntoByteSize};
 use crate::store::{CacheStore, FileStore};
 
 use super::Session;
@@ -33,7 +35,12 @@ pub struct SessionBuilder {
     clock: Clock,
     observers: Vec<Box<dyn Observer>>,
     concurrency: Option<usize>,
+    memory: Option<Result<ByteSize, Error>>,
+    wait_for_others: Option<Duration>,
 }
+
+/// How long a key that another process computes is waited for if nobody says anything.
+const DEFAULT_WAIT: Duration = Duration::from_secs(60 * 60);
 
 enum CacheChoice {
     Off,
@@ -118,6 +125,52 @@ impl SessionBuilder {
         self
     }
 
+    /// Keeps up to `size` of results in memory, in front of the cache store: a second hit decodes nothing. 256 MiB if
+    /// nothing is said.
+    ///
+    /// Sizes are those of the encoded results. At most 100,000 results are kept, none larger than an eighth of `size`, and
+    /// none that cannot be cloned. What is kept is forgotten when entries are removed from the store on purpose.
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// let session = Session::builder().memory("1 GB").build()?;
+    /// let error = Session::builder().memory("a lot").build().unwrap_err();
+    /// assert!(error.to_string().starts_with("`memory`: `a lot` is not a size: write "));
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn memory(mut self, size: impl IntoByteSize) -> Self {
+        self.memory = Some(size.into_byte_size());
+        self
+    }
+
+    /// Keeps no results in memory: every hit is read from the cache store.
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// let session = Session::builder().without_memory().build()?;
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn without_memory(mut self) -> Self {
+        self.memory = Some(Ok(ByteSize::default()));
+        self
+    }
+
+    /// Waits so long for a result that another process, which shares the cache store, is computing; then it is computed
+    /// here too. An hour if nothing is said. Inside a task no more than three seconds are waited, as the other process may
+    /// be waiting for that very task.
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// let session = Session::builder().wait_for_others(Duration::from_secs(600)).build()?;
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn wait_for_others(mut self, most: Duration) -> Self {
+        self.wait_for_others = Some(most);
+        self
+    }
+
     /// Tells `observer` of each event. May be called several times. Without any, warnings go to standard error.
     ///
     /// ```
@@ -142,8 +195,24 @@ impl SessionBuilder {
     /// assert_eq!(error.to_string(), "`concurrency` is 0, so nothing could run: set it to 1 or more");
     /// ```
     pub fn build(self) -> Result<Session, Error> {
-        let Self { cache, checkpoints, registry, clock, mut observers, concurrency } = self;
+        let Self {
+            cache,
+            checkpoints,
+            registry,
+            clock,
+            mut observers,
+            concurrency,
+            memory,
+            wait_for_others,
+        } = self;
         let settings = Settings::read()?;
+        let memory = match memory {
+            Some(size) => size.map_err(|error| {
+                Error::new(ErrorKind::Config, format!("`memory`: {error}")).with_source(error)
+            })?,
+            None => settings.memory.unwrap_or(DEFAULT_MEMORY),
+        };
+        let wait_for_others = wait_for_others.or(settings.wait_for_others).unwrap_or(DEFAULT_WAIT);
         let cache: Option<Arc<dyn CacheStore>> = match cache {
             Some(CacheChoice::Off) => None,
             Some(CacheChoice::Store(store)) => Some(store),
@@ -182,6 +251,8 @@ impl SessionBuilder {
             clock,
             observers,
             concurrency,
+            memory,
+            wait_for_others,
         })))
     }
 }

@@ -21,6 +21,8 @@ pub use builder::SessionBuilder;
 /// | [`cache`](SessionBuilder::cache), [`without_cache`](SessionBuilder::without_cache) | `DAGLITE_CACHE` (a folder, or `off`) | `cache` | `.daglite/cache` |
 /// | [`checkpoints`](SessionBuilder::checkpoints) | `DAGLITE_CHECKPOINTS` (a folder) | `checkpoints` | `.daglite/checkpoints` |
 /// | [`concurrency`](SessionBuilder::concurrency) | `DAGLITE_CONCURRENCY` (1 or more) | `concurrency` | the machine's threads |
+/// | [`memory`](SessionBuilder::memory), [`without_memory`](SessionBuilder::without_memory) | `DAGLITE_MEMORY` (a size such as `256MB`, or `off`) | `memory` | 256 MiB |
+/// | [`wait_for_others`](SessionBuilder::wait_for_others) | `DAGLITE_WAIT_FOR_OTHERS` (a time such as `10m`) | `wait_for_others` | an hour |
 /// | [`observe`](SessionBuilder::observe) | `DAGLITE_PROGRESS` (`off`, `summary`, `tasks`) | `progress` | warnings on standard error |
 ///
 /// `daglite.toml` is searched for in the working directory and in the folders above it. Relative folders in it, and the

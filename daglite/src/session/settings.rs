@@ -3,10 +3,13 @@
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, ErrorKind};
+use crate::size::ByteSize;
 
 /// The settings of a session, after files and variables.
 pub(super) struct Settings {
@@ -14,6 +17,8 @@ pub(super) struct Settings {
     pub(super) checkpoints: PathBuf,
     pub(super) concurrency: Option<NonZeroUsize>,
     pub(super) progress: Option<ProgressSetting>,
+    pub(super) memory: Option<ByteSize>,
+    pub(super) wait_for_others: Option<Duration>,
 }
 
 /// Where results are cached.
@@ -39,7 +44,27 @@ struct File {
     checkpoints: Option<PathBuf>,
     concurrency: Option<NonZeroUsize>,
     progress: Option<ProgressSetting>,
+    #[serde(default, deserialize_with = "memory_in_file")]
+    memory: Option<ByteSize>,
+    #[serde(default, deserialize_with = "time_in_file")]
+    wait_for_others: Option<Duration>,
 }
+
+/// What is expected where a size of memory stands.
+const MEMORY_EXPECTED: &str = "a size such as `256MB`, or `off`";
+
+/// What is expected where a time stands.
+const TIME_EXPECTED: &str = "a time such as `10m` or `1h30m`";
+
+/// The units of time, with their milliseconds: those of `cache_ttl`.
+const TIME_UNITS: [(&str, u64); 6] = [
+    ("ms", 1),
+    ("s", 1_000),
+    ("m", 60_000),
+    ("h", 3_600_000),
+    ("d", 86_400_000),
+    ("w", 604_800_000),
+];
 
 const FILE_NAME: &str = "daglite.toml";
 
@@ -84,8 +109,53 @@ impl Settings {
             }
             None => file.progress,
         };
-        Ok(Self { cache, checkpoints, concurrency, progress })
+        let memory = match variable("DAGLITE_MEMORY") {
+            Some(value) => {
+                Some(parse_variable("DAGLITE_MEMORY", &value, MEMORY_EXPECTED, memory_size)?)
+            }
+            None => file.memory,
+        };
+        let wait_for_others = match variable("DAGLITE_WAIT_FOR_OTHERS") {
+            Some(value) => {
+                Some(parse_variable("DAGLITE_WAIT_FOR_OTHERS", &value, TIME_EXPECTED, time)?)
+            }
+            None => file.wait_for_others,
+        };
+        Ok(Self { cache, checkpoints, concurrency, progress, memory, wait_for_others })
     }
+}
+
+fn memory_in_file<'de, D: Deserializer<'de>>(written: D) -> Result<Option<ByteSize>, D::Error> {
+    let text = String::deserialize(written)?;
+    let size = memory_size(&text);
+    size.map(Some).ok_or_else(|| D::Error::custom(format!("`{text}` is not {MEMORY_EXPECTED}")))
+}
+
+fn time_in_file<'de, D: Deserializer<'de>>(written: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(written)?;
+    let time = time(&text);
+    time.map(Some).ok_or_else(|| D::Error::custom(format!("`{text}` is not {TIME_EXPECTED}")))
+}
+
+/// The size that is kept in memory; nothing if it is off.
+fn memory_size(text: &str) -> Option<ByteSize> {
+    if text == "off" { Some(ByteSize::default()) } else { text.parse().ok() }
+}
+
+/// The time that `text` stands for: numbers with units.
+fn time(text: &str) -> Option<Duration> {
+    let mut rest = text;
+    let mut millis: u64 = 0;
+    while !rest.is_empty() {
+        let digits = rest.find(|letter: char| !letter.is_ascii_digit())?;
+        let (number, after) = rest.split_at(digits);
+        let letters = after.find(|letter: char| letter.is_ascii_digit()).unwrap_or(after.len());
+        let (unit, after) = after.split_at(letters);
+        let factor = TIME_UNITS.iter().find(|(name, _)| *name == unit)?.1;
+        millis = millis.checked_add(number.parse::<u64>().ok()?.checked_mul(factor)?)?;
+        rest = after;
+    }
+    (!text.is_empty()).then(|| Duration::from_millis(millis))
 }
 
 fn cache_setting(folder: &Path, written: PathBuf) -> CacheSetting {

@@ -223,6 +223,17 @@ impl KeyHold {
     pub fn nothing() -> Self {
         Self(None)
     }
+
+    /// Whether nothing ends with it: no other process can have put the key since it was last looked for.
+    ///
+    /// ```
+    /// # use daglite::store::KeyHold;
+    /// assert!(KeyHold::nothing().is_nothing());
+    /// assert!(!KeyHold::new(|| ()).is_nothing());
+    /// ```
+    pub fn is_nothing(&self) -> bool {
+        self.0.is_none()
+    }
 }
 
 impl Drop for KeyHold {
@@ -283,9 +294,11 @@ pub struct RunReport {
 ///    `removals` answers another number than before.
 /// 9. **`find` is `head` of many.** It answers in the order of the keys, each as `head` would.
 /// 10. **One at a time.** While a [`KeyHold`] lives, no other process is granted the key; it ends at once when its
-///     process dies. A store that is not shared by processes grants everything.
+///     process dies. Whoever is granted the key next sees what was put under it before. A store that is not shared by
+///     processes grants everything, with [holds of nothing](KeyHold::nothing).
 ///
-/// `daglite::conformance::cache_store` (feature `conformance`) tests these rules: run it on your store.
+/// `daglite::conformance::cache_store` (feature `conformance`) tests these rules, and `shared_cache_store` what they say of
+/// several processes: run them on your store.
 ///
 /// # Examples
 ///

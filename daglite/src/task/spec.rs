@@ -8,6 +8,7 @@ use std::sync::{LazyLock, OnceLock};
 use parking_lot::RwLock;
 
 use super::{Body, CloneFn, ParamHash, Value};
+use crate::digest::Digest;
 use crate::hash::ContentHasher;
 use crate::registry::ValueFormats;
 
@@ -53,6 +54,25 @@ pub struct Task {
     pub result: Option<ValueFormats>,
     /// Clones a result, if its type can.
     pub clone: Option<CloneFn>,
+    /// What the keys of all calls have in common, once one has been made.
+    pub memo: TaskMemo,
+}
+
+/// The place of what is worked out about a task once: its fingerprint, and how its keys begin.
+#[derive(Debug)]
+pub struct TaskMemo(OnceLock<(Digest, Vec<u8>)>);
+
+impl TaskMemo {
+    /// An empty place.
+    #[expect(clippy::new_without_default, reason = "only the macro makes one")]
+    pub const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
+    /// The task's fingerprint and the first bytes of its keys, worked out by `make` at the first call.
+    pub(crate) fn get(&self, make: impl FnOnce() -> (Digest, Vec<u8>)) -> &(Digest, Vec<u8>) {
+        self.0.get_or_init(make)
+    }
 }
 
 impl fmt::Debug for Task {

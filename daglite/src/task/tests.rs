@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use super::probes::*;
 use super::{
-    Args, Body, CacheSpec, Failure, Lent, ParamHash, Task, TaskCell, TaskSpec, Value, generic_task,
-    hashable, probe,
+    Args, Body, CacheSpec, Failure, Lent, ParamHash, Task, TaskCell, TaskMemo, TaskSpec, Value,
+    generic_task, hashable, probe,
 };
 use crate::error::ErrorKind;
 use crate::hash::{ContentHasher, Strategy};
@@ -134,6 +134,7 @@ fn task() -> Task {
         hash_all: None,
         result: None,
         clone: None,
+        memo: TaskMemo::new(),
     }
 }
 

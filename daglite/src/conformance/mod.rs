@@ -3,18 +3,11 @@
 //! Each takes a closure that makes a fresh, empty store at each call, and panics with the number of the rule of the
 //! contract that the store breaks. For authors of stores, behind the feature `conformance`.
 //!
-//! ```
-//! use daglite::MemoryStore;
-//! use daglite::conformance;
-//!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() {
-//! conformance::cache_store(MemoryStore::new).await;
-//! # }
-//! ```
+#![doc = include_str!("README.md")]
 
 mod cache;
 mod checkpoint;
+mod shared;
 
 use std::fmt::Debug;
 use std::pin::pin;
@@ -27,6 +20,7 @@ use crate::store::StoreError;
 
 pub use cache::cache_store;
 pub use checkpoint::checkpoint_store;
+pub use shared::shared_cache_store;
 
 /// The answer of a store, which must not be an error.
 fn ok<T>(rule: &str, asked: &str, answer: Result<T, StoreError>) -> T {

@@ -1,0 +1,125 @@
+//! What the cache store is told of a run: that it begins, that it has ended, and what it used.
+//!
+//! Runs inside bodies belong to the run around them, if they are of the same session.
+
+use std::mem;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use crate::digest::Digest;
+use crate::store::{CacheStore, RunReport};
+
+use super::block::wait;
+use super::run::Tally;
+use super::{Engine, caught};
+
+/// Above this number of uses, each key is reported once.
+const MANY_USES: usize = 1 << 16;
+
+/// A run and those inside it, as the store sees them.
+#[derive(Default)]
+pub(super) struct Ledger {
+    /// Set once the store knows of the run: a run that asks it nothing costs it nothing.
+    begun: OnceLock<()>,
+    hits: AtomicU64,
+    misses: AtomicU64,
+    saved_nanos: AtomicU64,
+    /// The keys that memory answered.
+    used: Mutex<Used>,
+}
+
+/// Keys, and how many there may be before those that are there twice go.
+struct Used {
+    keys: Vec<Digest>,
+    limit: usize,
+}
+
+impl Default for Used {
+    fn default() -> Self {
+        Self { keys: Vec::new(), limit: MANY_USES }
+    }
+}
+
+impl Ledger {
+    /// Tells the store that a run begins, before its first question.
+    pub(super) fn begin(&self, engine: &Engine, store: &dyn CacheStore) {
+        self.begun.get_or_init(|| {
+            if let Err(panic) = caught(|| store.begin_run()) {
+                engine.warn(format!("{} panicked as a run began: {panic}", store.location()));
+            }
+            engine.tell_notices(store);
+        });
+    }
+
+    /// Notes that memory has answered `key`.
+    pub(super) fn used(&self, key: Digest) {
+        let mut used = self.used.lock();
+        if used.keys.len() >= used.limit {
+            used.keys.sort_unstable();
+            used.keys.dedup();
+            used.limit = MANY_USES.max(2 * used.keys.len());
+        }
+        used.keys.push(key);
+    }
+
+    /// Adds what a run has counted.
+    pub(super) fn add(&self, tally: &Tally) {
+        let sums = [
+            (&self.hits, &tally.hits),
+            (&self.misses, &tally.misses),
+            (&self.saved_nanos, &tally.saved_nanos),
+        ];
+        for (sum, part) in sums {
+            sum.fetch_add(part.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the store has anything to be told at the end.
+    pub(super) fn is_blank(&self) -> bool {
+        self.begun.get().is_none() && self.used.lock().keys.is_empty()
+    }
+
+    fn report(&self) -> RunReport {
+        RunReport {
+            hits: self.hits.load(Ordering::Relaxed),
+            misses: self.misses.load(Ordering::Relaxed),
+            saved: Duration::from_nanos(self.saved_nanos.load(Ordering::Relaxed)),
+            used: mem::take(&mut self.used.lock().keys),
+        }
+    }
+}
+
+impl Engine {
+    /// Tells the store that a run has ended: afterwards, what the run has put is safe.
+    pub(super) fn end_run(&self, ledger: &Ledger) {
+        let Some(store) = self.cache.as_deref() else { return };
+        if ledger.is_blank() {
+            return;
+        }
+        ledger.begin(self, store);
+        let report = ledger.report();
+        let why = match caught(|| wait(store.end_run(&report))) {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(error.to_string()),
+            Err(panic) => Some(format!("it panicked: {panic}")),
+        };
+        if let Some(why) = why {
+            self.warn_once(&self.told_unended, || {
+                format!(
+                    "{} could not be brought up to date at the end of a run, so results may be computed again: {why}",
+                    store.location()
+                )
+            });
+        }
+        self.tell_notices(store);
+    }
+
+    /// Tells users what the store has for them.
+    fn tell_notices(&self, store: &dyn CacheStore) {
+        let notices = caught(|| store.notices()).unwrap_or_default();
+        notices.into_iter().for_each(|notice| self.warn(notice));
+    }
+}

@@ -1,0 +1,192 @@
+//! The memory tier: results that were loaded or computed lately, as they are, in front of the store.
+//!
+//! A hit here decodes nothing and asks the store nothing but whether entries have been removed on purpose since.
+
+use std::hash::{BuildHasherDefault, Hasher};
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use quick_cache::sync::{Cache, DefaultLifecycle, GuardResult};
+use quick_cache::{OptionsBuilder, Weighter};
+
+use crate::clock::Timestamp;
+use crate::digest::Digest;
+use crate::size::ByteSize;
+use crate::store::ArtifactMeta;
+use crate::task::{Task, Value};
+
+use super::key::reference;
+
+/// What the memory of a session may hold if nobody says anything.
+pub(crate) const DEFAULT_MEMORY: ByteSize = ByteSize::new(256 << 20);
+
+/// The most values that the memory of a session holds, whatever their size.
+const MOST_VALUES: u64 = 100_000;
+
+/// What a value weighs at least: its place in the table, its metadata.
+const LEAST_WEIGHT: u64 = 256;
+
+/// The memory is divided into parts with a lock each, and a value has to fit into one.
+const PARTS: u64 = 8;
+
+/// A result that is kept.
+pub(super) struct Kept {
+    /// The task that made it. Another one with the same key may have another result type.
+    task: &'static Task,
+    /// The result.
+    pub(super) value: Value,
+    /// What stands for its artifact in keys.
+    pub(super) digest: Digest,
+    /// How long its computation took.
+    pub(super) took: Duration,
+    /// The format of its artifact.
+    pub(super) format: String,
+    /// The shape of its artifact.
+    pub(super) shape: Digest,
+    /// When it was computed.
+    pub(super) created: Timestamp,
+    /// What it counts against the bound.
+    weight: u64,
+    /// The store's count of removals before it was read or put.
+    removals: u64,
+}
+
+/// A result that is in the store.
+#[derive(Clone, Copy)]
+pub(super) struct Stored<'a> {
+    /// The task that made it.
+    pub(super) task: &'static Task,
+    /// The result.
+    pub(super) value: &'a Value,
+    /// What the store knows of it.
+    pub(super) meta: &'a ArtifactMeta,
+    /// The store's count of removals before it was read or put.
+    pub(super) removals: u64,
+}
+
+/// Results by key, no more of them than the bound allows.
+pub(super) struct Memory {
+    kept: Cache<Digest, Arc<Kept>, ByWeight, BuildHasherDefault<ByKey>>,
+    /// What a value weighs besides its bytes: so much that the number of values is bounded, too.
+    overhead: u64,
+    /// The largest weight that is kept.
+    largest: u64,
+    /// The store's count of removals that what is here was last checked against.
+    removals: AtomicU64,
+}
+
+impl Memory {
+    /// An empty memory of `size`, in front of a store with this count of removals.
+    pub(super) fn new(size: ByteSize, removals: u64) -> Self {
+        let bytes = size.bytes().max(1);
+        let overhead = bytes.div_ceil(MOST_VALUES).max(LEAST_WEIGHT);
+        let values = usize::try_from(bytes / overhead).unwrap_or(usize::MAX).max(1);
+        let options = OptionsBuilder::new()
+            .shards(PARTS as usize)
+            .estimated_items_capacity(values)
+            .weight_capacity(bytes)
+            .build()
+            .expect("both capacities are given");
+        let kept = Cache::with_options(
+            options,
+            ByWeight,
+            BuildHasherDefault::default(),
+            DefaultLifecycle::default(),
+        );
+        Self { kept, overhead, largest: bytes / PARTS, removals: AtomicU64::new(removals) }
+    }
+
+    /// The result of `task` under `key`, if it is here and no entry has been removed since.
+    pub(super) fn get(&self, task: &Task, key: &Digest, removals: u64) -> Option<Arc<Kept>> {
+        if self.removals.load(Ordering::Acquire) != removals {
+            self.forget_all(removals);
+        }
+        let kept = self.kept.get(key)?;
+        (kept.removals == removals && ptr::eq(kept.task, task)).then_some(kept)
+    }
+
+    /// Keeps a result that was put after the store's count of removals was `removals`, in place of what was here.
+    pub(super) fn keep(&self, key: Digest, result: &Stored<'_>) {
+        match self.kept(result) {
+            Some(kept) => self.kept.insert(key, Arc::new(kept)),
+            None => self.forget(&key),
+        }
+    }
+
+    /// Keeps a result that was read, unless one is here: that one was put since, or is the same.
+    pub(super) fn keep_read(&self, key: Digest, result: &Stored<'_>) {
+        let Some(kept) = self.kept(result) else { return };
+        match self.kept.get_value_or_guard(&key, Some(Duration::ZERO)) {
+            GuardResult::Value(other) if other.removals == result.removals => {}
+            GuardResult::Value(_) => self.kept.insert(key, Arc::new(kept)),
+            // Somebody who put a newer one meanwhile has taken the place.
+            GuardResult::Guard(place) => drop(place.insert(Arc::new(kept))),
+            GuardResult::Timeout => {}
+        }
+    }
+
+    /// What is kept of a result; nothing if it is too large, or cannot be cloned: whoever takes it by value could not
+    /// have it.
+    fn kept(&self, result: &Stored<'_>) -> Option<Kept> {
+        let Stored { task, value, meta, removals } = *result;
+        let weight = meta.size.saturating_add(self.overhead);
+        let fits = task.clone.is_some() && weight <= self.largest;
+        fits.then(|| Kept {
+            task,
+            value: Arc::clone(value),
+            digest: reference(meta),
+            took: meta.took,
+            format: meta.format.clone(),
+            shape: meta.shape,
+            created: meta.created,
+            weight,
+            removals,
+        })
+    }
+
+    /// Forgets the result under `key`.
+    pub(super) fn forget(&self, key: &Digest) {
+        drop(self.kept.remove(key));
+    }
+
+    fn forget_all(&self, removals: u64) {
+        if self.removals.swap(removals, Ordering::AcqRel) == removals {
+            return;
+        }
+        // The values go after the locks are free: their `Drop` is code of the user.
+        let all: Vec<_> = self.kept.iter().collect();
+        self.kept.clear();
+        drop(all);
+    }
+}
+
+/// What a value counts against the bound.
+#[derive(Clone)]
+struct ByWeight;
+
+impl Weighter<Digest, Arc<Kept>> for ByWeight {
+    fn weight(&self, _: &Digest, kept: &Arc<Kept>) -> u64 {
+        kept.weight
+    }
+}
+
+/// A key is a digest already: some of its bytes are as good as a hash of all.
+#[derive(Default)]
+pub(super) struct ByKey(u64);
+
+impl Hasher for ByKey {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 = u64::from_le_bytes(*first);
+        }
+    }
+
+    /// The length that stands before an array.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
