@@ -71,7 +71,8 @@ impl Worker {
     pub fn wait_for(&mut self, start: &str, count: usize) -> String {
         let mut is_over = false;
         until(PATIENCE, format_args!("line {count} with `{start}`"), || {
-            let found = self.lines().into_iter().filter(|line| line.starts_with(start)).nth(count - 1);
+            let found =
+                self.lines().into_iter().filter(|line| line.starts_with(start)).nth(count - 1);
             if found.is_none() && is_over {
                 panic!("the worker ended without `{start}`: {}", self.said());
             }
@@ -141,7 +142,11 @@ impl Drop for Worker {
 }
 
 /// Asks `condition` again and again until it answers; a panic that names `what` after `patience`.
-pub fn until<T>(patience: Duration, what: impl Display, mut condition: impl FnMut() -> Option<T>) -> T {
+pub fn until<T>(
+    patience: Duration,
+    what: impl Display,
+    mut condition: impl FnMut() -> Option<T>,
+) -> T {
     let start = Instant::now();
     loop {
         if let Some(answer) = condition() {

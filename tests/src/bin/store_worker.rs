@@ -85,13 +85,13 @@ fn puts(store: &impl CacheStore, seed: u64) -> Result<(), String> {
         store.begin_run();
         for _ in 0..=random.below(6) {
             let key_number = random.below(KEYS);
-            match random.below(100) {
-                0..90 => {
+            match random.below(1_000) {
+                0..920 => {
                     let value = random.below(CONTENTS);
                     say(&format!("put {key_number} {value}"));
                     put(store, key_number, value)?;
                 }
-                90..98 => {
+                920..995 => {
                     say(&format!("remove {key_number}"));
                     now(store.remove(&key(key_number)))
                         .map_err(|error| format!("remove failed: {error}"))?;
@@ -112,13 +112,13 @@ fn puts(store: &impl CacheStore, seed: u64) -> Result<(), String> {
 /// Fills the store with the graph's results and with every kind of value, and keeps it open until its input ends.
 fn fill(root: &Path) -> Result<(), String> {
     let store = Arc::new(open(root));
-    let (session, _) = logged_with(
-        Session::builder().cache(Arc::clone(&store)).observe(|event: &daglite::Event| {
+    let (session, _) = logged_with(Session::builder().cache(Arc::clone(&store)).observe(
+        |event: &daglite::Event| {
             if let daglite::Event::Stored { key, .. } = event {
                 say(&format!("stored {key}"));
             }
-        }),
-    );
+        },
+    ));
     pipeline::graph().run_in(&session).map_err(|error| error.to_string())?;
     store.begin_run();
     for key_number in 0..24 {
