@@ -69,7 +69,8 @@ impl Model {
         for (number, glimpse) in (0..KEYS).zip(glimpses) {
             let found = look(store, number)?;
             let allowed = &mut self.allowed[number as usize];
-            if !allowed.contains(&found) && !(self.evicts && found.is_none()) {
+            let is_evicted = self.evicts && found.is_none();
+            if !is_evicted && !allowed.contains(&found) {
                 return Err(format!(
                     "under key {number} is {found:?}, but only {allowed:?} may be"
                 ));
