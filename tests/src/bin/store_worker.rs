@@ -125,8 +125,10 @@ fn fill(root: &Path) -> Result<(), String> {
         put(&store, key_number, key_number % 15)?;
     }
     end_run(&store)?;
+    let claim = now(store.claim(&key(0))).map_err(|error| format!("claim failed: {error}"))?;
     say("filled");
     io::stdin().lock().lines().for_each(drop);
+    drop(claim);
     Ok(())
 }
 
