@@ -188,7 +188,7 @@ fn whatever_call_fails_the_answer_is_right_and_the_store_heals() {
 
     let calls = [(false, &cold_calls), (true, &warm_calls)];
     let mut faults = faults(calls, &mut Random::new(seed));
-    faults.truncate(rounds(2_000) as usize);
+    faults.truncate(rounds(800) as usize);
     let (next, met) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let failures = Mutex::new(Vec::new());
     let slowest = Mutex::new((Duration::ZERO, String::new()));
