@@ -67,8 +67,9 @@ impl Model {
         let keys: Vec<_> = (0..KEYS).map(key).collect();
         let glimpses = now(store.find(&keys)).map_err(|error| format!("find failed: {error}"))?;
         for (number, glimpse) in (0..KEYS).zip(glimpses) {
-            let found = look(store, number)?;
             let allowed = &mut self.allowed[number as usize];
+            let found = look(store, number)
+                .map_err(|what| format!("{what}; what may be there: {allowed:?}"))?;
             let is_evicted = self.evicts && found.is_none();
             if !is_evicted && !allowed.contains(&found) {
                 return Err(format!(

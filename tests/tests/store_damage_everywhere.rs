@@ -309,8 +309,8 @@ fn right_line() -> String {
     format!("answer {} ", pipeline::answer())
 }
 
-/// What goes wrong after the damage; whether the store has healed.
-fn attack(case: &Case, fixture: &Fixture, seed: u64) -> Result<bool, String> {
+/// What goes wrong after the damage; else what the second run gave.
+fn attack(case: &Case, fixture: &Fixture, seed: u64) -> Result<Outcome, String> {
     let mut random = Random::new(seed);
     let scene = Scene::new(fixture);
     let path = scene.root().join(&case.path);
@@ -344,7 +344,7 @@ fn attack(case: &Case, fixture: &Fixture, seed: u64) -> Result<bool, String> {
         return Err(format!("the second run: {second:?}"));
     }
     scene.check_outside(moved)?;
-    Ok(second == Outcome::all_hits())
+    Ok(second)
 }
 
 /// Whether the store has to mend the damage by itself. A folder that somebody replaced may be left to people.
@@ -366,12 +366,13 @@ fn attack_all(fixtures: &[Fixture], cases: &[Case], seed: u64) {
                     let fixture = &fixtures[case.fixture];
                     let attack = || attack(case, fixture, seed.wrapping_add(number as u64));
                     match catch_unwind(AssertUnwindSafe(attack)) {
-                        Ok(Ok(true)) => {}
-                        Ok(Ok(false)) if !must_heal(case, fixture) => {
+                        Ok(Ok(second)) if second == Outcome::all_hits() => {}
+                        Ok(Ok(_)) if !must_heal(case, fixture) => {
                             unhealed.lock().unwrap().push(case.to_string());
                         }
-                        Ok(Ok(false)) => {
-                            failures.lock().unwrap().push(format!("{case}: it does not heal"));
+                        Ok(Ok(second)) => {
+                            let what = format!("{case}: it does not heal: {second:?}");
+                            failures.lock().unwrap().push(what);
                         }
                         Ok(Err(what)) => failures.lock().unwrap().push(format!("{case}: {what}")),
                         Err(_) => failures.lock().unwrap().push(format!("{case}: a panic")),
