@@ -1,4 +1,11 @@
-//! What several tests need: a session that writes down what happens in it, and what a panic said.
+//! What several tests need: a session that writes down what happens in it, and what a panic said; and, a module each, what
+//! the attacks on stores need.
+
+pub mod folders;
+pub mod pipeline;
+pub mod processes;
+pub mod random;
+pub mod stores;
 
 use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

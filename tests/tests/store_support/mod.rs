@@ -3,21 +3,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use daglite::clock::Timestamp;
 use daglite::store::{Artifact, ArtifactMeta, CacheStore, KeyPart, Lookup};
 use daglite::{Digest, FileStore, FileStoreLayout};
-
-/// The answer of a future that is ready at once, as those of the stores of this crate promise.
-pub(crate) fn now<F: Future>(future: F) -> F::Output {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(answer) => answer,
-        Poll::Pending => panic!("the future of a blocking store must be ready at once"),
-    }
-}
+pub(crate) use daglite_tests::stores::now;
 
 /// The digest of a text, as a key.
 pub(crate) fn key(text: &str) -> Digest {
