@@ -1,8 +1,8 @@
 //! The store: hits and puts of small and big values, a million entries, eviction, several processes.
 //!
 //! This program starts itself for each measurement, so that every store is met by a process that knows nothing of it;
-//! contenders take turns. Words after `--` choose sections: `hit`, `put`, `big`, `scale`, `evict`, `readers`; `--full` goes
-//! to a million entries, `--shm` to a folder in memory.
+//! contenders take turns. Words after `--` choose sections: `hit`, `put`, `big`, `scale`, `evict`, `readers`; a number
+//! is that of the entries; `--full` goes to a million of them, `--shm` to a folder in memory.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -683,8 +683,11 @@ fn main() {
         return;
     }
     let asked = |word: &str| arguments.iter().any(|argument| argument == word);
-    let words: Vec<&String> =
-        arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
+    let (numbers, words): (Vec<&String>, Vec<&String>) = arguments
+        .iter()
+        .filter(|argument| !argument.starts_with("--"))
+        .partition(|argument| argument.parse::<u64>().is_ok());
+    let wanted = numbers.first().and_then(|number| number.parse().ok());
     for word in &words {
         let known = SECTIONS.iter().any(|(name, _)| name == word);
         assert!(
@@ -699,7 +702,7 @@ fn main() {
         root: PathBuf::from(root),
         full: asked("--full"),
         rounds: if is_bench() { 3 } else { 1 },
-        entries: if is_bench() { 100_000 } else { 100 },
+        entries: wanted.unwrap_or(if is_bench() { 100_000 } else { 100 }),
         python: importable,
     };
     println!("{}", machine::describe());
