@@ -3,18 +3,24 @@
 //! This program starts itself, twenty times for each contender, in turn. Each process opens a store that an earlier one has
 //! filled, and answers two calls with different arguments from it.
 
+use std::env;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
-use std::{env, fs, io};
 
-use cached::{ConcurrentCached, RedbCache};
 use daglite::prelude::*;
+use daglite_benches::call::{Call, in_session};
+use daglite_benches::own::{file_store, session};
+use daglite_benches::plain::{decode, encode, in_plain_files};
 use daglite_benches::spread::Spread;
 use daglite_benches::table::{Table, ratio, time};
 use daglite_benches::{is_bench, machine};
 use tempfile::TempDir;
+
+use redb_files::in_redb;
+
+mod redb_files;
 
 /// How many processes each contender gets.
 const PROCESSES: u64 = 20;
@@ -25,15 +31,12 @@ const FILL: &str = "--fill";
 /// The first argument of a process that measures.
 const HIT: &str = "--hit";
 
-/// Answers calls from a store.
-type Call = Box<dyn Fn(u64) -> u64>;
-
 /// Opens the store that lies in a folder.
-type Open = fn(&Path) -> Call;
+type Open = fn(&Path) -> Call<u64>;
 
 const CONTENDERS: [(&str, Open); 3] = [
     ("daglite, FileStore", open_daglite),
-    ("cached, redb unsynced", open_redb),
+    ("cached, redb unsynced", |folder| in_redb(folder, square_of)),
     ("plain file", open_plain),
 ];
 
@@ -46,52 +49,12 @@ fn square_of(n: u64) -> u64 {
     n.wrapping_mul(n)
 }
 
-fn open_daglite(folder: &Path) -> Call {
-    let store = FileStore::builder(folder.join("cache")).open();
-    let checkpoints = FileCheckpoints::open(folder.join("checkpoints"));
-    let session = Session::builder()
-        .cache(store.expect("a folder of our own can be written"))
-        .checkpoints(checkpoints.expect("a folder of our own can be written"))
-        .build()
-        .expect("nothing else is set");
-    Box::new(move |n| square(n).run_in(&session).expect("squaring cannot fail"))
+fn open_daglite(folder: &Path) -> Call<u64> {
+    in_session(session(file_store(folder), folder), |n| square(n))
 }
 
-fn open_redb(folder: &Path) -> Call {
-    let store: RedbCache<u64, u64> = RedbCache::builder("fresh-process")
-        .disk_dir(folder)
-        .durable(false)
-        .build()
-        .expect("a folder of our own can be written");
-    Box::new(move |n| {
-        if let Some(value) = store.cache_get(&n).expect("the file can be read") {
-            return value;
-        }
-        let value = square_of(n);
-        store.cache_set(n, value).expect("the file can be written");
-        value
-    })
-}
-
-/// The least that a file an entry costs: nothing is hashed, checked or described.
-fn open_plain(folder: &Path) -> Call {
-    let folder = folder.to_path_buf();
-    Box::new(move |n| {
-        let path = folder.join(n.to_string());
-        if let Ok(bytes) = fs::read(&path) {
-            return u64::from_le_bytes(bytes.try_into().expect("eight bytes were written"));
-        }
-        let value = square_of(n);
-        publish(&path, value).expect("a folder of our own can be written");
-        value
-    })
-}
-
-#[expect(clippy::disallowed_methods, reason = "a rename without more is the floor to compare with")]
-fn publish(path: &Path, value: u64) -> io::Result<()> {
-    let staged = path.with_extension("new");
-    fs::write(&staged, value.to_le_bytes())?;
-    fs::rename(staged, path)
+fn open_plain(folder: &Path) -> Call<u64> {
+    in_plain_files(folder, square_of, encode, decode)
 }
 
 /// The nanoseconds of one process: to open the store, for the first call, and for the second one.

@@ -8,19 +8,24 @@ use std::hint::black_box;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use std::{fs, io, thread};
+use std::{fs, thread};
 
+use cached::Cached;
 use cached::macros::{cached, concurrent_cached};
-use cached::{Cached, ConcurrentCached, RedbCache};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode};
 use daglite::CacheStore;
 use daglite::prelude::*;
+use daglite_benches::call::{Call, in_session};
+use daglite_benches::own::{file_store, session};
+use daglite_benches::plain::{decode, encode, in_plain_files};
 use daglite_benches::table::{Table, ratio, time};
 use daglite_benches::{is_bench, machine};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tempfile::TempDir;
+
+use redb_files::in_redb;
+
+mod redb_files;
 
 /// The bytes of a big value.
 const BIG: usize = 1 << 20;
@@ -64,9 +69,6 @@ fn concurrent_cached_square(n: u64) -> u64 {
 fn cached_block(n: u64) -> Vec<u8> {
     block_of(n)
 }
-
-/// Answers a call with the number.
-type Call<T> = Box<dyn Fn(u64) -> T + Sync>;
 
 /// A way to cache a function, over and over in another empty folder.
 struct Contender<T> {
@@ -113,82 +115,19 @@ const BIG_ON_DISK: [Contender<Vec<u8>>; 3] = [
 ];
 
 fn daglite(store: impl CacheStore, folder: &Path) -> Call<u64> {
-    let session = session(store, folder);
-    Box::new(move |n| square(n).run_in(&session).expect("squaring cannot fail"))
+    in_session(session(store, folder), |n| square(n))
 }
 
 fn daglite_big(store: impl CacheStore, folder: &Path) -> Call<Vec<u8>> {
-    let session = session(store, folder);
-    Box::new(move |n| block(n).run_in(&session).expect("filling cannot fail"))
+    in_session(session(store, folder), |n| block(n))
 }
 
-fn session(store: impl CacheStore, folder: &Path) -> Session {
-    let checkpoints = FileCheckpoints::open(folder.join("checkpoints"));
-    Session::builder()
-        .cache(store)
-        .checkpoints(checkpoints.expect("a folder of our own can be written"))
-        .concurrency(2)
-        .build()
-        .expect("all settings are given")
-}
-
-fn file_store(folder: &Path) -> FileStore {
-    let store = FileStore::builder(folder.join("cache")).open();
-    store.expect("a folder of our own can be written")
-}
-
-/// What `#[concurrent_cached(disk = true)]` does, with the file in `folder`. Like daglite's stores it does not sync.
-fn in_redb<V>(folder: &Path, compute: fn(u64) -> V) -> Call<V>
-where
-    V: Clone + Serialize + DeserializeOwned + 'static,
-{
-    let store: RedbCache<u64, V> = RedbCache::builder("hits")
-        .disk_dir(folder)
-        .durable(false)
-        .build()
-        .expect("a folder of our own can be written");
-    Box::new(move |n| {
-        if let Some(value) = store.cache_get(&n).expect("the file can be read") {
-            return value;
-        }
-        let value = compute(n);
-        store.cache_set(n, value.clone()).expect("the file can be written");
-        value
-    })
-}
-
-/// The least that a file an entry costs: nothing is hashed, checked or described.
 fn plain_small(folder: &Path) -> Call<u64> {
-    let folder = folder.to_path_buf();
-    Box::new(move |n| {
-        let path = folder.join(n.to_string());
-        if let Ok(bytes) = fs::read(&path) {
-            return u64::from_le_bytes(bytes.try_into().expect("eight bytes were written"));
-        }
-        let value = square_of(n);
-        publish(&path, &value.to_le_bytes()).expect("a folder of our own can be written");
-        value
-    })
+    in_plain_files(folder, square_of, encode, decode)
 }
 
 fn plain_big(folder: &Path) -> Call<Vec<u8>> {
-    let folder = folder.to_path_buf();
-    Box::new(move |n| {
-        let path = folder.join(n.to_string());
-        if let Ok(bytes) = fs::read(&path) {
-            return bytes;
-        }
-        let value = block_of(n);
-        publish(&path, &value).expect("a folder of our own can be written");
-        value
-    })
-}
-
-#[expect(clippy::disallowed_methods, reason = "a rename without more is the floor to compare with")]
-fn publish(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let staged = path.with_extension("new");
-    fs::write(&staged, bytes)?;
-    fs::rename(staged, path)
+    in_plain_files(folder, block_of, Vec::clone, |bytes| bytes)
 }
 
 /// An argument that nothing has been called with before, in this process.

@@ -1,7 +1,13 @@
 //! What the benches share. In reading order: [`spread`] (what repeated measurements say), [`table`] (figures for
-//! people), [`machine`] (what they were measured on).
+//! people), [`machine`] (what they were measured on); [`own`] (daglite's sessions and stores), [`call`] (cached functions),
+//! [`plain`] (files without more); [`cache`] (stores of numbered values) and [`part`] (what one process measures of them).
 
+pub mod cache;
+pub mod call;
 pub mod machine;
+pub mod own;
+pub mod part;
+pub mod plain;
 pub mod spread;
 pub mod table;
 
