@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::super::error::StoreError;
-use super::access::create_private;
+use super::access::{create_private, remove_whatever};
 use crate::digest::Digest;
 
 /// The first line by which backup programs know a cache, and a line for people.
@@ -121,6 +121,16 @@ impl Layout {
         path.push(&digits[2..4]);
         path.push(format!("{}.{}", &digits[4..], name.suffix()));
         path
+    }
+
+    /// Removes what has taken the place of a folder of an indexed store: a file, or a link that leads to none.
+    pub(super) fn clear_the_way(&self) {
+        for folder in [&self.version, &self.objects, &self.tmp, &self.locks] {
+            if folder.symlink_metadata().is_ok_and(|found| !found.is_dir()) && !folder.is_dir() {
+                // What cannot be removed shows when the folder is made.
+                let _ = remove_whatever(folder);
+            }
+        }
     }
 
     /// Makes the root, its tag and `folders`.

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
@@ -17,6 +18,12 @@ use crate::store::StoreError;
 
 /// How many reading connections are kept.
 const KEPT: usize = 64;
+/// How long a lock is waited for: another process's batch, or its log that is moved into the index.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long once a lock could not be had in that time.
+const IMPATIENCE: Duration = Duration::from_millis(50);
+/// How long that is remembered.
+const GRUDGE: Duration = Duration::from_secs(60);
 
 /// The connections of one store.
 #[derive(Debug)]
@@ -31,6 +38,8 @@ pub(super) struct Connections {
     readers: Mutex<Vec<(u64, Connection)>>,
     /// The writing connection.
     writer: Mutex<Option<(u64, Connection)>>,
+    /// When a lock could last not be had in good time.
+    blocked: Mutex<Option<Instant>>,
 }
 
 impl Connections {
@@ -42,6 +51,7 @@ impl Connections {
             opened: Mutex::default(),
             readers: Mutex::default(),
             writer: Mutex::default(),
+            blocked: Mutex::default(),
         }
     }
 
@@ -88,7 +98,7 @@ impl Connections {
                 None => return Ok(None),
             },
         };
-        let seen = look(&connection)?;
+        let seen = look(&connection).inspect_err(|trouble| self.note_blocked(trouble))?;
         let mut readers = self.readers.lock();
         if readers.len() < KEPT && self.generation() == generation {
             readers.push((generation, connection));
@@ -118,13 +128,44 @@ impl Connections {
         let mut writer = self.writer.lock();
         self.refresh();
         let generation = self.generation();
-        let mut connection = match writer.take().filter(|(of, _)| *of == generation) {
-            Some((_, connection)) => connection,
-            None => self.open_writer()?,
+        let kept = writer.take().filter(|(of, _)| *of == generation);
+        let opened = match kept {
+            Some((_, connection)) => Ok(connection),
+            None => self.open_writer(),
         };
-        let done = work(&mut connection)?;
+        let done = opened.and_then(|mut connection| {
+            connection.busy_timeout(self.patience())?;
+            Ok((work(&mut connection)?, connection))
+        });
+        let (done, connection) = done.inspect_err(|trouble| self.note_blocked(trouble))?;
         *writer = Some((generation, connection));
+        *self.blocked.lock() = None;
         Ok(done)
+    }
+
+    /// How long a lock is waited for. Who could not have one waits only shortly for the next: a process that is stopped
+    /// with a lock in hand must not hold up a run again and again.
+    fn patience(&self) -> Duration {
+        match *self.blocked.lock() {
+            Some(since) if since.elapsed() < GRUDGE => IMPATIENCE,
+            _ => PATIENCE,
+        }
+    }
+
+    /// Remembers that a lock could not be had.
+    fn note_blocked(&self, trouble: &Trouble) {
+        if let Trouble::Refused(error) = trouble
+            && matches!(
+                error.sqlite_error_code(),
+                Some(
+                    ErrorCode::DatabaseBusy
+                        | ErrorCode::DatabaseLocked
+                        | ErrorCode::FileLockingProtocolFailed
+                )
+            )
+        {
+            *self.blocked.lock() = Some(Instant::now());
+        }
     }
 
     /// A connection that reads; `None` if there is nothing to read.
@@ -137,14 +178,16 @@ impl Connections {
             Ok(found) if found.len() == 0 => return Ok(None),
             Ok(_) => {}
         }
+        self.check_companions()?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let opened = Connection::open_with_flags(path, flags)
             .map_err(Trouble::from)
-            .and_then(|connection| Ok((set_up_reader(&connection)?, connection)));
-        let (has_tables, connection) = match opened {
-            Err(trouble) if is_read_only(&trouble) => open_immutable(path)?,
-            other => other?,
-        };
+            .and_then(|connection| Ok((set_up_reader(&connection, self.patience())?, connection)));
+        let (has_tables, connection) =
+            match opened.inspect_err(|trouble| self.note_blocked(trouble)) {
+                Err(trouble) if is_read_only(&trouble) => open_immutable(path)?,
+                other => other?,
+            };
         self.opened(path);
         Ok(has_tables.then_some(connection))
     }
@@ -153,6 +196,7 @@ impl Connections {
     fn open_writer(&self) -> Result<Connection, Trouble> {
         let layout = &self.layout;
         let path = layout.index();
+        layout.clear_the_way();
         layout.prepare(&[layout.objects(), layout.tmp(), layout.locks()])?;
         match path.symlink_metadata() {
             Ok(found) if !found.is_file() => return Err(not_a_file()),
@@ -160,11 +204,22 @@ impl Connections {
             Err(_) => create_private_file(path)
                 .map_err(|cause| StoreError::io("create the index", path, cause))?,
         }
+        self.check_companions()?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags)?;
-        set_up_writer(&mut connection)?;
+        set_up_writer(&mut connection, self.patience())?;
         self.opened(path);
         Ok(connection)
+    }
+
+    /// Refuses a log, or what belongs to it, that is a folder or a link: SQLite would follow it, or give up.
+    fn check_companions(&self) -> Result<(), Trouble> {
+        for path in self.layout.index_files() {
+            if path.symlink_metadata().is_ok_and(|found| !found.is_file()) {
+                return Err(not_a_file());
+            }
+        }
+        Ok(())
     }
 
     /// Notes which file the connections are of.
@@ -206,7 +261,7 @@ fn open_immutable(path: &Path) -> Result<(bool, Connection), Trouble> {
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;
     let connection = Connection::open_with_flags(uri, flags)?;
-    Ok((set_up_reader(&connection)?, connection))
+    Ok((set_up_reader(&connection, PATIENCE)?, connection))
 }
 
 /// Makes an empty file that only its owner may read.

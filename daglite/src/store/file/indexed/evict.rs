@@ -7,7 +7,7 @@ use std::vec::IntoIter;
 use rusqlite::{Connection, Row, params};
 
 use super::super::settings::{Eviction, HIGH_MARK, LOW_MARK};
-use super::rows::{Edit, State};
+use super::rows::State;
 use super::trouble::Trouble;
 use super::usage::{self, SlotMap, Used};
 use super::{Failed, Indexed};
@@ -42,8 +42,7 @@ struct Candidate {
 impl Indexed {
     /// Evicts if the store is above a high mark. A failure is no reason to disturb a run.
     pub(super) fn evict_if_needed(&self) {
-        let (bytes, entries) =
-            (self.bytes.load(Ordering::Relaxed), self.entries.load(Ordering::Relaxed));
+        let (bytes, entries) = self.fill();
         if !self.limits.is_above(HIGH_MARK, bytes, entries) || self.is_full.load(Ordering::Relaxed)
         {
             return;
@@ -51,6 +50,11 @@ impl Indexed {
         if let Err(error) = self.evict() {
             tracing::warn!(%error, "the cache could not evict");
         }
+    }
+
+    /// How many bytes and entries the store has, as far as this process knows.
+    fn fill(&self) -> (u64, u64) {
+        (self.bytes.load(Ordering::Relaxed), self.entries.load(Ordering::Relaxed))
     }
 
     /// Sweeps what has expired; and evicts down to the low mark, if the store is above the high one.
@@ -65,6 +69,8 @@ impl Indexed {
             .map_err(|cause| StoreError::io("lock", self.layout.locks(), cause))?;
         // Another process is at it: one is enough.
         let Some(_turn) = chore else { return Ok(freed) };
+        // So that what we take away is found if we are killed.
+        self.workplace()?;
         match self.guarded(|| self.evict_in_turn(&mut freed)) {
             Ok(()) => Ok(freed),
             Err(Failed::Damaged(_)) => Ok(freed),
@@ -76,21 +82,21 @@ impl Indexed {
     fn evict_in_turn(&self, freed: &mut Freed) -> Result<(), Trouble> {
         // A clock that was moved back makes nothing expire; one moved ahead is the user's word.
         let now = i64::try_from(self.clock.now().millis()).unwrap_or(i64::MAX);
-        let mut state = loop {
+        let mut fill = loop {
             let expired =
                 self.connections.read(|connection| expired(connection, now))?.unwrap_or_default();
-            let (state, gone, bytes) = self.drop_entries(&expired, true)?;
+            let (fill, gone, bytes) = self.drop_entries(&expired, true)?;
             freed.expired += gone;
             freed.bytes += bytes;
             if gone == 0 {
-                break state;
+                break fill;
             }
         };
-        if !self.limits.is_above(HIGH_MARK, state.bytes, state.entries) {
+        if !self.limits.is_above(HIGH_MARK, fill.0, fill.1) {
             return Ok(());
         }
-        while self.limits.is_above(LOW_MARK, state.bytes, state.entries) {
-            let wanted = self.limits.excess(LOW_MARK, state.bytes, state.entries);
+        while self.limits.is_above(LOW_MARK, fill.0, fill.1) {
+            let wanted = self.limits.excess(LOW_MARK, fill.0, fill.1);
             let chosen = self
                 .connections
                 .read(|connection| self.choose(connection, wanted))?
@@ -100,14 +106,14 @@ impl Indexed {
                 let (after, evicted, bytes) = self.drop_entries(step, false)?;
                 gone += evicted;
                 freed.bytes += bytes;
-                state = after;
-                if !self.limits.is_above(LOW_MARK, state.bytes, state.entries) {
+                fill = after;
+                if !self.limits.is_above(LOW_MARK, fill.0, fill.1) {
                     break;
                 }
             }
             freed.evicted += gone;
             if gone == 0 {
-                self.cannot_evict(&state);
+                self.cannot_evict(fill);
                 break;
             }
         }
@@ -115,8 +121,8 @@ impl Indexed {
     }
 
     /// Everything that is left is in use, or nothing may be evicted.
-    fn cannot_evict(&self, state: &State) {
-        if !self.limits.is_above(1.0, state.bytes, state.entries) {
+    fn cannot_evict(&self, (bytes, entries): (u64, u64)) {
+        if !self.limits.is_above(1.0, bytes, entries) {
             return;
         }
         if !self.is_full.swap(true, Ordering::Relaxed) {
@@ -125,40 +131,39 @@ impl Indexed {
                 _ => "the running session uses all that is in it",
             };
             self.notify(format!(
-                "the cache `{}` is full ({} in {} entries) and {why}: new results are not cached; raise `max_size`",
+                "the cache `{}` is full ({} in {entries} entries) and {why}: new results are not cached; raise `max_size`",
                 self.layout.root().display(),
-                ByteSize::new(state.bytes),
-                state.entries
+                ByteSize::new(bytes)
             ));
         }
     }
 
-    /// Removes entries in one transaction; answers the counts after it, and how many and how much went.
+    /// Removes entries in one transaction; answers how full the store is then, how many went, and how many bytes.
     fn drop_entries(
         &self,
         entries: &[Candidate],
         expired: bool,
-    ) -> Result<(State, u64, u64), Trouble> {
-        let (state, gone, bytes) = self.connections.write(|transaction| {
-            let mut edit = Edit::begin(transaction, &self.layout)?;
-            let before = edit.state.bytes;
+    ) -> Result<((u64, u64), u64, u64), Trouble> {
+        let before = self.bytes.load(Ordering::Relaxed);
+        let gone = self.edit(|_, edit| {
             let mut gone = 0;
+            let mut bytes = 0;
             for candidate in entries {
-                gone += u64::from(edit.remove_entry(candidate.id, candidate.slot)?);
+                if edit.remove_entry(candidate.id, candidate.slot)? {
+                    gone += 1;
+                    bytes += candidate.bytes;
+                }
             }
-            // The objects go in `finish`, so their bytes are counted there.
             if expired {
                 edit.state.expired += gone;
             } else {
                 edit.state.evicted += gone;
-                let about: u64 = entries.iter().map(|candidate| candidate.bytes).sum();
-                edit.state.evicted_bytes += about.min(before);
+                edit.state.evicted_bytes += bytes;
             }
-            let state = edit.finish()?;
-            Ok((state, gone, before.saturating_sub(state.bytes)))
+            Ok(gone)
         })?;
-        self.note_state(&state);
-        Ok((state, gone, bytes))
+        let after = self.fill();
+        Ok((after, gone, before.saturating_sub(after.0)))
     }
 
     /// Who goes first, enough for `wanted` bytes and entries or as many as are chosen at a time.

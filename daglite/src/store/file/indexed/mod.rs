@@ -19,7 +19,7 @@ mod usage;
 mod verify;
 mod write;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -103,7 +103,10 @@ impl Indexed {
         self: &Arc<Self>,
         key: &Digest,
     ) -> Result<KeyClaim, StoreError> {
-        match self.locks.try_key(key) {
+        // Ours still, if it was to be given back with a row that waits.
+        let locked =
+            if self.queue.reclaim(key) { Ok(Locked::Ours) } else { self.locks.try_key(key) };
+        match locked {
             Ok(Locked::Taken(by)) => Ok(KeyClaim::Taken { by }),
             Ok(Locked::Ours) => {
                 let (store, key) = (Arc::clone(self), *key);
@@ -171,6 +174,7 @@ impl Indexed {
             return Ok(Arc::clone(workplace));
         }
         let layout = &self.layout;
+        layout.clear_the_way();
         layout.prepare(&[layout.objects(), layout.tmp(), layout.locks()])?;
         let failed = |cause| StoreError::io("create a folder in", layout.tmp(), cause);
         let workplace = Arc::new(Workplace::open(layout.tmp()).map_err(failed)?);
@@ -178,6 +182,12 @@ impl Indexed {
         drop(place);
         self.sweep();
         Ok(workplace)
+    }
+
+    /// Where objects are put aside before they are removed: where a sweep finds them if we are killed.
+    fn aside(&self) -> PathBuf {
+        let place = self.workplace.lock();
+        place.as_ref().map_or(self.layout.tmp(), |workplace| workplace.path()).to_owned()
     }
 
     /// Writes what waits and lets go of the folder: the store is dropped.

@@ -2,15 +2,19 @@
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
+use std::path::Path;
 
 use super::super::access::{create_private, is_missing, open_at_once, remove_whatever};
 use super::super::entry::Flaw;
 use super::super::layout::{Layout, ObjectName};
-use super::super::publish::{Durable, publish};
+use super::super::publish::{Durable, publish, set_aside};
 use super::super::staged::Staged;
 use super::super::workplace::Workplace;
 use crate::digest::Digest;
 use crate::store::StoreError;
+
+/// How often a put starts again because somebody deletes the folder under it.
+const ATTEMPTS: usize = 8;
 
 /// Why an object could not be read.
 pub(super) enum Unreadable {
@@ -22,7 +26,7 @@ pub(super) enum Unreadable {
     Refused(io::Error),
 }
 
-/// Writes `bytes` under `name`, unless an object of that name and length is there already.
+/// Writes `bytes` under `name`, which has been announced, unless an object of that name and length is there already.
 pub(super) fn write(
     layout: &Layout,
     workplace: &Workplace,
@@ -30,9 +34,7 @@ pub(super) fn write(
     bytes: &[u8],
 ) -> Result<(), StoreError> {
     let target = layout.object(name);
-    // Before the look: from here on, a sweep after our death asks whether a row needs the object.
     let failed = |cause| StoreError::io("write an object in", workplace.path(), cause);
-    workplace.announce(name).map_err(failed)?;
     let is_there = |found: std::fs::Metadata| found.is_file() && found.len() == bytes.len() as u64;
     if target.symlink_metadata().is_ok_and(is_there) {
         return Ok(());
@@ -44,20 +46,62 @@ pub(super) fn write(
     if publish(&mut staged, &target, Durable::No).is_ok() {
         return Ok(());
     }
+    for _ in 1..ATTEMPTS {
+        match make_way(&target).and_then(|()| publish(&mut staged, &target, Durable::No)) {
+            // Somebody clears the store.
+            Err(cause) if is_missing(&cause) => {}
+            Err(cause) => return Err(StoreError::io("publish the object", &target, cause)),
+            Ok(()) => return Ok(()),
+        }
+    }
+    make_way(&target)
+        .and_then(|()| publish(&mut staged, &target, Durable::No))
+        .map_err(|cause| StoreError::io("publish the object", &target, cause))
+}
+
+/// Makes the folders above `target`, and removes what has taken their place or its own.
+fn make_way(target: &Path) -> io::Result<()> {
     let folder = target.parent().expect("an object lies in a folder");
     for in_the_way in [folder.parent().expect("of a folder"), folder] {
         if in_the_way.symlink_metadata().is_ok_and(|found| !found.is_dir()) {
-            remove_whatever(in_the_way)
-                .map_err(|cause| StoreError::io("remove the damaged", in_the_way, cause))?;
+            remove_whatever(in_the_way)?;
         }
     }
-    create_private(folder).map_err(|cause| StoreError::io("create the folder", folder, cause))?;
-    if target.is_dir() {
-        remove_whatever(&target)
-            .map_err(|cause| StoreError::io("remove the damaged", &target, cause))?;
+    create_private(folder)?;
+    if target.is_dir() { remove_whatever(target) } else { Ok(()) }
+}
+
+/// Removes objects that no row needs, but for those that somebody is about to write a row for; answers how many went.
+pub(super) fn remove_unneeded(
+    layout: &Layout,
+    aside: &Path,
+    names: &[ObjectName],
+) -> Result<u64, StoreError> {
+    let mut taken = Vec::new();
+    for name in names {
+        let path = layout.object(name);
+        match set_aside(&path, aside) {
+            Ok(staged) => taken.push((name, staged)),
+            Err(cause) if is_missing(&cause) && path.symlink_metadata().is_err() => {}
+            // Without a place to put it aside there are no journals either.
+            Err(_) => remove_whatever(&path)
+                .map_err(|cause| StoreError::io("remove the object", &path, cause))?,
+        }
     }
-    publish(&mut staged, &target, Durable::No)
-        .map_err(|cause| StoreError::io("publish the object", &target, cause))
+    if taken.is_empty() {
+        return Ok(0);
+    }
+    let announced = Workplace::all_announced(layout.tmp());
+    let mut removed = 0;
+    for (name, mut staged) in taken {
+        if announced.contains(name) {
+            // If it cannot come back, the row that needs it is not written.
+            let _ = publish(&mut staged, &layout.object(name), Durable::No);
+        } else {
+            removed += 1;
+        }
+    }
+    Ok(removed)
 }
 
 /// Reads the object `name`, whose value has `size` bytes and `digest`.

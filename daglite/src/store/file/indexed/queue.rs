@@ -1,6 +1,6 @@
 //! What was put and has no row yet: seen by the look-ups of this process, written in batches.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -114,6 +114,13 @@ impl Queue {
         Some(keys.iter().map(find).collect())
     }
 
+    /// The objects of the rows that wait.
+    pub(super) fn objects(&self) -> HashSet<ObjectName> {
+        let state = self.state.lock();
+        let rows = state.fresh.values().chain(state.writing.values());
+        rows.filter_map(|row| row.object.clone()).collect()
+    }
+
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         let state = self.state.lock();
@@ -128,6 +135,13 @@ impl Queue {
             state.locked.push(*key);
         }
         waits
+    }
+
+    /// Keeps the lock on `key`, if it was to be given back with its row.
+    pub(super) fn reclaim(&self, key: &Digest) -> bool {
+        let mut state = self.state.lock();
+        let at = state.locked.iter().position(|locked| locked == key);
+        at.map(|at| state.locked.swap_remove(at)).is_some()
     }
 
     /// Takes all fresh rows. They are found until [`written`](Self::written) is called.

@@ -2,7 +2,7 @@
 
 use super::super::entry::{self, Flaw};
 use super::objects::Unreadable;
-use super::rows::{self, Edit, Stored, object_of, slot_of};
+use super::rows::{self, Stored, object_of, slot_of};
 use super::usage::slots;
 use super::{Failed, Indexed, objects};
 use crate::digest::Digest;
@@ -17,6 +17,13 @@ struct Bad {
     id: Option<i64>,
     slot: i64,
     flaw: Flaw,
+}
+
+impl Bad {
+    /// A row whose object is gone.
+    fn gone(row: &Found, slot: i64) -> Self {
+        Self { id: row.id(), slot, flaw: Flaw("its object is gone".to_owned()) }
+    }
 }
 
 impl Indexed {
@@ -77,13 +84,9 @@ impl Indexed {
                 return Err(StoreError::io("read an object in", self.layout.objects(), cause));
             }
             Err(Unreadable::Gone) => {
-                // Evicted since the row was read?
-                match self.rows_of(std::slice::from_ref(key))? {
-                    Ok(rows) if rows.iter().flatten().any(|now| now.is_same(&row)) => {
-                        Flaw("its object is gone".to_owned())
-                    }
-                    _ => return Ok(Lookup::Absent),
-                }
+                // Evicted, a moment ago or by a process that was killed in the middle of it.
+                self.remove_bad(&[Bad::gone(&row, slot)]);
+                return Ok(Lookup::Absent);
             }
             Err(Unreadable::Flawed(flaw)) => {
                 if let Some(name) = object_of(row.stored.kind, &row.stored.bytes) {
@@ -148,6 +151,10 @@ impl Indexed {
                 None if row.stored.kind == rows::IN_PLACE => {
                     Flaw("its value is missing".to_owned())
                 }
+                None if !self.has_object(row) => {
+                    bad.push(Bad::gone(row, slot_of(key)));
+                    return Lookup::Absent;
+                }
                 _ => return Lookup::Found(Glimpse { meta, bytes: None }),
             },
             Err(flaw) => flaw,
@@ -155,6 +162,12 @@ impl Indexed {
         let damaged = Lookup::Damaged(flaw.to_string());
         bad.push(Bad { id: row.id(), slot: slot_of(key), flaw });
         damaged
+    }
+
+    /// Whether there is something under the name of a row's object.
+    fn has_object(&self, row: &Found) -> bool {
+        object_of(row.stored.kind, &row.stored.bytes)
+            .is_some_and(|name| self.layout.object(&name).symlink_metadata().is_ok())
     }
 
     /// The artifact of a row, verified; `None` if it is that of another key in the same slot.
@@ -184,18 +197,17 @@ impl Indexed {
             return;
         }
         for row in bad {
-            tracing::warn!(flaw = %row.flaw, "a cache entry is damaged");
+            tracing::debug!(flaw = %row.flaw, "a cache entry is removed");
         }
         // What cannot be removed is found damaged again.
         let _ = self.guarded(|| {
-            self.connections.write(|transaction| {
-                let mut edit = Edit::begin(transaction, &self.layout)?;
+            self.edit(|_, edit| {
                 for Bad { id, slot, .. } in bad {
                     if let Some(id) = id {
                         edit.remove_entry(*id, *slot)?;
                     }
                 }
-                edit.finish()
+                Ok(())
             })
         });
     }
@@ -223,10 +235,5 @@ impl Found {
     /// Its number, once it is written.
     fn id(&self) -> Option<i64> {
         (self.stored.id != 0).then_some(self.stored.id)
-    }
-
-    /// Whether nothing has happened to it.
-    fn is_same(&self, other: &Self) -> bool {
-        self.stored.id == other.stored.id && self.stored.bytes == other.stored.bytes
     }
 }

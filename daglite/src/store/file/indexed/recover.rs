@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::super::access::{create_private, is_missing, remove_whatever};
 use super::super::entry;
 use super::super::publish::move_aside;
-use super::rows::{self, Edit, Row};
+use super::rows::{self, Row};
 use super::{Failed, Indexed};
 use crate::store::StoreError;
 
@@ -81,13 +81,11 @@ impl Indexed {
 
     /// Puts saved rows into the new index; answers how many got there.
     fn save(&self, rows: &[Row]) -> u64 {
-        let saved = self.connections.write(|transaction| {
-            let mut edit = Edit::begin(transaction, &self.layout)?;
+        let saved = self.edit(|_, edit| {
             let mut saved = 0;
             for row in rows {
                 saved += u64::from(edit.put(row)?);
             }
-            edit.finish()?;
             Ok(saved)
         });
         saved.unwrap_or(0)

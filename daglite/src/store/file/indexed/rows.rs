@@ -168,7 +168,7 @@ impl State {
     }
 }
 
-/// Changes of rows inside one transaction; `finish` makes the counts and the objects agree with them.
+/// Changes of rows inside one transaction; `finish` makes the counts agree with them.
 pub(super) struct Edit<'a> {
     transaction: &'a Transaction<'a>,
     layout: &'a Layout,
@@ -285,8 +285,10 @@ impl<'a> Edit<'a> {
         self.released.push(name);
     }
 
-    /// Removes the objects that nobody uses any more, and writes the counts.
-    pub(super) fn finish(mut self) -> Result<State, Trouble> {
+    /// Writes the counts; answers them, and the objects that nobody uses any more. Those may go once this is committed,
+    /// and not before: a crash in between would leave a row without its value.
+    pub(super) fn finish(mut self) -> Result<(State, Vec<ObjectName>), Trouble> {
+        let mut unneeded = Vec::new();
         for name in std::mem::take(&mut self.released) {
             let text = name.to_string();
             let uses = self
@@ -305,12 +307,10 @@ impl<'a> Edit<'a> {
                 }
                 None => {}
             }
-            // Before the commit: a crash in between leaves a row whose object is gone, which counts as a miss, and
-            // never an object that nobody knows of.
-            remove_object(self.layout, &name)?;
+            unneeded.push(name);
         }
         self.state.save(self.transaction)?;
-        Ok(self.state)
+        Ok((self.state, unneeded))
     }
 }
 

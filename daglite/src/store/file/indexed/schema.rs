@@ -10,8 +10,6 @@ use super::trouble::Trouble;
 pub(super) const VERSION: i64 = 1;
 /// The bytes `dagl`, as SQLite's `application_id`.
 const APPLICATION: i64 = 0x6461_676c;
-/// How long one process waits for another that writes.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// After how many pages a commit moves the write-ahead log into the index: 16 MiB.
 const CHECKPOINT_PAGES: u32 = 4096;
 
@@ -33,8 +31,8 @@ INSERT INTO state VALUES (1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
 ";
 
 /// What every connection needs.
-fn set_up(connection: &Connection, cache_kib: u32) -> Result<(), Trouble> {
-    connection.busy_timeout(PATIENCE)?;
+fn set_up(connection: &Connection, cache_kib: u32, patience: Duration) -> Result<(), Trouble> {
+    connection.busy_timeout(patience)?;
     // The last connection to close would delete the log by its name, which may be that of another index by then.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
@@ -53,8 +51,8 @@ fn pragma(connection: &Connection, name: &str) -> Result<i64, Trouble> {
 }
 
 /// Makes a connection one that reads; false if the index has no tables yet.
-pub(super) fn set_up_reader(connection: &Connection) -> Result<bool, Trouble> {
-    set_up(connection, 32 << 10)?;
+pub(super) fn set_up_reader(connection: &Connection, patience: Duration) -> Result<bool, Trouble> {
+    set_up(connection, 32 << 10, patience)?;
     match pragma(connection, "user_version")? {
         VERSION => Ok(true),
         0 => match pragma(connection, "schema_version")? {
@@ -66,8 +64,11 @@ pub(super) fn set_up_reader(connection: &Connection) -> Result<bool, Trouble> {
 }
 
 /// Makes a connection one that writes, and the tables if there are none.
-pub(super) fn set_up_writer(connection: &mut Connection) -> Result<(), Trouble> {
-    set_up(connection, 64 << 10)?;
+pub(super) fn set_up_writer(
+    connection: &mut Connection,
+    patience: Duration,
+) -> Result<(), Trouble> {
+    set_up(connection, 64 << 10, patience)?;
     if pragma(connection, "schema_version")? == 0 {
         // Only before the first page is written.
         connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL;")?;

@@ -11,7 +11,7 @@ use super::super::entry;
 use super::super::layout::ObjectName;
 use super::super::verify::{Found, Problem};
 use super::objects::Unreadable;
-use super::rows::{Edit, IN_PLACE, State, object_of, slot_of};
+use super::rows::{IN_PLACE, State, object_of, slot_of};
 use super::trouble::Trouble;
 use super::{Failed, Indexed, objects};
 use crate::clock::{Clock, Timestamp};
@@ -157,18 +157,20 @@ impl Indexed {
             }
             Ok(())
         })?;
-        let state = self.connections.write(|transaction| {
-            let mut edit = Edit::begin(transaction, &self.layout)?;
+        self.edit(|_, edit| {
             for (id, slot, object) in &bad {
                 edit.remove_entry(*id, *slot)?;
                 if let Some(object) = object {
                     super::rows::remove_object(&self.layout, object)?;
                 }
             }
-            let mut state = edit.finish()?;
+            Ok(())
+        })?;
+        let state = self.connections.write(|transaction| {
             transaction.execute_batch(
                 "DELETE FROM slot WHERE entry NOT IN (SELECT id FROM entry); DELETE FROM object;",
             )?;
+            let mut state = State::load(transaction)?;
             state.recount(transaction)?;
             Ok(state)
         })?;

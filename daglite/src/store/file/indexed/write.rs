@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, Transaction};
 
 use super::super::access::{is_missing, remove_whatever};
 use super::super::entry;
@@ -11,8 +11,9 @@ use super::super::layout::ObjectName;
 use super::super::publish::set_aside;
 use super::super::staged::{Staged, sweep_stale};
 use super::super::workplace::Abandoned;
+use super::objects::remove_unneeded;
 use super::queue::{Arrival, Batch};
-use super::rows::{self, Edit, Row, State, slot_of};
+use super::rows::{Edit, Row, State, slot_of};
 use super::trouble::Trouble;
 use super::usage::Due;
 use super::{Failed, Indexed, objects, pack};
@@ -42,6 +43,8 @@ impl Indexed {
         }
         let workplace = self.workplace()?;
         let mut row_bytes = entry::encode_head(key, meta)?;
+        // Lives until the row is in the queue.
+        let mut announced = None;
         let (object, size) = if bytes.len() <= IN_PLACE {
             row_bytes.extend_from_slice(bytes);
             (None, 0)
@@ -58,13 +61,19 @@ impl Indexed {
             };
             let name = ObjectName::new(meta.digest, &meta.extension, packed.is_some());
             let stored = packed.as_deref().unwrap_or(bytes);
+            announced =
+                Some(workplace.announce(&name).map_err(|cause| {
+                    StoreError::io("write an object in", workplace.path(), cause)
+                })?);
             objects::write(&self.layout, &workplace, &name, stored)?;
             (Some(name), stored.len() as u64)
         };
         let expires = meta.expires.map(crate::clock::Timestamp::millis);
         let row = Row { key: *key, bytes: row_bytes, object, size, expires };
         self.usage.put(slot_of(key));
-        if self.queue.add(row) == Arrival::NeedsWriter {
+        let arrival = self.queue.add(row);
+        drop(announced);
+        if arrival == Arrival::NeedsWriter {
             self.start_writer()?;
         }
         Ok(Put::Kept)
@@ -126,18 +135,24 @@ impl Indexed {
         for key in self.queue.written(failure) {
             self.locks.release(&key);
         }
-        if self.queue.is_empty()
-            && let Some(workplace) = &*self.workplace.lock()
-        {
-            workplace.all_settled();
-        }
+        self.strike_out();
         Ok(())
+    }
+
+    /// Strikes out the announced objects whose rows are written, and removes those whose rows were given up.
+    fn strike_out(&self) {
+        let workplace = self.workplace.lock().clone();
+        let Some(workplace) = workplace else { return };
+        let settled = workplace.strike_out(|| self.queue.objects());
+        if !settled.is_empty() {
+            // What is missed here is an orphan that `gc` finds.
+            let _ = self.settle(&settled);
+        }
     }
 
     /// Writes a batch in one transaction.
     fn write_batch(&self, batch: &Batch, due: &Due) -> Result<(), Trouble> {
-        let state = self.connections.write(|transaction| {
-            let mut edit = Edit::begin(transaction, &self.layout)?;
+        self.edit(|transaction, edit| {
             due.write(transaction, edit.state.next)?;
             edit.state.hits += due.hits;
             edit.state.misses += due.misses;
@@ -148,10 +163,37 @@ impl Indexed {
             for name in &batch.superseded {
                 edit.release(name.clone());
             }
-            edit.finish()
+            Ok(())
+        })
+    }
+
+    /// Changes rows in one transaction, and removes the objects that nobody uses afterwards.
+    pub(super) fn edit<T>(
+        &self,
+        change: impl FnOnce(&Transaction<'_>, &mut Edit<'_>) -> Result<T, Trouble>,
+    ) -> Result<T, Trouble> {
+        let workplace = self.workplace.lock().clone();
+        let (changed, state, unneeded) = self.connections.write(|transaction| {
+            let mut edit = Edit::begin(transaction, &self.layout)?;
+            let changed = change(transaction, &mut edit)?;
+            let (state, unneeded) = edit.finish()?;
+            if let Some(workplace) = &workplace
+                && !unneeded.is_empty()
+            {
+                // If we are killed before they are removed, whoever sweeps removes them.
+                let _ = workplace.note_released(&unneeded);
+            }
+            Ok((changed, state, unneeded))
         })?;
         self.note_state(&state);
-        Ok(())
+        if !unneeded.is_empty() {
+            // What is missed here is an orphan that `gc` finds.
+            let _ = self.settle(&unneeded);
+            if let Some(workplace) = &workplace {
+                workplace.all_removed();
+            }
+        }
+        Ok(changed)
     }
 
     /// Remembers how full the store is.
@@ -184,21 +226,17 @@ impl Indexed {
             return Ok(0);
         }
         let removed = self.guarded(|| {
-            self.connections.write(|transaction| {
-                let mut edit = Edit::begin(transaction, &self.layout)?;
+            self.edit(|_, edit| {
                 let mut removed = 0;
                 for key in keys {
                     removed += u64::from(edit.remove_slot(slot_of(key))?);
                 }
-                Ok((removed, edit.finish()?))
+                Ok(removed)
             })
         });
         self.removals.fetch_add(1, Ordering::AcqRel);
         match removed {
-            Ok((removed, state)) => {
-                self.note_state(&state);
-                Ok(removed)
-            }
+            Ok(removed) => Ok(removed),
             Err(Failed::Damaged(_)) => Ok(0),
             Err(failed) => Err(failed.into_error(&self.layout)),
         }
@@ -265,32 +303,40 @@ impl Indexed {
     pub(super) fn sweep(&self) {
         sweep_stale(self.layout.tmp());
         for abandoned in Abandoned::all(self.layout.tmp()) {
-            // A failure leaves it to the next sweep.
-            if self.settle(&abandoned.objects()).is_ok() {
-                abandoned.remove();
-            }
+            let objects = abandoned.objects();
+            // Its journal would protect them.
+            abandoned.forget_objects();
+            // A failure leaves them to `gc`.
+            let _ = self.settle(&objects);
+            abandoned.remove();
         }
     }
 
-    /// Removes those of `objects` that no row needs.
+    /// Removes those of `objects` that no row needs; answers how many that were.
     pub(super) fn settle(&self, objects: &[ObjectName]) -> Result<u64, StoreError> {
         let settled = self.guarded(|| {
-            let mut removed = 0;
-            // One small transaction each few: nobody waits for long.
-            for some in objects.chunks(100) {
-                removed += self.connections.write(|transaction| {
-                    let mut removed = 0;
-                    for name in some {
-                        let known = transaction
-                            .prepare_cached("SELECT 1 FROM object WHERE name = ?1")?
-                            .query_row([name.to_string()], |_| Ok(()))
-                            .optional()?;
-                        if known.is_none() && self.layout.object(name).symlink_metadata().is_ok() {
-                            rows::remove_object(&self.layout, name)?;
-                            removed += 1;
-                        }
+            let without_row = |connection: &Connection, some: &[ObjectName]| {
+                let mut statement =
+                    connection.prepare_cached("SELECT 1 FROM object WHERE name = ?1")?;
+                let mut without = Vec::new();
+                for name in some {
+                    if !statement.exists([name.to_string()])? {
+                        without.push(name.clone());
                     }
-                    Ok(removed)
+                }
+                Ok(without)
+            };
+            let mut removed = 0;
+            for some in objects.chunks(100) {
+                // Nearly always none: nobody need wait for a transaction that writes nothing.
+                let suspects = self.connections.read(|connection| without_row(connection, some))?;
+                let suspects = suspects.unwrap_or_else(|| some.to_vec());
+                if suspects.is_empty() {
+                    continue;
+                }
+                removed += self.connections.write(|transaction| {
+                    let unneeded = without_row(transaction, &suspects)?;
+                    Ok(remove_unneeded(&self.layout, &self.aside(), &unneeded)?)
                 })?;
             }
             Ok(removed)
