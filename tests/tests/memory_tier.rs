@@ -106,6 +106,23 @@ fn what_is_removed_on_purpose_is_forgotten() {
     assert_eq!((log.count("computed"), log.count("hit")), (2, 1));
 }
 
+#[test]
+fn what_is_removed_while_it_is_put_is_forgotten() {
+    let spy = Spy::new(Claims::Alone);
+    let (session, log) = logged_with(Session::builder().cache(Handle(Arc::clone(&spy))));
+    let (store, other) = (Arc::clone(&spy.inner), session.clone());
+    *spy.after_put.lock().unwrap() = Some(Box::new(move || {
+        now(store.clear()).unwrap();
+        // Another run notices the removal before this put is over.
+        let run = std::thread::spawn(move || square(8).run_in(&other).unwrap());
+        assert_eq!(run.join().unwrap(), 64);
+    }));
+    square(7).run_in(&session).unwrap();
+    square(7).run_in(&session).unwrap();
+    square(8).run_in(&session).unwrap();
+    assert_eq!((log.count("computed"), log.count("hit")), (3, 1), "only the later one is kept");
+}
+
 #[task(cache, cache_ttl = "1h")]
 fn hourly(n: u64) -> u64 {
     n

@@ -109,7 +109,7 @@ fn a_wait_that_takes_too_long_ends_in_computing_and_a_warning() {
         let count = |start: &str| lines.iter().filter(|line| line.starts_with(start)).count();
         assert_eq!((count("computed work"), count("computed async_work")), (1, 1), "{lines:?}");
         assert_eq!(
-            count("warning: process 4711 has been computing `other_processes::work`"),
+            count("warning: process 4711 has not finished `other_processes::work`"),
             1,
             "{lines:?}"
         );
@@ -223,7 +223,7 @@ fn a_body_does_not_wait_long_for_another_process() {
         let started = Instant::now();
         assert_eq!(outer(5).run_in(&session).unwrap(), 26);
         assert!(started.elapsed() >= Duration::from_secs(2), "it does wait");
-        assert_eq!(log.count("warning: process 4711 has been computing"), 1);
+        assert_eq!(log.count("warning: process 4711 has not finished"), 1);
     });
 }
 

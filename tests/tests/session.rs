@@ -15,6 +15,8 @@ fn default_session(folder: &Path, variables: &[(&str, &str)]) -> String {
         .env_remove("DAGLITE_CHECKPOINTS")
         .env_remove("DAGLITE_CONCURRENCY")
         .env_remove("DAGLITE_PROGRESS")
+        .env_remove("DAGLITE_MEMORY")
+        .env_remove("DAGLITE_WAIT_FOR_OTHERS")
         .envs(variables.iter().copied())
         .output()
         .unwrap();
@@ -93,6 +95,58 @@ fn a_malformed_variable_is_an_error_that_says_what_to_set() {
     assert!(text.contains("DAGLITE_CONCURRENCY is `lots`: set it to a number from 1 up"), "{text}");
     let text = default_session(folder.path(), &[("DAGLITE_PROGRESS", "yes")]);
     assert!(text.contains("set it to `off`, `summary` or `tasks`"), "{text}");
+}
+
+#[test]
+fn memory_and_the_wait_for_others_can_be_set() {
+    let shown = |folder: &Path, variables: &[(&str, &str)]| {
+        let text = default_session(folder, variables);
+        assert!(text.contains("\n42\n"), "{text}");
+        text
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let text = shown(folder.path(), &[]);
+    assert!(
+        text.contains("256 MiB in memory") && text.contains("waits 3600s for others"),
+        "{text}"
+    );
+    fs::write(
+        folder.path().join("daglite.toml"),
+        "memory = \"64 MiB\"\nwait_for_others = \"1h30m\"\n",
+    )
+    .unwrap();
+    let text = shown(folder.path(), &[]);
+    assert!(text.contains("64 MiB in memory") && text.contains("waits 5400s for others"), "{text}");
+    let variables = [("DAGLITE_MEMORY", "1.5GB"), ("DAGLITE_WAIT_FOR_OTHERS", "250ms")];
+    let text = shown(folder.path(), &variables);
+    assert!(text.contains("1.5 GB in memory") && text.contains("waits 250ms for others"), "{text}");
+    let text = shown(folder.path(), &[("DAGLITE_MEMORY", "off")]);
+    assert!(text.contains("nothing in memory"), "{text}");
+    fs::write(folder.path().join("daglite.toml"), "memory = \"off\"\n").unwrap();
+    assert!(shown(folder.path(), &[]).contains("nothing in memory"));
+}
+
+#[test]
+fn a_size_or_a_time_that_is_none_is_an_error_with_its_place() {
+    let text = with_file("memory = \"a lot\"\n");
+    assert!(text.contains("daglite.toml line 1, key `memory`: "), "{text}");
+    assert!(text.contains("`a lot` is not a size such as `256MB`, or `off`"), "{text}");
+    let text = with_file("\nwait_for_others = \"soon\"\n");
+    assert!(text.contains("daglite.toml line 2, key `wait_for_others`: "), "{text}");
+    assert!(text.contains("`soon` is not a time such as `10m` or `1h30m`"), "{text}");
+    for wrong in ["", "10", "1.5h", "-1s", "1h 30m", "99999999999999999w"] {
+        let text = with_file(&format!("wait_for_others = \"{wrong}\"\n"));
+        assert!(text.contains("key `wait_for_others`"), "{wrong}: {text}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let text = default_session(folder.path(), &[("DAGLITE_MEMORY", "10 bananas")]);
+    let expected = "DAGLITE_MEMORY is `10 bananas`: set it to a size such as `256MB`, or `off`";
+    assert!(text.contains(expected), "{text}");
+    let text = default_session(folder.path(), &[("DAGLITE_WAIT_FOR_OTHERS", "1 h")]);
+    assert!(text.contains("DAGLITE_WAIT_FOR_OTHERS is `1 h`: set it to a time such as"), "{text}");
+    let error = Session::builder().memory("10 bananas").build().unwrap_err();
+    assert_eq!(error.kind(), daglite::ErrorKind::Config);
+    assert!(error.to_string().starts_with("`memory`: `10 bananas` is not a size: "), "{error}");
 }
 
 #[test]

@@ -76,7 +76,7 @@ impl Flights {
     fn count(&self, key: &Digest) -> &AtomicU64 {
         // Not the bytes that the tables are divided by.
         let [.., high, low] = *key.as_bytes();
-        &self.landed[usize::from(u16::from_be_bytes([high, low])) % COUNTS]
+        &self.landed[usize::from(u16::from_le_bytes([low, high])) % COUNTS]
     }
 
     /// Whether a body waits for `key`.

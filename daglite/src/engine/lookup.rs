@@ -54,7 +54,7 @@ impl Run {
             return Found::Value(kept);
         }
         let still_true = |ahead: &Ahead| {
-            ahead.run == self.id && ahead.removals == removals && ahead.landed == landed
+            ahead.run == self.number() && ahead.removals == removals && ahead.landed == landed
         };
         let found = match ahead.filter(|ahead| still_true(ahead)) {
             Some(ahead) => Ok(ahead.found),

@@ -69,6 +69,8 @@ pub(super) struct Stored<'a> {
 /// Results by key, no more of them than the bound allows.
 pub(super) struct Memory {
     kept: Cache<Digest, Arc<Kept>, ByWeight, BuildHasherDefault<ByKey>>,
+    /// The bound.
+    size: ByteSize,
     /// What a value weighs besides its bytes: so much that the number of values is bounded, too.
     overhead: u64,
     /// The largest weight that is kept.
@@ -95,7 +97,13 @@ impl Memory {
             BuildHasherDefault::default(),
             DefaultLifecycle::default(),
         );
-        Self { kept, overhead, largest: bytes / PARTS, removals: AtomicU64::new(removals) }
+        let removals = AtomicU64::new(removals);
+        Self { kept, size, overhead, largest: bytes / PARTS, removals }
+    }
+
+    /// How much it may hold.
+    pub(super) fn size(&self) -> ByteSize {
+        self.size
     }
 
     /// The result of `task` under `key`, if it is here and no entry has been removed since.

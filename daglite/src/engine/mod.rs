@@ -130,7 +130,13 @@ impl Engine {
         let cache = self.cache.as_ref().map_or("no cache".to_string(), |store| store.location());
         let checkpoints =
             self.checkpoints.as_ref().map(|store| store.location()).unwrap_or_default();
-        format!("{cache}, {checkpoints}, {} at once", self.pool.concurrency())
+        let memory = match &self.memory {
+            Some(memory) => format!("{} in memory", memory.size()),
+            None => "nothing in memory".to_string(),
+        };
+        let wait = self.wait_for_others;
+        let threads = self.pool.concurrency();
+        format!("{cache}, {checkpoints}, {memory}, {threads} at once, waits {wait:?} for others")
     }
 
     /// Whether anybody listens.

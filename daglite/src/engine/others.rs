@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use crate::digest::Digest;
+use crate::event::Short;
 use crate::store::{CacheStore, KeyClaim};
 
 use super::block::wait;
@@ -25,7 +26,7 @@ const LONGEST: Duration = Duration::from_millis(20);
 
 /// How long a body waits for another process. That process may be waiting for the body's own key, and neither of the
 /// two can know: so whoever waits inside a body gives up soon and computes by itself.
-pub(super) const INSIDE_A_BODY: Duration = Duration::from_secs(3);
+const INSIDE_A_BODY: Duration = Duration::from_secs(3);
 
 /// The keys that other processes are computing and somebody here wants.
 #[derive(Default)]
@@ -68,6 +69,8 @@ struct Watched {
     waiting: Waiting,
     pause: Duration,
     next: Instant,
+    /// Since when a body has been waiting too.
+    inside_since: Option<Instant>,
 }
 
 impl Others {
@@ -118,6 +121,7 @@ impl Others {
                 waiting,
                 pause: SHORTEST,
                 next: now + SHORTEST,
+                inside_since: None,
             }));
             // One whose store or whose wakers panic must not take the others down with it.
             let due = watched.extract_if(.., |watched| watched.next <= now).collect::<Vec<_>>();
@@ -149,10 +153,15 @@ impl Watched {
                 return None;
             }
         }
-        let inside = self.waiting.flight.is_awaited_inside();
-        let limit = if inside { INSIDE_A_BODY.min(self.waiting.limit) } else { self.waiting.limit };
-        if self.waiting.since.elapsed() >= limit {
-            self.give_up(limit);
+        if self.waiting.flight.is_awaited_inside() {
+            let since = self.inside_since.get_or_insert_with(Instant::now);
+            if since.elapsed() >= INSIDE_A_BODY {
+                self.give_up();
+                return None;
+            }
+        }
+        if self.waiting.since.elapsed() >= self.waiting.limit {
+            self.give_up();
             return None;
         }
         self.pause = (self.pause * 3 / 2).min(LONGEST);
@@ -160,14 +169,17 @@ impl Watched {
         Some(self)
     }
 
-    fn give_up(self, limit: Duration) {
-        let Waiting { flight, task, by, engine, .. } = self.waiting;
+    fn give_up(self) {
+        let Waiting { flight, task, by, engine, since, .. } = self.waiting;
         if let Some(engine) = engine.upgrade() {
             let who = process(by);
+            let waited = Short(since.elapsed());
+            let hint = match self.inside_since {
+                Some(_) => "a task that waits inside another one does not wait longer",
+                None => "`wait_for_others` says how long is waited",
+            };
             engine.warn(format!(
-                "{who} has been computing `{task}` for more than {} s, so it is computed here too; set `wait_for_others` to \
-                 wait longer",
-                limit.as_secs_f64()
+                "{who} has not finished `{task}` in {waited}, so it is computed here too: {hint}"
             ));
         }
         flight.land(Landing::Alone);
@@ -175,7 +187,7 @@ impl Watched {
 }
 
 /// A process, for people.
-pub(super) fn process(by: Option<u32>) -> String {
+fn process(by: Option<u32>) -> String {
     by.map_or_else(|| "another process".to_string(), |number| format!("process {number}"))
 }
 

@@ -53,7 +53,7 @@ impl Run {
             _ => return,
         };
         for ((node, key, landed), found) in asked.into_iter().zip(found) {
-            let run = self.id;
+            let run = self.number();
             if let Slot::Idle(Op::Task(call)) = &mut *node.slot.lock()
                 && call.key.as_ref().is_some_and(|made| Arc::ptr_eq(made, &key))
                 && call.missed.is_none()

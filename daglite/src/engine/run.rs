@@ -8,7 +8,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -30,8 +30,8 @@ use super::pool::{Permit, without_permits};
 
 /// One run of a graph.
 pub(super) struct Run {
-    /// What tells it from other runs.
-    pub(super) id: u64,
+    /// What tells it from other runs, once it has looked ahead.
+    number: OnceLock<u64>,
     pub(super) engine: Arc<Engine>,
     /// The surroundings of bodies without a key of their own.
     pub(super) context: Arc<Context>,
@@ -173,7 +173,7 @@ impl Run {
             })
         };
         Arc::new(Self {
-            id: run_number(),
+            number: OnceLock::new(),
             context: context(true),
             async_context: context(false),
             engine,
@@ -198,6 +198,11 @@ impl Run {
             report: report.then(Mutex::default),
             carried: AtomicU64::new(0),
         })
+    }
+
+    /// What tells it from other runs.
+    pub(super) fn number(&self) -> u64 {
+        *self.number.get_or_init(run_number)
     }
 
     /// Whether nobody waits for anything in this run any more.

@@ -121,7 +121,7 @@ impl Run {
         let key = made.and_then(|made| made.key.as_deref());
         let meta = CheckpointMeta {
             task: task.map(|task| task.spec.name.to_string()),
-            fingerprint: task.map(|task| fingerprint(task)),
+            fingerprint: task.map(fingerprint),
             key: key.map(|key| key.digest),
             arguments: key.map(key_parts).unwrap_or_default(),
             format,

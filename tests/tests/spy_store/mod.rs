@@ -61,6 +61,8 @@ pub(crate) struct Spy {
     claims: Mutex<Claims>,
     asked: Mutex<HashMap<Digest, u8>>,
     on_claim: Mutex<Option<OnClaim>>,
+    /// Called once, when the next entry is in the store and its put has not returned.
+    pub(crate) after_put: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     pub(crate) notices: Mutex<Vec<String>>,
     pub(crate) end_fails: AtomicBool,
     pub(crate) find_fails: AtomicBool,
@@ -138,7 +140,14 @@ impl CacheStore for Handle {
         if self.0.refuses.load(Ordering::SeqCst) {
             return Box::pin(async { Ok(Put::Refused("too large for this test".into())) });
         }
-        self.0.inner.put(key, artifact)
+        Box::pin(async move {
+            let put = self.0.inner.put(key, artifact).await;
+            let call = self.0.after_put.lock().unwrap().take();
+            if let Some(call) = call {
+                call();
+            }
+            put
+        })
     }
 
     fn remove<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, bool> {
