@@ -5,7 +5,7 @@
  *               short: read or write number FAULT_AT moves half of the bytes
  * FAULT_AT      a number from 1
  * FAULT_ERRNO   the error
- * FAULT_REPORT  a file that gets the counts when the process ends, one "name count" a line
+ * FAULT_REPORT  a file that gets the counts when a call fails and when the process ends, one "name count" a line
  *
  * Giving a lock back, closing and asking for metadata never fail.
  */
@@ -54,7 +54,7 @@ static void *real(const char *name) { return dlsym(RTLD_NEXT, name); }
     static __typeof__(name) *real_##name; \
     if (!real_##name) real_##name = (__typeof__(name) *)real(#name)
 
-__attribute__((destructor)) static void end(void) {
+__attribute__((destructor)) static void report(void) {
     const char *path = getenv("FAULT_REPORT");
     if (!path) return;
     int (*real_open)(const char *, int, ...) = (int (*)(const char *, int, ...))real("open");
@@ -97,6 +97,7 @@ static void remember(int descriptor, int is_ours, const char *path) {
 static void note(const char *name, const char *path) {
     snprintf(failed_name, sizeof failed_name, "%s", name);
     snprintf(failed_path, sizeof failed_path, "%s", path ? path : "a descriptor");
+    report();
 }
 
 /* Counts a call; whether it has to fail. */

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
@@ -22,7 +22,7 @@ const WORKER: &str = env!("CARGO_BIN_EXE_store_worker");
 /// The errors, with their numbers on Linux.
 const ERRORS: [(&str, u32); 3] = [("ENOSPC", 28), ("EACCES", 13), ("EIO", 5)];
 /// What a run with a fault may take: a lock that is never given must not be waited for much longer.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Builds the library that lets calls fail in `folder`; answers its path.
 fn build_shim(folder: &Path) -> PathBuf {
@@ -35,7 +35,7 @@ fn build_shim(folder: &Path) -> PathBuf {
 }
 
 /// After so many failures no more faults are tried.
-const ENOUGH: usize = 20;
+const ENOUGH: usize = 8;
 
 /// What happens to the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,7 +99,7 @@ impl Report {
 }
 
 /// Runs the graph on the store in `root` in a process with `fault`, brought about by the library `shim`.
-fn run_with(shim: &Path, fault: &Fault, root: &Path) -> (Ended, Report) {
+fn run_with(shim: &Path, fault: &Fault, root: &Path) -> (Result<Ended, String>, Report) {
     let counts = root.with_extension("counts");
     let mut command = Command::new(WORKER);
     command
@@ -110,12 +110,18 @@ fn run_with(shim: &Path, fault: &Fault, root: &Path) -> (Ended, Report) {
         .env("FAULT_AT", fault.at.to_string())
         .env("FAULT_ERRNO", fault.error.1.to_string())
         .env("FAULT_REPORT", &counts);
-    let ended = Worker::start_command(&mut command).finish_within(PATIENCE);
+    // A worker that hangs is a panic.
+    let run = || Worker::start_command(&mut command).finish_within(PATIENCE);
+    let ended = catch_unwind(AssertUnwindSafe(run)).map_err(|_| "it hangs".to_owned());
     (ended, Report::read(&counts))
 }
 
 /// What is wrong with the end of a worker that had a fault; nothing if all is well.
-fn flaw(ended: &Ended) -> Option<String> {
+fn flaw(ended: &Result<Ended, String>) -> Option<String> {
+    let ended = match ended {
+        Ok(ended) => ended,
+        Err(what) => return Some(what.clone()),
+    };
     let answer = format!("answer {} ", pipeline::answer());
     if !ended.status.success() {
         return Some(format!("the process ended with {}: {}", ended.status, ended.errors));
@@ -204,13 +210,9 @@ fn whatever_call_fails_the_answer_is_right_and_the_store_heals() {
                         break;
                     };
                     let start = Instant::now();
-                    // A worker that hangs is a panic.
-                    match catch_unwind(|| attack(&shim, fault, &warm)) {
-                        Ok(Ok(failed)) => {
-                            _ = met.fetch_add(failed.is_some().into(), Ordering::SeqCst)
-                        }
-                        Ok(Err(what)) => failures.lock().unwrap().push(format!("{fault}: {what}")),
-                        Err(_) => failures.lock().unwrap().push(format!("{fault}: it hangs")),
+                    match attack(&shim, fault, &warm) {
+                        Ok(failed) => _ = met.fetch_add(failed.is_some().into(), Ordering::SeqCst),
+                        Err(what) => failures.lock().unwrap().push(format!("{fault}: {what}")),
                     }
                     let mut slowest = slowest.lock().unwrap();
                     if start.elapsed() > slowest.0 {
