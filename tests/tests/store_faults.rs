@@ -203,7 +203,8 @@ fn whatever_call_fails_the_answer_is_right_and_the_store_heals() {
     let failures = Mutex::new(Vec::new());
     let slowest = Mutex::new((Duration::ZERO, String::new()));
     thread::scope(|scope| {
-        for _ in 0..2 {
+        // Many: a store that is refused a lock waits for it, and the processor does not.
+        for _ in 0..16 {
             scope.spawn(|| {
                 while failures.lock().unwrap().len() < ENOUGH {
                     let Some(fault) = faults.get(next.fetch_add(1, Ordering::SeqCst)) else {

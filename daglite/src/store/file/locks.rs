@@ -134,7 +134,8 @@ mod ranges {
                     let _ = file.write_all_at(&note(std::process::id(), byte), note_at(byte));
                     Ok(Locked::Ours)
                 }
-                Err(Errno::EAGAIN | Errno::EACCES) => Ok(Locked::Taken(holder(&file, byte))),
+                // Linux says so, and nothing else, when another has it.
+                Err(Errno::EAGAIN) => Ok(Locked::Taken(holder(&file, byte))),
                 Err(cause) => Err(cause.into()),
             }
         }

@@ -199,13 +199,18 @@ impl Indexed {
         for row in bad {
             tracing::debug!(flaw = %row.flaw, "a cache entry is removed");
         }
+        if bad.iter().any(|row| row.id.is_none()) {
+            // So that those that wait have a row to be removed.
+            let _ = self.write_now();
+        }
         // What cannot be removed is found damaged again.
         let _ = self.guarded(|| {
             self.edit(|_, edit| {
                 for Bad { id, slot, .. } in bad {
-                    if let Some(id) = id {
-                        edit.remove_entry(*id, *slot)?;
-                    }
+                    match id {
+                        Some(id) => edit.remove_entry(*id, *slot)?,
+                        None => edit.remove_slot(*slot)?,
+                    };
                 }
                 Ok(())
             })
