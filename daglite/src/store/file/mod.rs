@@ -139,7 +139,7 @@ impl FileStore {
             Kind::Files(store) => {
                 let mut removed = 0;
                 for key in keys {
-                    removed += u64::from(store.remove_entry(key)?);
+                    removed += u64::from(store.remove(key)?);
                 }
                 Ok(removed)
             }

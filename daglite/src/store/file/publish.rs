@@ -45,6 +45,11 @@ pub(super) fn move_aside(from: &Path, to: &Path) -> io::Result<()> {
     move_whole(from, to)
 }
 
+/// Gives a file a second name, on the same volume: whole at once, as it is already.
+pub(super) fn add_name(file: &Path, name: &Path) -> io::Result<()> {
+    fs::hard_link(file, name)
+}
+
 /// The one door to renaming.
 #[expect(
     clippy::disallowed_methods,

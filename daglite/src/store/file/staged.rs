@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::access::remove_whatever;
+use super::publish::add_name;
 use super::workplace::is_workplace;
 use crate::clock::{Clock, Timestamp};
 
@@ -29,6 +30,12 @@ impl Staged {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         Self::claim(tmp, |path| options.open(path))
+    }
+
+    /// A second name, in `tmp`, of the file `of`.
+    pub(super) fn name_of(of: &Path, tmp: &Path) -> io::Result<Self> {
+        let (staged, ()) = Self::claim(tmp, |path| add_name(of, path))?;
+        Ok(staged)
     }
 
     /// A new, empty folder in `tmp`.

@@ -188,6 +188,14 @@ impl Indexed {
         self.workplace.lock().take();
     }
 
+    /// Does `work` with the index; if it is damaged and moved aside, with the new one.
+    fn guarded_twice<T>(&self, work: impl Fn() -> Result<T, Trouble>) -> Result<T, Failed> {
+        match self.guarded(&work) {
+            Err(Failed::Damaged(_)) => self.guarded(&work),
+            done => done,
+        }
+    }
+
     /// Does `work` with the index; a damaged one is moved aside, and `work` not done.
     fn guarded<T>(&self, work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Failed> {
         let generation = self.connections.generation();

@@ -22,27 +22,33 @@ pub(super) enum Unreadable {
     Refused(io::Error),
 }
 
-/// Writes `bytes` under `name`, unless an object of that name and length is there already.
+/// Writes `bytes` under `name`, unless an object of that name and length is there already: then it gets a second name,
+/// which is returned, as its other users may go before our row is written.
 pub(super) fn write(
     layout: &Layout,
     workplace: &Workplace,
     name: &ObjectName,
     bytes: &[u8],
-) -> Result<(), StoreError> {
+) -> Result<Option<Staged>, StoreError> {
     let target = layout.object(name);
     // Before the look: from here on, a sweep after our death asks whether a row needs the object.
     let failed = |cause| StoreError::io("write an object in", workplace.path(), cause);
     workplace.announce(name).map_err(failed)?;
     let is_there = |found: std::fs::Metadata| found.is_file() && found.len() == bytes.len() as u64;
     if target.symlink_metadata().is_ok_and(is_there) {
-        return Ok(());
+        match Staged::name_of(&target, workplace.path()) {
+            // It has gone since.
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
+            // Where files have one name only, it is there all the same.
+            named => return Ok(named.ok()),
+        }
     }
     let (mut staged, mut file) = Staged::file(workplace.path()).map_err(failed)?;
     file.write_all(bytes).map_err(failed)?;
     drop(file);
     // Most folders are there already: asking for the rename first saves two calls.
     if publish(&mut staged, &target, Durable::No).is_ok() {
-        return Ok(());
+        return Ok(None);
     }
     let folder = target.parent().expect("an object lies in a folder");
     for in_the_way in [folder.parent().expect("of a folder"), folder] {
@@ -57,7 +63,8 @@ pub(super) fn write(
             .map_err(|cause| StoreError::io("remove the damaged", &target, cause))?;
     }
     publish(&mut staged, &target, Durable::No)
-        .map_err(|cause| StoreError::io("publish the object", &target, cause))
+        .map_err(|cause| StoreError::io("publish the object", &target, cause))?;
+    Ok(None)
 }
 
 /// Reads the object `name`, whose value has `size` bytes and `digest`.

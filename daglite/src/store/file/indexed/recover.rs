@@ -137,5 +137,5 @@ fn saved_row(row: &rusqlite::Row<'_>) -> Result<Option<Row>, rusqlite::Error> {
     }
     let size = row.get::<_, i64>(2)?.max(0).cast_unsigned();
     let expires = meta.expires.map(crate::clock::Timestamp::millis);
-    Ok(Some(Row { key, bytes, object, size, expires }))
+    Ok(Some(Row { key, bytes, object, spare: None, size, expires }))
 }

@@ -4,6 +4,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::super::access::{is_missing, remove_whatever};
 use super::super::layout::{Layout, ObjectName};
+use super::super::publish::add_name;
+use super::super::staged::Staged;
 use super::trouble::Trouble;
 use crate::digest::Digest;
 use crate::store::StoreError;
@@ -31,6 +33,8 @@ pub(super) struct Row {
     pub(super) bytes: Vec<u8>,
     /// The object that has the value.
     pub(super) object: Option<ObjectName>,
+    /// A second name of the object, if it was there before: whoever has it may remove it before the row is written.
+    pub(super) spare: Option<Staged>,
     /// How many bytes the value takes on the disk.
     pub(super) size: u64,
     /// When it goes stale, in milliseconds since 1970.
@@ -191,10 +195,15 @@ impl<'a> Edit<'a> {
     /// Puts a row in place of the one in its slot; false if its object is not there (any more).
     pub(super) fn put(&mut self, row: &Row) -> Result<bool, Trouble> {
         let slot = slot_of(&row.key);
-        if let Some(name) = &row.object
-            && !self.layout.object(name).symlink_metadata().is_ok_and(|found| found.is_file())
-        {
-            return Ok(false);
+        if let Some(name) = &row.object {
+            let target = self.layout.object(name);
+            if !target.symlink_metadata().is_ok_and(|found| found.is_file()) {
+                let Some(spare) = &row.spare else { return Ok(false) };
+                // Fails after a `clear`, which removes the folder too: what was put before it is to go.
+                if add_name(spare.path(), &target).is_err() {
+                    return Ok(false);
+                }
+            }
         }
         let id = self.state.next;
         let is_new = self

@@ -15,7 +15,7 @@ use super::queue::{Arrival, Batch};
 use super::rows::{self, Edit, Row, State, slot_of};
 use super::trouble::Trouble;
 use super::usage::Due;
-use super::{Failed, Indexed, objects, pack};
+use super::{Indexed, objects, pack};
 use crate::digest::Digest;
 use crate::size::ByteSize;
 use crate::store::{Artifact, Put, StoreError};
@@ -41,6 +41,7 @@ impl Indexed {
             return Err(failure);
         }
         let workplace = self.workplace()?;
+        let mut spare = None;
         let mut row_bytes = entry::encode_head(key, meta)?;
         let (object, size) = if bytes.len() <= IN_PLACE {
             row_bytes.extend_from_slice(bytes);
@@ -58,11 +59,11 @@ impl Indexed {
             };
             let name = ObjectName::new(meta.digest, &meta.extension, packed.is_some());
             let stored = packed.as_deref().unwrap_or(bytes);
-            objects::write(&self.layout, &workplace, &name, stored)?;
+            spare = objects::write(&self.layout, &workplace, &name, stored)?;
             (Some(name), stored.len() as u64)
         };
         let expires = meta.expires.map(crate::clock::Timestamp::millis);
-        let row = Row { key: *key, bytes: row_bytes, object, size, expires };
+        let row = Row { key: *key, bytes: row_bytes, object, spare, size, expires };
         self.usage.put(slot_of(key));
         if self.queue.add(row) == Arrival::NeedsWriter {
             self.start_writer()?;
@@ -117,11 +118,7 @@ impl Indexed {
             let _ = self.guarded(|| self.write_batch(&batch, &due));
             return Ok(());
         }
-        let written = match self.guarded(|| self.write_batch(&batch, &due)) {
-            // The damaged index is out of the way: the rows go into the new one.
-            Err(Failed::Damaged(_)) => self.guarded(|| self.write_batch(&batch, &due)),
-            written => written,
-        };
+        let written = self.guarded_twice(|| self.write_batch(&batch, &due));
         let failure = written.err().map(|failed| failed.into_error(&self.layout));
         for key in self.queue.written(failure) {
             self.locks.release(&key);
@@ -179,11 +176,19 @@ impl Indexed {
 
     /// Removes the entries under `keys` in one transaction; answers how many there were.
     pub(in crate::store::file) fn remove_all_of(&self, keys: &[Digest]) -> Result<u64, StoreError> {
+        let removed = self.try_remove_all_of(keys);
+        // Afterwards: who reads an entry before it goes has counted the removals before.
+        self.removals.fetch_add(1, Ordering::AcqRel);
+        removed
+    }
+
+    /// Removes them, from what is salvaged of a damaged index too.
+    fn try_remove_all_of(&self, keys: &[Digest]) -> Result<u64, StoreError> {
         self.write_now()?;
         if !self.connections.path().exists() {
             return Ok(0);
         }
-        let removed = self.guarded(|| {
+        let removed = self.guarded_twice(|| {
             self.connections.write(|transaction| {
                 let mut edit = Edit::begin(transaction, &self.layout)?;
                 let mut removed = 0;
@@ -193,30 +198,36 @@ impl Indexed {
                 Ok((removed, edit.finish()?))
             })
         });
-        self.removals.fetch_add(1, Ordering::AcqRel);
         match removed {
             Ok((removed, state)) => {
                 self.note_state(&state);
                 Ok(removed)
             }
-            Err(Failed::Damaged(_)) => Ok(0),
             Err(failed) => Err(failed.into_error(&self.layout)),
         }
     }
 
     /// Removes every entry.
     pub(in crate::store::file) fn clear(&self) -> Result<(), StoreError> {
+        let cleared = self.try_clear();
+        // Afterwards: who reads an entry before it goes has counted the removals before.
+        self.removals.fetch_add(1, Ordering::AcqRel);
+        cleared
+    }
+
+    /// Removes them, and what is salvaged of a damaged index.
+    fn try_clear(&self) -> Result<(), StoreError> {
         let _turn = self.writing.lock();
         self.queue.clear();
         for key in self.queue.written(None) {
             self.locks.release(&key);
         }
         self.usage.forget();
-        self.removals.fetch_add(1, Ordering::AcqRel);
         if !self.connections.path().exists() {
+            self.note_state(&State::default());
             return Ok(());
         }
-        let cleared = self.guarded(|| {
+        let cleared = self.guarded_twice(|| {
             let mut aside = None;
             let state = self.connections.write(|transaction| {
                 transaction.execute_batch(
@@ -239,8 +250,6 @@ impl Indexed {
                 self.note_state(&state);
                 Ok(())
             }
-            // What was in it is gone all the same.
-            Err(Failed::Damaged(_)) => Ok(()),
             Err(failed) => Err(failed.into_error(&self.layout)),
         }
     }

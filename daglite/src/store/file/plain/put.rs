@@ -85,9 +85,16 @@ impl PlainFiles {
 
     /// Removes every entry, all at once where the system can.
     pub(in crate::store::file) fn remove_all(&self) -> Result<(), StoreError> {
+        let removed = self.try_remove_all();
+        // Afterwards: who reads an entry before it goes has counted the removals before.
+        self.removals.fetch_add(1, Ordering::AcqRel);
+        removed
+    }
+
+    /// Removes them, or as many as it can.
+    fn try_remove_all(&self) -> Result<(), StoreError> {
         let entries = self.layout.entries();
         let failed = |cause| StoreError::io("clear the cache in", entries, cause);
-        self.removals.fetch_add(1, Ordering::AcqRel);
         if !entries.exists() {
             return Ok(());
         }
