@@ -150,7 +150,7 @@ impl FileStore {
     fn collect(&self) -> Result<Collected, StoreError> {
         match &self.0 {
             Kind::Indexed(store) => store.collect(),
-            Kind::Files(store) => store.collect(),
+            Kind::Files(store) => store.collect(true),
         }
     }
 

@@ -65,6 +65,8 @@ pub(super) struct Indexed {
     entries: AtomicU64,
     /// Whether nothing more may be put until runs end: all that is there is in use.
     is_full: AtomicBool,
+    /// Whether users have been told that a cache that evicts nothing is full.
+    told_full: AtomicBool,
 }
 
 impl Indexed {
@@ -85,6 +87,7 @@ impl Indexed {
             bytes: AtomicU64::new(0),
             entries: AtomicU64::new(0),
             is_full: AtomicBool::new(false),
+            told_full: AtomicBool::new(false),
         })
     }
 

@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::store::StoreError;
 
 /// What a row costs beside its bytes: its other columns, its slot, and the free space of half-filled pages.
-const ROW_OVERHEAD: u64 = 60;
+pub(super) const ROW_OVERHEAD: u64 = 60;
 
 /// The place of a key in the index. Two keys that share one (once in 2^64) replace each other.
 pub(super) fn slot_of(key: &Digest) -> i64 {

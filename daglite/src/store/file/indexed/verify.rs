@@ -1,5 +1,6 @@
 //! Looks at every byte of the index and its objects, and makes them agree again.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
@@ -13,7 +14,7 @@ use super::super::verify::{Found, Problem};
 use super::objects::Unreadable;
 use super::rows::{Edit, IN_PLACE, State, object_of, slot_of};
 use super::trouble::Trouble;
-use super::{Failed, Indexed, objects};
+use super::{Failed, Indexed, objects, usage};
 use crate::clock::{Clock, Timestamp};
 use crate::store::StoreError;
 
@@ -187,6 +188,7 @@ impl Indexed {
     pub(in crate::store::file) fn collect(&self) -> Result<Collected, StoreError> {
         self.write_now()?;
         let freed = self.evict()?;
+        self.forget_unused_slots()?;
         self.sweep();
         let orphans = self.orphans(YOUNG)?;
         let orphans = self.settle(&orphans)?;
@@ -204,6 +206,27 @@ impl Indexed {
         }
         let super::evict::Freed { expired, evicted, bytes } = freed;
         Ok(Collected { expired, evicted, orphans, bytes })
+    }
+
+    /// Forgets the uses of entries that have been removed one by one.
+    fn forget_unused_slots(&self) -> Result<(), StoreError> {
+        let forgotten = self.guarded(|| {
+            let gone = self.connections.read(|connection| {
+                let mut statement = connection.prepare("SELECT 1 FROM slot WHERE key = ?1")?;
+                let mut gone = HashSet::new();
+                for slot in usage::load(connection)?.into_keys() {
+                    if !statement.exists([slot])? {
+                        gone.insert(slot);
+                    }
+                }
+                Ok(gone)
+            })?;
+            self.forget_uses(&gone.unwrap_or_default())
+        });
+        match forgotten {
+            Err(Failed::Error(error)) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// The objects that no row needs, and that are older than `age`.

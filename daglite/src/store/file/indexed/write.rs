@@ -9,10 +9,11 @@ use super::super::access::{is_missing, remove_whatever};
 use super::super::entry;
 use super::super::layout::ObjectName;
 use super::super::publish::set_aside;
+use super::super::settings::Eviction;
 use super::super::staged::{Staged, sweep_stale};
 use super::super::workplace::Abandoned;
 use super::queue::{Arrival, Batch};
-use super::rows::{self, Edit, Row, State, slot_of};
+use super::rows::{self, Edit, ROW_OVERHEAD, Row, State, slot_of};
 use super::trouble::Trouble;
 use super::usage::Due;
 use super::{Indexed, objects, pack};
@@ -65,6 +66,12 @@ impl Indexed {
         let expires = meta.expires.map(crate::clock::Timestamp::millis);
         let row = Row { key: *key, bytes: row_bytes, object, spare, size, expires };
         self.usage.put(slot_of(key));
+        if self.limits.eviction == Eviction::None {
+            // Nothing makes room for what is too much: what waits counts already.
+            let bytes = row.bytes.len() as u64 + ROW_OVERHEAD + row.size;
+            self.bytes.fetch_add(bytes, Ordering::Relaxed);
+            self.entries.fetch_add(1, Ordering::Relaxed);
+        }
         if self.queue.add(row) == Arrival::NeedsWriter {
             self.start_writer()?;
         }
@@ -76,14 +83,45 @@ impl Indexed {
         if let Some(refusal) = self.limits.refuse_size(size) {
             return Some(refusal);
         }
-        if !self.is_full.load(Ordering::Relaxed) {
+        let (why, is_full) = match self.limits.eviction {
+            Eviction::None => ("its policy evicts nothing", self.has_no_room_for(size)),
+            _ => ("all of them are in use", self.is_full.load(Ordering::Relaxed)),
+        };
+        if !is_full {
             return None;
         }
         Some(format!(
-            "the cache is full, with {} in {} entries that are in use: raise `max_size`",
+            "the cache is full, with {} in {} entries, and {why}: raise its limits",
             ByteSize::new(self.bytes.load(Ordering::Relaxed)),
             self.entries.load(Ordering::Relaxed)
         ))
+    }
+
+    /// Whether a cache that evicts nothing would be above its limits with a value of this size.
+    fn has_no_room_for(&self, size: u64) -> bool {
+        let known = || (self.bytes.load(Ordering::Relaxed), self.entries.load(Ordering::Relaxed));
+        if known().1 == 0
+            && let Ok(Some(state)) = self.connections.read(State::load)
+        {
+            // The first put of this process: others may have filled the cache.
+            self.note_state(&state);
+        }
+        let (bytes, entries) = known();
+        let bytes_then = bytes.saturating_add(size).saturating_add(ROW_OVERHEAD);
+        let is_full = self.limits.is_above(1.0, bytes_then, entries + 1);
+        if is_full && !self.told_full.swap(true, Ordering::Relaxed) {
+            self.tell_full("its policy evicts nothing", bytes, entries);
+        }
+        is_full
+    }
+
+    /// Has users told that what is computed from now on is not kept.
+    pub(super) fn tell_full(&self, why: &str, bytes: u64, entries: u64) {
+        self.notify(format!(
+            "the cache `{}` is full ({} in {entries} entries) and {why}: new results are not cached; raise its limits",
+            self.layout.root().display(),
+            ByteSize::new(bytes),
+        ));
     }
 
     /// Makes the thread that writes batches; it ends when there is nothing to write for a while.
@@ -155,6 +193,9 @@ impl Indexed {
     pub(super) fn note_state(&self, state: &State) {
         self.bytes.store(state.bytes, Ordering::Relaxed);
         self.entries.store(state.entries, Ordering::Relaxed);
+        if !self.limits.is_above(1.0, state.bytes, state.entries) {
+            self.is_full.store(false, Ordering::Relaxed);
+        }
     }
 
     /// Moves a long log into the index.
