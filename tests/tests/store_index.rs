@@ -621,7 +621,6 @@ fn a_damaged_index_is_mended_by_the_look_up_that_meets_it() {
     settle(folder.path());
     break_tree(folder.path());
     let store = open_index(folder.path());
-    get(&store, &numbered(1));
     assert_eq!(readable(&store, 500), 500, "the rows themselves are sound");
     let notices = store.notices();
     assert_eq!(notices.len(), 1);
@@ -725,6 +724,37 @@ fn many_threads_write_and_read_at_once_and_nothing_is_lost() {
     assert_eq!(objects(folder.path()).len(), 20);
     assert_eq!(store.stats().unwrap().entries, 1_600);
     assert!(store.verify().unwrap().is_sound());
+}
+
+/// A reader that looked at the version before the tables were made, and at the tables afterwards, took a sound index for
+/// another program's and moved it aside.
+#[test]
+fn many_make_and_read_a_new_index_at_once_and_nothing_is_lost() {
+    for _ in 0..30 {
+        let folder = tempfile::tempdir().unwrap();
+        let stores: Vec<_> = (0..6).map(|_| open_index(folder.path())).collect();
+        let start = std::sync::Barrier::new(6);
+        std::thread::scope(|scope| {
+            for (number, store) in stores.iter().enumerate() {
+                let start = &start;
+                scope.spawn(move || {
+                    start.wait();
+                    for turn in 0..200 {
+                        if number % 2 == 1 && turn == 20 {
+                            put(store, &numbered(number), &lasting(&value(number)));
+                            flush(store);
+                        }
+                        let lookup = get(store, &numbered(turn % 6));
+                        assert!(!matches!(lookup, Lookup::Damaged(_)), "{lookup:?}");
+                    }
+                });
+            }
+        });
+        for store in &stores {
+            assert_eq!(readable(store, 6), 3);
+            assert_eq!(store.notices(), Vec::<String>::new());
+        }
+    }
 }
 
 #[test]

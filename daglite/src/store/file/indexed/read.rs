@@ -135,7 +135,8 @@ impl Indexed {
         // First those that wait: what is written meanwhile is in the index by then.
         let waiting = self.queue.find_all(keys);
         self.connections.refresh();
-        let read = self.guarded(|| {
+        let generation = self.connections.generation();
+        let look = || {
             self.connections.read(|connection| {
                 let transaction =
                     if keys.len() > 1 { Some(connection.unchecked_transaction()?) } else { None };
@@ -150,7 +151,13 @@ impl Indexed {
                 drop(transaction);
                 Ok(found)
             })
-        });
+        };
+        let mut read = self.guarded(look);
+        self.connections.refresh();
+        if read.is_err() && self.connections.generation() != generation {
+            // It was damaged, and what is sound of it is in a new one; or somebody deleted it just now.
+            read = self.guarded(look);
+        }
         match read {
             Ok(Some(rows)) => Ok(Ok(rows)),
             Ok(None) => Ok(Ok(match waiting {
