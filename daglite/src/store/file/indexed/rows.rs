@@ -332,6 +332,15 @@ fn use_object(transaction: &Transaction<'_>, name: &ObjectName, size: i64) -> Re
     Ok(statement.query_row(params![name.to_string(), size], |row| row.get(0))?)
 }
 
+/// Gives pages that nothing is on back to the file system.
+pub(super) fn give_space_back(connection: &Connection) -> Result<(), Trouble> {
+    let mut statement = connection.prepare("PRAGMA incremental_vacuum")?;
+    let mut pages = statement.query([])?;
+    // Each step gives one page back.
+    while pages.next()?.is_some() {}
+    Ok(())
+}
+
 /// Removes the file of an object.
 pub(super) fn remove_object(layout: &Layout, name: &ObjectName) -> Result<(), Trouble> {
     let path = layout.object(name);

@@ -280,10 +280,7 @@ impl Indexed {
                 State::load(transaction)
             })?;
             drop(aside);
-            self.connections.with_writer(|connection| {
-                connection.execute_batch("PRAGMA incremental_vacuum")?;
-                Ok(())
-            })?;
+            self.connections.with_writer(|connection| rows::give_space_back(connection))?;
             Ok(state)
         });
         match cleared {
