@@ -62,8 +62,10 @@ fn other_versions_and_foreign_files_beside_the_store_are_left_alone() {
         use_in_every_way(&open());
         if layout == FileStoreLayout::Index {
             put(&open(), &key("k"), &lasting(b"value"));
+            settle(root);
             fs::write(index(root), "damaged").unwrap();
             use_in_every_way(&open());
+            assert!(root.join("v1/damaged/index.sqlite").exists());
         }
         assert_eq!(beside_v1(root), before, "{layout:?}");
     }

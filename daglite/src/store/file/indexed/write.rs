@@ -266,7 +266,11 @@ impl Indexed {
         self.usage.forget();
         if !self.connections.path().exists() {
             self.note_state(&State::default());
-            return Ok(());
+            // Somebody may have deleted the index alone.
+            return match self.set_objects_aside() {
+                Ok(_) => Ok(()),
+                Err(trouble) => Err(trouble.into_error(self.connections.path())),
+            };
         }
         let cleared = self.guarded_twice(|| {
             let mut aside = None;
