@@ -133,14 +133,24 @@ impl Layout {
         }
     }
 
+    /// Makes the folder of lock files, which may be the first of all.
+    pub(super) fn make_locks(&self) -> io::Result<()> {
+        self.make_root()?;
+        create_private(&self.locks)
+    }
+
+    /// Makes the root. The folders above belong to the user: they get the usual permissions.
+    fn make_root(&self) -> io::Result<()> {
+        if let Some(above) = self.root.parent() {
+            fs::create_dir_all(above)?;
+        }
+        create_private(&self.root)
+    }
+
     /// Makes the root, its tag and `folders`.
     pub(super) fn prepare(&self, folders: &[&Path]) -> Result<(), StoreError> {
         let failed = |cause| StoreError::io("create the cache folder", &self.root, cause);
-        // The folders above belong to the user: they get the usual permissions.
-        if let Some(above) = self.root.parent() {
-            fs::create_dir_all(above).map_err(failed)?;
-        }
-        create_private(&self.root).map_err(failed)?;
+        self.make_root().map_err(failed)?;
         for folder in folders {
             create_private(folder)
                 .map_err(|cause| StoreError::io("create the cache folder", folder, cause))?;

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::access::create_private;
 use super::layout::Layout;
 use crate::digest::Digest;
 
@@ -42,7 +41,7 @@ impl Locks {
         if !self.held.lock().insert(*key) {
             return Ok(Locked::Taken(Some(std::process::id())));
         }
-        let locked = self.keys.try_lock(self.layout.locks(), key);
+        let locked = self.keys.try_lock(&self.layout, key);
         if !matches!(locked, Ok(Locked::Ours)) {
             self.held.lock().remove(key);
         }
@@ -57,7 +56,7 @@ impl Locks {
 
     /// The right to do a chore that one process does at a time; `None` if another is at it.
     pub(super) fn try_chore(&self, chore: &str) -> io::Result<Option<Chore>> {
-        create_private(self.layout.locks())?;
+        self.layout.make_locks()?;
         let file = open_lock(&self.layout.locks().join(chore))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Chore(file))),
@@ -85,8 +84,7 @@ pub(super) fn open_lock(path: &PathBuf) -> io::Result<File> {
 mod ranges {
     use std::fs::File;
     use std::io;
-    use std::os::unix::fs::FileExt;
-    use std::path::Path;
+    use std::os::unix::fs::{FileExt, MetadataExt};
     use std::sync::Arc;
 
     use nix::errno::Errno;
@@ -94,7 +92,7 @@ mod ranges {
     use nix::libc;
     use parking_lot::Mutex;
 
-    use super::super::access::create_private;
+    use super::super::layout::Layout;
     use super::{Locked, open_lock};
     use crate::digest::Digest;
 
@@ -125,9 +123,9 @@ mod ranges {
 
     impl KeyFiles {
         /// Locks the byte of `key`, if nobody else has.
-        pub(super) fn try_lock(&self, folder: &Path, key: &Digest) -> io::Result<Locked> {
+        pub(super) fn try_lock(&self, layout: &Layout, key: &Digest) -> io::Result<Locked> {
             let (number, byte) = place(key);
-            let file = self.file(folder, number)?;
+            let file = self.file(layout, number)?;
             match fcntl(&*file, FcntlArg::F_OFD_SETLK(&range(libc::F_WRLCK, byte))) {
                 Ok(_) => {
                     // A note for people; whoever reads it knows that it may be of another key.
@@ -150,15 +148,18 @@ mod ranges {
         }
 
         /// The file of that number, opened at its first use.
-        fn file(&self, folder: &Path, number: usize) -> io::Result<Arc<File>> {
+        fn file(&self, layout: &Layout, number: usize) -> io::Result<Arc<File>> {
             let mut files = self.0.lock();
-            if let Some(file) = &files[number] {
+            // A lock on a file that somebody has deleted keeps nobody away.
+            if let Some(file) = &files[number]
+                && file.metadata().is_ok_and(|found| found.nlink() > 0)
+            {
                 return Ok(Arc::clone(file));
             }
-            let path = folder.join(format!("keys-{number:02x}"));
+            let path = layout.locks().join(format!("keys-{number:02x}"));
             let file = match open_lock(&path) {
                 Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
-                    create_private(folder)?;
+                    layout.make_locks()?;
                     open_lock(&path)?
                 }
                 opened => opened?,
@@ -208,11 +209,11 @@ mod ranges {
     use std::collections::HashMap;
     use std::fs::{self, File, TryLockError};
     use std::io;
-    use std::path::{Path, PathBuf};
+    use std::path::PathBuf;
 
     use parking_lot::Mutex;
 
-    use super::super::access::create_private;
+    use super::super::layout::Layout;
     use super::{Locked, open_lock};
     use crate::digest::Digest;
 
@@ -222,9 +223,9 @@ mod ranges {
 
     impl KeyFiles {
         /// Locks the file of `key`, if nobody else has.
-        pub(super) fn try_lock(&self, folder: &Path, key: &Digest) -> io::Result<Locked> {
-            create_private(folder)?;
-            let path = folder.join(&key.to_string()[..32]);
+        pub(super) fn try_lock(&self, layout: &Layout, key: &Digest) -> io::Result<Locked> {
+            layout.make_locks()?;
+            let path = layout.locks().join(&key.to_string()[..32]);
             let file = open_lock(&path)?;
             match file.try_lock() {
                 Ok(()) => {

@@ -139,7 +139,7 @@ impl FileStore {
             Kind::Files(store) => {
                 let mut removed = 0;
                 for key in keys {
-                    removed += u64::from(store.remove_entry(key)?);
+                    removed += u64::from(store.remove(key)?);
                 }
                 Ok(removed)
             }
@@ -150,7 +150,7 @@ impl FileStore {
     fn collect(&self) -> Result<Collected, StoreError> {
         match &self.0 {
             Kind::Indexed(store) => store.collect(),
-            Kind::Files(store) => store.collect(),
+            Kind::Files(store) => store.collect(true),
         }
     }
 

@@ -139,7 +139,8 @@ impl Limits {
     pub(super) fn excess(&self, part: f64, bytes: u64, entries: u64) -> (u64, u64) {
         // Limits are far below 2^53, or are not reached.
         let above = |limit: Option<u64>, is: u64| {
-            limit.map_or(0, |limit| is.saturating_sub((limit as f64 * part) as u64))
+            // At least one: a cache of one entry has one.
+            limit.map_or(0, |limit| is.saturating_sub(((limit as f64 * part) as u64).max(1)))
         };
         (above(self.max_size, bytes), above(self.max_entries, entries))
     }

@@ -80,6 +80,8 @@ impl Workplace {
     /// One attempt; `None` if the folder was swept away before it was locked.
     fn try_open(tmp: &Path) -> io::Result<Option<Self>> {
         let folder = Staged::folder(tmp)?;
+        #[cfg(unix)]
+        fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
         let path = folder.path().join(ALIVE);
         let alive = open_lock(&path)?;
         match alive.try_lock() {

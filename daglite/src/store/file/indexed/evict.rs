@@ -1,5 +1,6 @@
 //! Keeps the store within its limits: what goes first, how much, and in small steps.
 
+use std::collections::HashSet;
 use std::iter::Peekable;
 use std::sync::atomic::Ordering;
 use std::vec::IntoIter;
@@ -7,11 +8,10 @@ use std::vec::IntoIter;
 use rusqlite::{Connection, Row, params};
 
 use super::super::settings::{Eviction, HIGH_MARK, LOW_MARK};
-use super::rows::State;
+use super::rows::{ROW_OVERHEAD, State};
 use super::trouble::Trouble;
 use super::usage::{self, SlotMap, Used};
 use super::{Failed, Indexed};
-use crate::size::ByteSize;
 use crate::store::StoreError;
 
 /// So many entries go in one transaction: a few milliseconds for whoever wants to write meanwhile.
@@ -82,20 +82,22 @@ impl Indexed {
     fn evict_in_turn(&self, freed: &mut Freed) -> Result<(), Trouble> {
         // A clock that was moved back makes nothing expire; one moved ahead is the user's word.
         let now = i64::try_from(self.clock.now().millis()).unwrap_or(i64::MAX);
+        let mut slots = HashSet::new();
         let mut fill = loop {
-            let expired =
+            let mut expired =
                 self.connections.read(|connection| expired(connection, now))?.unwrap_or_default();
+            // A task may keep a result for longer than when it was put.
+            expired.retain(|candidate| !self.usage.is_pinned(candidate.slot));
             let (fill, gone, bytes) = self.drop_entries(&expired, true)?;
             freed.expired += gone;
             freed.bytes += bytes;
+            slots.extend(expired.iter().map(|candidate| candidate.slot));
             if gone == 0 {
                 break fill;
             }
         };
-        if !self.limits.is_above(HIGH_MARK, fill.0, fill.1) {
-            return Ok(());
-        }
-        while self.limits.is_above(LOW_MARK, fill.0, fill.1) {
+        let is_needed = self.limits.is_above(HIGH_MARK, fill.0, fill.1);
+        while is_needed && self.limits.is_above(LOW_MARK, fill.0, fill.1) {
             let wanted = self.limits.excess(LOW_MARK, fill.0, fill.1);
             let chosen = self
                 .connections
@@ -106,6 +108,7 @@ impl Indexed {
                 let (after, evicted, bytes) = self.drop_entries(step, false)?;
                 gone += evicted;
                 freed.bytes += bytes;
+                slots.extend(step.iter().map(|candidate| candidate.slot));
                 fill = after;
                 if !self.limits.is_above(LOW_MARK, fill.0, fill.1) {
                     break;
@@ -117,7 +120,23 @@ impl Indexed {
                 break;
             }
         }
-        Ok(())
+        self.forget_uses(&slots)
+    }
+
+    /// Forgets how entries were used that are there no more: whoever puts them again begins anew.
+    pub(super) fn forget_uses(&self, slots: &HashSet<i64>) -> Result<(), Trouble> {
+        self.usage.forget_slots(slots);
+        let has_uses = |connection: &Connection| {
+            Ok(usage::load(connection)?.keys().any(|slot| slots.contains(slot)))
+        };
+        if slots.is_empty() || !self.connections.read(has_uses)?.unwrap_or(false) {
+            return Ok(());
+        }
+        self.connections.write(|transaction| {
+            let mut all = usage::load(transaction)?;
+            all.retain(|slot, _| !slots.contains(slot));
+            usage::rewrite(transaction, &all)
+        })
     }
 
     /// Everything that is left is in use, or nothing may be evicted.
@@ -125,16 +144,9 @@ impl Indexed {
         if !self.limits.is_above(1.0, bytes, entries) {
             return;
         }
-        if !self.is_full.swap(true, Ordering::Relaxed) {
-            let why = match self.limits.eviction {
-                Eviction::None => "its policy evicts nothing",
-                _ => "the running session uses all that is in it",
-            };
-            self.notify(format!(
-                "the cache `{}` is full ({} in {entries} entries) and {why}: new results are not cached; raise `max_size`",
-                self.layout.root().display(),
-                ByteSize::new(bytes)
-            ));
+        let why = "the running session uses all that is in it";
+        if self.limits.eviction != Eviction::None && !self.is_full.swap(true, Ordering::Relaxed) {
+            self.tell_full(why, bytes, entries);
         }
     }
 
@@ -199,8 +211,9 @@ impl Indexed {
                 }
             }
             Eviction::LargestFirst => {
-                // Objects are larger than all that lies in place, and few; the rest is sorted only if they do not do.
-                for kinds in ["kind <> 0", "kind = 0"] {
+                // Most objects are larger than all that lies in place, and few; the rest, with what got small when it was
+                // compressed, is sorted only if they do not do.
+                for kinds in ["kind <> 0 AND size > 16384", "(kind = 0 OR size <= 16384)"] {
                     if chosen.wants_more() {
                         let order = format!(
                             "SELECT id, slot, kind, size, length(bytes) FROM entry WHERE {kinds} \
@@ -258,7 +271,7 @@ impl Chosen<'_> {
 fn candidate(row: &Row<'_>) -> Result<Candidate, Trouble> {
     let size: i64 = row.get(3)?;
     let length: i64 = row.get(4)?;
-    let bytes = size.max(0).cast_unsigned() + length.max(0).cast_unsigned();
+    let bytes = size.max(0).cast_unsigned() + length.max(0).cast_unsigned() + ROW_OVERHEAD;
     Ok(Candidate { id: row.get(0)?, slot: row.get(1)?, bytes })
 }
 

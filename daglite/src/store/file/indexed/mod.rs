@@ -65,6 +65,8 @@ pub(super) struct Indexed {
     entries: AtomicU64,
     /// Whether nothing more may be put until runs end: all that is there is in use.
     is_full: AtomicBool,
+    /// Whether users have been told that a cache that evicts nothing is full.
+    told_full: AtomicBool,
 }
 
 impl Indexed {
@@ -85,6 +87,7 @@ impl Indexed {
             bytes: AtomicU64::new(0),
             entries: AtomicU64::new(0),
             is_full: AtomicBool::new(false),
+            told_full: AtomicBool::new(false),
         })
     }
 
@@ -196,6 +199,14 @@ impl Indexed {
         // Whoever drops a store has no use for its errors.
         let _ = self.write_now();
         self.workplace.lock().take();
+    }
+
+    /// Does `work` with the index; if it is damaged and moved aside, with the new one.
+    fn guarded_twice<T>(&self, work: impl Fn() -> Result<T, Trouble>) -> Result<T, Failed> {
+        match self.guarded(&work) {
+            Err(Failed::Damaged(_)) => self.guarded(&work),
+            done => done,
+        }
     }
 
     /// Does `work` with the index; a damaged one is moved aside, and `work` not done.

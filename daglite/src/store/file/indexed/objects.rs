@@ -1,5 +1,6 @@
 //! Larger values as files, named by their content: equal values are stored once.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
@@ -7,7 +8,7 @@ use std::path::Path;
 use super::super::access::{create_private, is_missing, open_at_once, remove_whatever};
 use super::super::entry::Flaw;
 use super::super::layout::{Layout, ObjectName};
-use super::super::publish::{Durable, publish, set_aside};
+use super::super::publish::{Durable, move_aside, publish, set_aside};
 use super::super::staged::Staged;
 use super::super::workplace::Workplace;
 use crate::digest::Digest;
@@ -102,6 +103,19 @@ pub(super) fn remove_unneeded(
         }
     }
     Ok(removed)
+}
+
+/// Brings those of `needed` back that lie in `aside`, where the folder of all objects has been moved.
+pub(super) fn put_back(layout: &Layout, aside: &Path, needed: &HashSet<ObjectName>) {
+    for name in needed {
+        let target = layout.object(name);
+        let Ok(below) = target.strip_prefix(layout.objects()) else { continue };
+        let from = aside.join(below);
+        if from.symlink_metadata().is_ok() {
+            // If it cannot come back, its row is a miss.
+            let _ = make_way(&target).and_then(|()| move_aside(&from, &target));
+        }
+    }
 }
 
 /// Reads the object `name`, whose value has `size` bytes and `digest`.

@@ -19,19 +19,28 @@ struct Bad {
     flaw: Flaw,
 }
 
-impl Bad {
-    /// A row whose object is gone.
-    fn gone(row: &Found, slot: i64) -> Self {
-        Self { id: row.id(), slot, flaw: Flaw("its object is gone".to_owned()) }
-    }
-}
-
 impl Indexed {
     /// What is under each of `keys`, asked in one transaction.
     pub(in crate::store::file) fn find(
         &self,
         keys: &[Digest],
     ) -> Result<Vec<Lookup<Glimpse>>, StoreError> {
+        let (mut answers, mut bad) = self.try_find(keys)?;
+        if bad.iter().any(|bad| bad.id.is_none()) {
+            // Only what is written can be removed.
+            self.write_now()?;
+            (answers, bad) = self.try_find(keys)?;
+        }
+        self.remove_bad(&bad);
+        let found = answers.iter().zip(slots(keys));
+        self.usage.found(
+            found.filter(|(answer, _)| matches!(answer, Lookup::Found(_))).map(|(_, slot)| slot),
+        );
+        Ok(answers)
+    }
+
+    /// One look at all of `keys`, and what of it is damaged.
+    fn try_find(&self, keys: &[Digest]) -> Result<(Vec<Lookup<Glimpse>>, Vec<Bad>), StoreError> {
         let mut bad = Vec::new();
         let answers = self.rows_of(keys)?;
         let answers: Vec<_> = match answers {
@@ -45,12 +54,7 @@ impl Indexed {
                 .collect(),
             Err(damage) => keys.iter().map(|_| Lookup::Damaged(damage.clone())).collect(),
         };
-        self.remove_bad(&bad);
-        let found = answers.iter().zip(slots(keys));
-        self.usage.found(
-            found.filter(|(answer, _)| matches!(answer, Lookup::Found(_))).map(|(_, slot)| slot),
-        );
-        Ok(answers)
+        Ok((answers, bad))
     }
 
     /// The metadata of the entry of `key`.
@@ -68,27 +72,50 @@ impl Indexed {
 
     /// The entry of `key`, its value verified.
     pub(in crate::store::file) fn get(&self, key: &Digest) -> Result<Lookup<Artifact>, StoreError> {
+        match self.try_get(key)? {
+            // Writing brings an object back that went with its other users; and only what is written can be removed.
+            Attempt::Unwritten(_) => {
+                self.write_now()?;
+                match self.try_get(key)? {
+                    Attempt::Answered(lookup) => Ok(lookup),
+                    Attempt::Unwritten(flaw) => Ok(Lookup::Damaged(flaw.to_string())),
+                }
+            }
+            Attempt::Answered(lookup) => Ok(lookup),
+        }
+    }
+
+    /// One look at the entry of `key`.
+    fn try_get(&self, key: &Digest) -> Result<Attempt, StoreError> {
         let slot = slot_of(key);
+        let answered = |lookup| Ok(Attempt::Answered(lookup));
         let row = match self.rows_of(std::slice::from_ref(key))? {
             Ok(mut rows) => rows.pop().flatten(),
-            Err(damage) => return Ok(Lookup::Damaged(damage)),
+            Err(damage) => return answered(Lookup::Damaged(damage)),
         };
-        let Some(row) = row else { return Ok(Lookup::Absent) };
+        let Some(row) = row else { return answered(Lookup::Absent) };
+        let mut is_gone = false;
         let flaw = match self.whole(key, &row) {
             Ok(Some(artifact)) => {
                 self.usage.found(std::iter::once(slot));
-                return Ok(Lookup::Found(artifact));
+                return answered(Lookup::Found(artifact));
             }
-            Ok(None) => return Ok(Lookup::Absent),
+            Ok(None) => return answered(Lookup::Absent),
             Err(Unreadable::Refused(cause)) => {
                 return Err(StoreError::io("read an object in", self.layout.objects(), cause));
             }
             Err(Unreadable::Gone) => {
-                // Evicted, a moment ago or by a process that was killed in the middle of it.
-                self.remove_bad(&[Bad::gone(&row, slot)]);
-                return Ok(Lookup::Absent);
+                is_gone = true;
+                let flaw = Flaw("its object is gone".to_owned());
+                if row.id().is_none() {
+                    return Ok(Attempt::Unwritten(flaw));
+                }
+                flaw
             }
             Err(Unreadable::Flawed(flaw)) => {
+                if row.id().is_none() {
+                    return Ok(Attempt::Unwritten(flaw));
+                }
                 if let Some(name) = object_of(row.stored.kind, &row.stored.bytes) {
                     // Others may use it too: whoever reads it finds it gone, and computes it again.
                     let _ = rows::remove_object(&self.layout, &name);
@@ -98,8 +125,9 @@ impl Indexed {
         };
         let bad = Bad { id: row.id(), slot, flaw };
         let lookup = Lookup::Damaged(bad.flaw.to_string());
-        self.remove_bad(&[bad]);
-        Ok(lookup)
+        let removed = self.remove_bad(&[bad]);
+        // An object goes a moment before its row, when both are evicted: then the row is gone by now.
+        answered(if is_gone && removed == Some(0) { Lookup::Absent } else { lookup })
     }
 
     /// The rows of `keys`, those that wait to be written first; or what was wrong with the index.
@@ -107,7 +135,8 @@ impl Indexed {
         // First those that wait: what is written meanwhile is in the index by then.
         let waiting = self.queue.find_all(keys);
         self.connections.refresh();
-        let read = self.guarded(|| {
+        let generation = self.connections.generation();
+        let look = || {
             self.connections.read(|connection| {
                 let transaction =
                     if keys.len() > 1 { Some(connection.unchecked_transaction()?) } else { None };
@@ -122,7 +151,13 @@ impl Indexed {
                 drop(transaction);
                 Ok(found)
             })
-        });
+        };
+        let mut read = self.guarded(look);
+        self.connections.refresh();
+        if read.is_err() && self.connections.generation() != generation {
+            // It was damaged, and what is sound of it is in a new one; or somebody deleted it just now.
+            read = self.guarded(look);
+        }
         match read {
             Ok(Some(rows)) => Ok(Ok(rows)),
             Ok(None) => Ok(Ok(match waiting {
@@ -151,10 +186,7 @@ impl Indexed {
                 None if row.stored.kind == rows::IN_PLACE => {
                     Flaw("its value is missing".to_owned())
                 }
-                None if !self.has_object(row) => {
-                    bad.push(Bad::gone(row, slot_of(key)));
-                    return Lookup::Absent;
-                }
+                None if !self.has_object(row) => Flaw("its object is gone".to_owned()),
                 _ => return Lookup::Found(Glimpse { meta, bytes: None }),
             },
             Err(flaw) => flaw,
@@ -191,31 +223,36 @@ impl Indexed {
         Ok(Some(Artifact { meta, bytes }))
     }
 
-    /// Removes damaged rows, if they are still those that were read.
-    fn remove_bad(&self, bad: &[Bad]) {
+    /// Removes damaged rows, if they are still those that were read; answers how many were, if they could be removed.
+    fn remove_bad(&self, bad: &[Bad]) -> Option<u64> {
         if bad.is_empty() {
-            return;
+            return Some(0);
         }
         for row in bad {
             tracing::debug!(flaw = %row.flaw, "a cache entry is removed");
         }
-        if bad.iter().any(|row| row.id.is_none()) {
-            // So that those that wait have a row to be removed.
-            let _ = self.write_now();
-        }
         // What cannot be removed is found damaged again.
-        let _ = self.guarded(|| {
+        let removed = self.guarded(|| {
             self.edit(|_, edit| {
+                let mut removed = 0;
                 for Bad { id, slot, .. } in bad {
-                    match id {
-                        Some(id) => edit.remove_entry(*id, *slot)?,
-                        None => edit.remove_slot(*slot)?,
-                    };
+                    if let Some(id) = id {
+                        removed += u64::from(edit.remove_entry(*id, *slot)?);
+                    }
                 }
-                Ok(())
+                Ok(removed)
             })
         });
+        removed.ok()
     }
+}
+
+/// What one look at an entry has shown.
+enum Attempt {
+    /// This.
+    Answered(Lookup<Artifact>),
+    /// The row waits to be written, and has this flaw.
+    Unwritten(Flaw),
 }
 
 /// A row, written or not.

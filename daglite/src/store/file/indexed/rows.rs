@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::store::StoreError;
 
 /// What a row costs beside its bytes: its other columns, its slot, and the free space of half-filled pages.
-const ROW_OVERHEAD: u64 = 60;
+pub(super) const ROW_OVERHEAD: u64 = 60;
 
 /// The place of a key in the index. Two keys that share one (once in 2^64) replace each other.
 pub(super) fn slot_of(key: &Digest) -> i64 {
@@ -191,6 +191,7 @@ impl<'a> Edit<'a> {
     /// Puts a row in place of the one in its slot; false if its object is not there (any more).
     pub(super) fn put(&mut self, row: &Row) -> Result<bool, Trouble> {
         let slot = slot_of(&row.key);
+        // Fails after a `clear`: what was put before it is to go.
         if let Some(name) = &row.object
             && !self.layout.object(name).symlink_metadata().is_ok_and(|found| found.is_file())
         {
@@ -321,6 +322,15 @@ fn use_object(transaction: &Transaction<'_>, name: &ObjectName, size: i64) -> Re
          ON CONFLICT DO UPDATE SET uses = uses + 1 RETURNING uses",
     )?;
     Ok(statement.query_row(params![name.to_string(), size], |row| row.get(0))?)
+}
+
+/// Gives pages that nothing is on back to the file system.
+pub(super) fn give_space_back(connection: &Connection) -> Result<(), Trouble> {
+    let mut statement = connection.prepare("PRAGMA incremental_vacuum")?;
+    let mut pages = statement.query([])?;
+    // Each step gives one page back.
+    while pages.next()?.is_some() {}
+    Ok(())
 }
 
 /// Removes the file of an object.

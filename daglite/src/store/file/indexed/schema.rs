@@ -1,6 +1,6 @@
 //! The tables of the index, and how a connection is set up. `docs/format.md` explains each column.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, TransactionBehavior, config::DbConfig};
 
@@ -10,6 +10,8 @@ use super::trouble::Trouble;
 pub(super) const VERSION: i64 = 1;
 /// The bytes `dagl`, as SQLite's `application_id`.
 const APPLICATION: i64 = 0x6461_676c;
+/// How long it is waited before it is asked again where SQLite does not wait.
+const AGAIN: Duration = Duration::from_millis(2);
 /// After how many pages a commit moves the write-ahead log into the index: 16 MiB.
 const CHECKPOINT_PAGES: u32 = 4096;
 
@@ -53,12 +55,12 @@ fn pragma(connection: &Connection, name: &str) -> Result<i64, Trouble> {
 /// Makes a connection one that reads; false if the index has no tables yet.
 pub(super) fn set_up_reader(connection: &Connection, patience: Duration) -> Result<bool, Trouble> {
     set_up(connection, 32 << 10, patience)?;
+    // In this order: between the two questions another process may make the tables, with their version.
+    let has_tables = pragma(connection, "schema_version")? != 0;
     match pragma(connection, "user_version")? {
         VERSION => Ok(true),
-        0 => match pragma(connection, "schema_version")? {
-            0 => Ok(false),
-            _ => Err(Trouble::damaged("its tables are not those of a cache")),
-        },
+        0 if !has_tables => Ok(false),
+        0 => Err(Trouble::damaged("its tables are not those of a cache")),
         version => Err(unknown(version)),
     }
 }
@@ -68,7 +70,26 @@ pub(super) fn set_up_writer(
     connection: &mut Connection,
     patience: Duration,
 ) -> Result<(), Trouble> {
+    let start = Instant::now();
+    loop {
+        match try_set_up_writer(connection, patience) {
+            // Of two that make a new index, one is refused at once, however patient its connection is.
+            Err(trouble) if trouble.is_busy() && start.elapsed() < patience => {
+                std::thread::sleep(AGAIN);
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Tries it once.
+fn try_set_up_writer(connection: &mut Connection, patience: Duration) -> Result<(), Trouble> {
     set_up(connection, 64 << 10, patience)?;
+    // Before anything is changed: what a newer daglite wrote is left alone, byte for byte.
+    match pragma(connection, "user_version")? {
+        0 | VERSION => {}
+        version => return Err(unknown(version)),
+    }
     if pragma(connection, "schema_version")? == 0 {
         // Only before the first page is written.
         connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL;")?;

@@ -28,6 +28,15 @@ impl Trouble {
         Self::Damaged(what.into())
     }
 
+    /// Whether another process is in the way.
+    pub(super) fn is_busy(&self) -> bool {
+        let Self::Refused(error) = self else { return false };
+        matches!(
+            error.sqlite_error_code(),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+        )
+    }
+
     /// The error for users, of the index at `path`.
     pub(super) fn into_error(self, path: &Path) -> StoreError {
         match self {

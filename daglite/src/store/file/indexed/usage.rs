@@ -98,23 +98,28 @@ pub(super) struct Due {
     pub(super) saved: u64,
 }
 
+impl Counts {
+    /// Counts a use of `slot`; in runs, however often they ask, one: a value that is not small is asked for twice.
+    fn use_once(&mut self, slot: i64, pins: bool) {
+        if !pins || self.pinned.insert(slot) {
+            *self.touched.entry(slot).or_default() += 1;
+        }
+    }
+}
+
 impl Usage {
     /// Notes that these slots were found by a look-up.
     pub(super) fn found(&self, slots: impl Iterator<Item = i64>) {
         let mut counts = self.0.lock();
         let pins = counts.runs > 0;
         for slot in slots {
-            *counts.touched.entry(slot).or_default() += 1;
-            if pins {
-                counts.pinned.insert(slot);
-            }
+            counts.use_once(slot, pins);
         }
     }
 
     /// Notes that a slot was put: it is pinned, and its use is that it is new.
     pub(super) fn put(&self, slot: i64) {
         let mut counts = self.0.lock();
-        counts.touched.remove(&slot);
         if counts.runs > 0 {
             counts.pinned.insert(slot);
         }
@@ -131,8 +136,9 @@ impl Usage {
         counts.hits += report.hits;
         counts.misses += report.misses;
         counts.saved += u64::try_from(report.saved.as_millis()).unwrap_or(u64::MAX);
+        let pins = counts.runs > 0;
         for key in &report.used {
-            *counts.touched.entry(slot_of(key)).or_default() += 1;
+            counts.use_once(slot_of(key), pins);
         }
         counts.runs = counts.runs.saturating_sub(1);
         if counts.runs == 0 {
@@ -172,6 +178,13 @@ impl Usage {
             hits: std::mem::take(&mut counts.hits),
             misses: std::mem::take(&mut counts.misses),
             saved: std::mem::take(&mut counts.saved),
+        }
+    }
+
+    /// Forgets the uses of `slots`: their entries are gone.
+    pub(super) fn forget_slots(&self, slots: &HashSet<i64>) {
+        if !slots.is_empty() {
+            self.0.lock().touched.retain(|slot, _| !slots.contains(slot));
         }
     }
 

@@ -1,20 +1,22 @@
 //! Looks at every byte of the index and its objects, and makes them agree again.
 
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::super::browse::Collected;
 use super::super::entry;
 use super::super::layout::ObjectName;
 use super::super::verify::{Found, Problem};
 use super::objects::Unreadable;
-use super::rows::{IN_PLACE, State, object_of, slot_of};
+use super::rows::{IN_PLACE, ROW_OVERHEAD, State, give_space_back, object_of, slot_of};
 use super::trouble::Trouble;
-use super::{Failed, Indexed, objects};
+use super::{Failed, Indexed, objects, usage};
 use crate::clock::{Clock, Timestamp};
+use crate::digest::Digest;
 use crate::store::StoreError;
 
 /// A file that no entry needs may be one whose row is on its way, in another process, as long as it is so young.
@@ -48,6 +50,7 @@ impl Indexed {
         if checked != "ok" {
             return Err(Trouble::Damaged(checked.lines().next().unwrap_or_default().to_owned()));
         }
+        let mut counted = Counted::default();
         let mut statement =
             transaction.prepare("SELECT id, slot, kind, bytes FROM entry ORDER BY id")?;
         let mut rows = statement.query([])?;
@@ -55,10 +58,12 @@ impl Indexed {
             found.entries += 1;
             let (id, slot, kind): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
             let bytes = row.get_ref(3)?.as_blob().unwrap_or_default();
-            if let Err(problem) = self.inspect_row(&transaction, id, slot, kind, bytes) {
-                found.problems.push(problem);
+            counted.add(kind, bytes);
+            if let Err(wrong) = self.inspect_row(&transaction, id, slot, kind, bytes) {
+                found.problems.push(wrong.problem);
             }
         }
+        let are_rows_sound = found.problems.is_empty();
         let state = State::load(&transaction)?;
         let slots: i64 =
             transaction.query_row("SELECT count(*) FROM slot", [], |row| row.get(0))?;
@@ -76,6 +81,10 @@ impl Indexed {
         if !next_is_right {
             found.problems.push(Problem::of_store("the number of the next entry is taken"));
         }
+        // Damaged rows are counted as they were: what is wrong with the counts then goes with them.
+        if are_rows_sound {
+            found.problems.extend(counted.compare(&transaction, &state)?);
+        }
         Ok(())
     }
 
@@ -87,35 +96,47 @@ impl Indexed {
         slot: i64,
         kind: i64,
         bytes: &[u8],
-    ) -> Result<(), Problem> {
-        let (key, meta, value) = entry::parse_row(bytes)
-            .map_err(|flaw| Problem::of_store(format!("row {id}: {flaw}")))?;
-        let problem = |what: String| Problem::of_entry(key, what);
+    ) -> Result<(), Wrong> {
+        let key = self.inspect_value(id, kind, bytes).map_err(Wrong::damaged)?;
         let leads = connection
             .prepare_cached("SELECT entry FROM slot WHERE key = ?1")
             .and_then(|mut found| found.query_row([slot], |row| row.get::<_, i64>(0)).optional());
         if slot != slot_of(&key) || leads.ok().flatten() != Some(id) {
-            return Err(problem("it cannot be found by its key".to_owned()));
+            let problem = Problem::of_entry(key, "it cannot be found by its key");
+            return Err(Wrong { problem, lost: Some(key) });
         }
+        Ok(())
+    }
+
+    /// What is wrong with a row and its value, however it is found; answers whose it is.
+    fn inspect_value(&self, id: i64, kind: i64, bytes: &[u8]) -> Result<Digest, Problem> {
+        let (key, meta, value) = entry::parse_row(bytes)
+            .map_err(|flaw| Problem::of_store(format!("row {id}: {flaw}")))?;
+        let problem = |what: String| Problem::of_entry(key, what);
         let name = object_of(kind, bytes);
         match (kind, value, name) {
             (IN_PLACE, Some(value), _) => {
-                entry::verify_value(value, &meta).map_err(|flaw| problem(flaw.to_string()))
+                entry::verify_value(value, &meta).map_err(|flaw| problem(flaw.to_string()))?;
             }
             (_, _, Some(name)) => {
                 match objects::read(&self.layout, &name, meta.size, &meta.digest) {
-                    Ok(_) => Ok(()),
-                    Err(Unreadable::Gone) => Err(problem(format!("its object `{name}` is gone"))),
+                    Ok(_) => {}
+                    Err(Unreadable::Gone) => {
+                        return Err(problem(format!("its object `{name}` is gone")));
+                    }
                     Err(Unreadable::Flawed(flaw)) => {
-                        Err(problem(format!("its object `{name}`: {flaw}")))
+                        return Err(problem(format!("its object `{name}`: {flaw}")));
                     }
                     Err(Unreadable::Refused(cause)) => {
-                        Err(problem(format!("its object `{name}` cannot be read: {cause}")))
+                        return Err(problem(format!(
+                            "its object `{name}` cannot be read: {cause}"
+                        )));
                     }
                 }
             }
-            _ => Err(problem("its value is missing".to_owned())),
+            _ => return Err(problem("its value is missing".to_owned())),
         }
+        Ok(key)
     }
 
     /// Mends what was found.
@@ -140,15 +161,17 @@ impl Indexed {
 
     /// Removes rows that are damaged, and makes slots, objects and counts agree with the others.
     fn mend_rows(&self) -> Result<(), Trouble> {
-        let mut bad = Vec::new();
+        let (mut bad, mut lost) = (Vec::new(), Vec::new());
         self.connections.read(|connection| {
             let mut statement = connection.prepare("SELECT id, slot, kind, bytes FROM entry")?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
                 let (id, slot, kind): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
                 let bytes = row.get_ref(3)?.as_blob().unwrap_or_default();
-                if self.inspect_row(connection, id, slot, kind, bytes).is_err() {
-                    if let Some(name) = object_of(kind, bytes) {
+                if let Err(wrong) = self.inspect_row(connection, id, slot, kind, bytes) {
+                    if let Some(key) = wrong.lost {
+                        lost.push((id, slot, key));
+                    } else if let Some(name) = object_of(kind, bytes) {
                         bad.push((id, slot, self.is_damaged(&name, bytes).then_some(name)));
                     } else {
                         bad.push((id, slot, None));
@@ -157,18 +180,25 @@ impl Indexed {
             }
             Ok(())
         })?;
-        self.edit(|_, edit| {
+        self.edit(|transaction, edit| {
             for (id, slot, object) in &bad {
                 edit.remove_entry(*id, *slot)?;
                 if let Some(object) = object {
                     super::rows::remove_object(&self.layout, object)?;
                 }
             }
+            for (id, slot, key) in &lost {
+                if !find_again(transaction, *id, key)? {
+                    edit.remove_entry(*id, *slot)?;
+                }
+            }
             Ok(())
         })?;
         let state = self.connections.write(|transaction| {
             transaction.execute_batch(
-                "DELETE FROM slot WHERE entry NOT IN (SELECT id FROM entry); DELETE FROM object;",
+                "DELETE FROM slot WHERE NOT EXISTS \
+                 (SELECT 1 FROM entry WHERE entry.id = slot.entry AND entry.slot = slot.key); \
+                 DELETE FROM object;",
             )?;
             let mut state = State::load(transaction)?;
             state.recount(transaction)?;
@@ -189,13 +219,14 @@ impl Indexed {
     pub(in crate::store::file) fn collect(&self) -> Result<Collected, StoreError> {
         self.write_now()?;
         let freed = self.evict()?;
+        self.forget_unused_slots()?;
         self.sweep();
         let orphans = self.orphans(YOUNG)?;
         let orphans = self.settle(&orphans)?;
         if self.connections.path().exists() {
             let tidied = self.guarded(|| {
                 self.connections.with_writer(|connection| {
-                    connection.execute_batch("PRAGMA incremental_vacuum")?;
+                    give_space_back(connection)?;
                     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
                     Ok(())
                 })
@@ -206,6 +237,27 @@ impl Indexed {
         }
         let super::evict::Freed { expired, evicted, bytes } = freed;
         Ok(Collected { expired, evicted, orphans, bytes })
+    }
+
+    /// Forgets the uses of entries that have been removed one by one.
+    fn forget_unused_slots(&self) -> Result<(), StoreError> {
+        let forgotten = self.guarded(|| {
+            let gone = self.connections.read(|connection| {
+                let mut statement = connection.prepare("SELECT 1 FROM slot WHERE key = ?1")?;
+                let mut gone = HashSet::new();
+                for slot in usage::load(connection)?.into_keys() {
+                    if !statement.exists([slot])? {
+                        gone.insert(slot);
+                    }
+                }
+                Ok(gone)
+            })?;
+            self.forget_uses(&gone.unwrap_or_default())
+        });
+        match forgotten {
+            Err(Failed::Error(error)) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// The objects that no row needs, and that are older than `age`.
@@ -234,6 +286,85 @@ impl Indexed {
             Ok(None) | Err(Trouble::Damaged(_)) => Ok(Vec::new()),
             Err(trouble) => Err(trouble.into_error(self.connections.path())),
         }
+    }
+}
+
+/// What is wrong with a row.
+struct Wrong {
+    /// For people.
+    problem: Problem,
+    /// Whose it is, if all that is wrong is that it cannot be found.
+    lost: Option<Digest>,
+}
+
+impl Wrong {
+    /// The row, or its value, is damaged.
+    fn damaged(problem: Problem) -> Self {
+        Self { problem, lost: None }
+    }
+}
+
+/// Makes a sound row be found by its key; false if a later one is.
+fn find_again(transaction: &Transaction<'_>, id: i64, key: &Digest) -> Result<bool, Trouble> {
+    let slot = slot_of(key);
+    let found = transaction
+        .prepare("SELECT entry.id FROM slot JOIN entry ON entry.id = slot.entry AND entry.slot = slot.key WHERE key = ?1")?
+        .query_row([slot], |row| row.get::<_, i64>(0))
+        .optional()?;
+    if found.is_some_and(|found| found != id) {
+        return Ok(false);
+    }
+    transaction.execute("UPDATE entry SET slot = ?1 WHERE id = ?2", [slot, id])?;
+    transaction.execute("INSERT OR REPLACE INTO slot (key, entry) VALUES (?1, ?2)", [slot, id])?;
+    Ok(true)
+}
+
+/// What rows add up to.
+#[derive(Default)]
+struct Counted {
+    /// The bytes of the rows.
+    bytes: u64,
+    /// How many rows use each object.
+    uses: HashMap<String, i64>,
+}
+
+impl Counted {
+    /// Adds a row.
+    fn add(&mut self, kind: i64, bytes: &[u8]) {
+        self.bytes += bytes.len() as u64 + ROW_OVERHEAD;
+        if let Some(name) = object_of(kind, bytes) {
+            *self.uses.entry(name.to_string()).or_default() += 1;
+        }
+    }
+
+    /// What the index counts otherwise.
+    fn compare(
+        mut self,
+        connection: &Connection,
+        state: &State,
+    ) -> Result<Option<Problem>, Trouble> {
+        let mut wrong = Vec::new();
+        let mut statement = connection.prepare("SELECT name, uses, size FROM object")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (name, uses, size): (String, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            self.bytes = self.bytes.saturating_add(size.max(0).cast_unsigned());
+            if self.uses.remove(&name) != Some(uses) {
+                wrong.push(name);
+            }
+        }
+        wrong.extend(self.uses.into_keys());
+        Ok(match wrong.first() {
+            Some(name) => Some(Problem::of_store(format!(
+                "the uses of {} objects are counted wrongly, such as `{name}`",
+                wrong.len()
+            ))),
+            None if self.bytes != state.bytes => Some(Problem::of_store(format!(
+                "{} bytes are counted, but there are {}",
+                state.bytes, self.bytes
+            ))),
+            None => None,
+        })
     }
 }
 

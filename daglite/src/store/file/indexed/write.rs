@@ -9,14 +9,15 @@ use super::super::access::{is_missing, remove_whatever};
 use super::super::entry;
 use super::super::layout::ObjectName;
 use super::super::publish::set_aside;
+use super::super::settings::Eviction;
 use super::super::staged::{Staged, sweep_stale};
-use super::super::workplace::Abandoned;
+use super::super::workplace::{Abandoned, Workplace};
 use super::objects::remove_unneeded;
 use super::queue::{Arrival, Batch};
-use super::rows::{Edit, Row, State, slot_of};
+use super::rows::{self, Edit, ROW_OVERHEAD, Row, State, slot_of};
 use super::trouble::Trouble;
 use super::usage::Due;
-use super::{Failed, Indexed, objects, pack};
+use super::{Indexed, objects, pack};
 use crate::digest::Digest;
 use crate::size::ByteSize;
 use crate::store::{Artifact, Put, StoreError};
@@ -71,6 +72,12 @@ impl Indexed {
         let expires = meta.expires.map(crate::clock::Timestamp::millis);
         let row = Row { key: *key, bytes: row_bytes, object, size, expires };
         self.usage.put(slot_of(key));
+        if self.limits.eviction == Eviction::None {
+            // Nothing makes room for what is too much: what waits counts already.
+            let bytes = row.bytes.len() as u64 + ROW_OVERHEAD + row.size;
+            self.bytes.fetch_add(bytes, Ordering::Relaxed);
+            self.entries.fetch_add(1, Ordering::Relaxed);
+        }
         let arrival = self.queue.add(row);
         drop(announced);
         if arrival == Arrival::NeedsWriter {
@@ -84,14 +91,45 @@ impl Indexed {
         if let Some(refusal) = self.limits.refuse_size(size) {
             return Some(refusal);
         }
-        if !self.is_full.load(Ordering::Relaxed) {
+        let (why, is_full) = match self.limits.eviction {
+            Eviction::None => ("its policy evicts nothing", self.has_no_room_for(size)),
+            _ => ("all of them are in use", self.is_full.load(Ordering::Relaxed)),
+        };
+        if !is_full {
             return None;
         }
         Some(format!(
-            "the cache is full, with {} in {} entries that are in use: raise `max_size`",
+            "the cache is full, with {} in {} entries, and {why}: raise its limits",
             ByteSize::new(self.bytes.load(Ordering::Relaxed)),
             self.entries.load(Ordering::Relaxed)
         ))
+    }
+
+    /// Whether a cache that evicts nothing would be above its limits with a value of this size.
+    fn has_no_room_for(&self, size: u64) -> bool {
+        let known = || (self.bytes.load(Ordering::Relaxed), self.entries.load(Ordering::Relaxed));
+        if known().1 == 0
+            && let Ok(Some(state)) = self.connections.read(State::load)
+        {
+            // The first put of this process: others may have filled the cache.
+            self.note_state(&state);
+        }
+        let (bytes, entries) = known();
+        let bytes_then = bytes.saturating_add(size).saturating_add(ROW_OVERHEAD);
+        let is_full = self.limits.is_above(1.0, bytes_then, entries + 1);
+        if is_full && !self.told_full.swap(true, Ordering::Relaxed) {
+            self.tell_full("its policy evicts nothing", bytes, entries);
+        }
+        is_full
+    }
+
+    /// Has users told that what is computed from now on is not kept.
+    pub(super) fn tell_full(&self, why: &str, bytes: u64, entries: u64) {
+        self.notify(format!(
+            "the cache `{}` is full ({} in {entries} entries) and {why}: new results are not cached; raise its limits",
+            self.layout.root().display(),
+            ByteSize::new(bytes),
+        ));
     }
 
     /// Makes the thread that writes batches; it ends when there is nothing to write for a while.
@@ -126,11 +164,7 @@ impl Indexed {
             let _ = self.guarded(|| self.write_batch(&batch, &due));
             return Ok(());
         }
-        let written = match self.guarded(|| self.write_batch(&batch, &due)) {
-            // The damaged index is out of the way: the rows go into the new one.
-            Err(Failed::Damaged(_)) => self.guarded(|| self.write_batch(&batch, &due)),
-            written => written,
-        };
+        let written = self.guarded_twice(|| self.write_batch(&batch, &due));
         let failure = written.err().map(|failed| failed.into_error(&self.layout));
         for key in self.queue.written(failure) {
             self.locks.release(&key);
@@ -200,6 +234,9 @@ impl Indexed {
     pub(super) fn note_state(&self, state: &State) {
         self.bytes.store(state.bytes, Ordering::Relaxed);
         self.entries.store(state.entries, Ordering::Relaxed);
+        if !self.limits.is_above(1.0, state.bytes, state.entries) {
+            self.is_full.store(false, Ordering::Relaxed);
+        }
     }
 
     /// Moves a long log into the index.
@@ -221,11 +258,19 @@ impl Indexed {
 
     /// Removes the entries under `keys` in one transaction; answers how many there were.
     pub(in crate::store::file) fn remove_all_of(&self, keys: &[Digest]) -> Result<u64, StoreError> {
+        let removed = self.try_remove_all_of(keys);
+        // Afterwards: who reads an entry before it goes has counted the removals before.
+        self.removals.fetch_add(1, Ordering::AcqRel);
+        removed
+    }
+
+    /// Removes them, from what is salvaged of a damaged index too.
+    fn try_remove_all_of(&self, keys: &[Digest]) -> Result<u64, StoreError> {
         self.write_now()?;
         if !self.connections.path().exists() {
             return Ok(0);
         }
-        let removed = self.guarded(|| {
+        let removed = self.guarded_twice(|| {
             self.edit(|_, edit| {
                 let mut removed = 0;
                 for key in keys {
@@ -234,42 +279,61 @@ impl Indexed {
                 Ok(removed)
             })
         });
-        self.removals.fetch_add(1, Ordering::AcqRel);
         match removed {
             Ok(removed) => Ok(removed),
-            Err(Failed::Damaged(_)) => Ok(0),
             Err(failed) => Err(failed.into_error(&self.layout)),
         }
     }
 
     /// Removes every entry.
     pub(in crate::store::file) fn clear(&self) -> Result<(), StoreError> {
+        let cleared = self.try_clear();
+        // Afterwards: who reads an entry before it goes has counted the removals before.
+        self.removals.fetch_add(1, Ordering::AcqRel);
+        cleared
+    }
+
+    /// Removes them, and what is salvaged of a damaged index.
+    fn try_clear(&self) -> Result<(), StoreError> {
         let _turn = self.writing.lock();
         self.queue.clear();
         for key in self.queue.written(None) {
             self.locks.release(&key);
         }
         self.usage.forget();
-        self.removals.fetch_add(1, Ordering::AcqRel);
         if !self.connections.path().exists() {
-            return Ok(());
+            self.note_state(&State::default());
+            // Somebody may have deleted the index alone.
+            return match self.set_objects_aside() {
+                Ok(_) => Ok(()),
+                Err(trouble) => Err(trouble.into_error(self.connections.path())),
+            };
         }
-        let cleared = self.guarded(|| {
-            let mut aside = None;
+        let cleared = self.guarded_twice(|| {
             let state = self.connections.write(|transaction| {
                 transaction.execute_batch(
                     "DELETE FROM entry; DELETE FROM slot; DELETE FROM object; DELETE FROM touch; \
                      UPDATE state SET entries = 0, bytes = 0;",
                 )?;
-                // In the transaction: whoever writes a row next sees that its object is gone.
-                aside = self.set_objects_aside()?;
                 State::load(transaction)
             })?;
-            drop(aside);
-            self.connections.with_writer(|connection| {
-                connection.execute_batch("PRAGMA incremental_vacuum")?;
-                Ok(())
+            // Only now, or a crash would leave rows without their values; and in a transaction, so that none come
+            // meanwhile. What others have put since stays.
+            let aside = self.connections.write(|transaction| {
+                let mut statement = transaction.prepare("SELECT name FROM object")?;
+                let mut rows = statement.query([])?;
+                let mut needed = Workplace::all_announced(self.layout.tmp());
+                while let Some(row) = rows.next()? {
+                    needed.extend(ObjectName::parse(&row.get::<_, String>(0)?));
+                }
+                let aside = self.set_objects_aside()?;
+                if let Some(aside) = &aside {
+                    objects::put_back(&self.layout, aside.path(), &needed);
+                }
+                Ok(aside)
             })?;
+            drop(aside);
+            self.connections.with_writer(|connection| rows::give_space_back(connection))?;
             Ok(state)
         });
         match cleared {
@@ -277,8 +341,6 @@ impl Indexed {
                 self.note_state(&state);
                 Ok(())
             }
-            // What was in it is gone all the same.
-            Err(Failed::Damaged(_)) => Ok(()),
             Err(failed) => Err(failed.into_error(&self.layout)),
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! A file has no count of its uses, so that `Lru` and `Lfu` go by when it was written.
 
+use std::cmp::Reverse;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -14,6 +15,7 @@ use super::super::staged::sweep_stale;
 use super::super::verify::{Found, Problem};
 use super::PlainFiles;
 use crate::digest::Digest;
+use crate::size::ByteSize;
 use crate::store::{Artifact, Glimpse, Lookup, Put, StoreError};
 
 /// Up to this size a value comes along with its metadata.
@@ -24,6 +26,7 @@ const LOOK_AFTER: u64 = 100;
 /// One file.
 struct File {
     path: PathBuf,
+    key: Digest,
     size: u64,
     written: SystemTime,
 }
@@ -39,9 +42,51 @@ impl PlainFiles {
         if let Some(refusal) = self.limits.refuse_size(size) {
             return Ok(Put::Refused(refusal));
         }
-        self.publish_entry(key, artifact)?;
+        if self.limits.eviction == Eviction::None
+            && let Some(refusal) = self.refuse_if_full(size)?
+        {
+            return Ok(Put::Refused(refusal));
+        }
+        let length = self.publish_entry(key, artifact)?;
         self.put_since.fetch_add(size, Ordering::Relaxed);
+        if let Some((bytes, entries)) = &mut self.fill.lock().known {
+            *bytes += length;
+            *entries += 1;
+        }
         Ok(Put::Kept)
+    }
+
+    /// Why a value of this size is not taken in, if there is no room and nothing makes any.
+    fn refuse_if_full(&self, size: u64) -> Result<Option<String>, StoreError> {
+        let mut fill = self.fill.lock();
+        let is_too_much =
+            |(bytes, entries): (u64, u64)| self.limits.is_above(1.0, bytes + size, entries + 1);
+        if !fill.is_full && fill.known.is_none_or(is_too_much) {
+            // What was replaced had been counted twice.
+            let totals = self.totals()?;
+            let counted = (totals.bytes, totals.entries);
+            fill.known = Some(counted);
+            fill.is_full = is_too_much(counted);
+        }
+        let Some((bytes, entries)) = fill.known.filter(|_| fill.is_full) else { return Ok(None) };
+        let full = format!(
+            "is full, with {} in {entries} entries, and its policy evicts nothing",
+            ByteSize::new(bytes)
+        );
+        if !std::mem::replace(&mut fill.told, true) {
+            let root = self.layout.root().display();
+            let notice =
+                format!("the cache `{root}` {full}: new results are not cached; raise its limits");
+            tracing::warn!("{notice}");
+            self.notices.lock().push(notice);
+        }
+        Ok(Some(format!("the cache {full}: raise its limits")))
+    }
+
+    /// Something has been removed.
+    pub(super) fn has_room_again(&self) {
+        let mut fill = self.fill.lock();
+        (fill.known, fill.is_full) = (None, false);
     }
 
     /// The entry of `key`, with its value if that is small.
@@ -67,19 +112,21 @@ impl PlainFiles {
     pub(in crate::store::file) fn remove(&self, key: &Digest) -> Result<bool, StoreError> {
         let removed = self.remove_entry(key);
         self.removals.fetch_add(1, Ordering::AcqRel);
+        self.has_room_again();
         removed
     }
 
     /// A run has ended.
     pub(in crate::store::file) fn end_run(&self) -> Result<(), StoreError> {
         if self.put_since.load(Ordering::Relaxed) > self.look_after.load(Ordering::Relaxed) {
-            self.collect()?;
+            self.collect(false)?;
         }
         Ok(())
     }
 
-    /// Removes what is above the limits, and what killed processes left.
-    pub(in crate::store::file) fn collect(&self) -> Result<Collected, StoreError> {
+    /// Removes what is above the limits, and what killed processes left; what has expired if there is need, or if
+    /// somebody asks for it, as every file has to be read.
+    pub(in crate::store::file) fn collect(&self, is_asked: bool) -> Result<Collected, StoreError> {
         self.put_since.store(0, Ordering::Relaxed);
         let look_after = self.limits.max_size.map_or(u64::MAX, |most| most / LOOK_AFTER);
         // With few entries allowed, few bytes may be too many.
@@ -91,20 +138,36 @@ impl PlainFiles {
         }
         sweep_stale(self.layout.tmp());
         let mut files = Vec::new();
-        self.each_file(|path, found| {
-            let written = found.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-            files.push(File { path: path.to_owned(), size: found.len(), written });
+        self.each_entry(|path, key, found| {
+            if found.is_file() {
+                let written = found.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+                let (path, size) = (path.to_owned(), found.len());
+                files.push(File { path, key: *key, size, written });
+            }
         });
-        let mut bytes: u64 = files.iter().map(|file| file.size).sum();
-        let mut entries = files.len() as u64;
+        let fill =
+            |files: &[File]| (files.iter().map(|file| file.size).sum::<u64>(), files.len() as u64);
+        let (mut bytes, mut entries) = fill(&files);
+        if is_asked || self.limits.is_above(HIGH_MARK, bytes, entries) {
+            let before = bytes;
+            self.sweep_expired(&mut files)?;
+            collected.expired = entries - files.len() as u64;
+            (bytes, entries) = fill(&files);
+            collected.bytes = before - bytes;
+        }
+        if collected.expired > 0 {
+            self.has_room_again();
+        }
         if !self.limits.is_above(HIGH_MARK, bytes, entries) {
             return Ok(collected);
         }
         match self.limits.eviction {
             Eviction::None => return Ok(collected),
-            Eviction::LargestFirst => files.sort_by_key(|file| std::cmp::Reverse(file.size)),
+            Eviction::LargestFirst => {
+                files.sort_by_key(|file| (Reverse(file.size), file.written, file.key));
+            }
             Eviction::Lru | Eviction::Lfu | Eviction::OldestFirst => {
-                files.sort_by_key(|file| file.written);
+                files.sort_by_key(|file| (file.written, file.key));
             }
         }
         for file in files {
@@ -126,16 +189,36 @@ impl PlainFiles {
         Ok(collected)
     }
 
+    /// Removes the files whose entries have expired, also from the list.
+    fn sweep_expired(&self, files: &mut Vec<File>) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let mut failed = None;
+        files.retain(|file| {
+            let meta = self.peek(&file.path, &file.key);
+            let has_expired = meta.is_ok_and(|meta| meta.expires.is_some_and(|at| at <= now));
+            if !has_expired || failed.is_some() {
+                return true;
+            }
+            match fs::remove_file(&file.path) {
+                Err(cause) if !is_missing(&cause) => {
+                    failed = Some(StoreError::io("remove the expired entry", &file.path, cause));
+                    true
+                }
+                _ => false,
+            }
+        });
+        failed.map_or(Ok(()), Err)
+    }
+
     /// Shows `visit` each entry that can be read.
     pub(in crate::store::file) fn walk(
         &self,
         visit: &mut dyn FnMut(EntryInfo),
     ) -> Result<(), StoreError> {
-        self.each_file(|path, found| {
-            let Some(key) = key_of(path) else { return };
+        self.each_entry(|path, key, found| {
             // What is damaged is not shown: `verify` tells.
-            if let Ok(meta) = self.peek(path, &key) {
-                visit(EntryInfo { key, meta, on_disk: found.len() });
+            if let Ok(meta) = self.peek(path, key) {
+                visit(EntryInfo { key: *key, meta, on_disk: found.len() });
             }
         });
         Ok(())
@@ -144,9 +227,11 @@ impl PlainFiles {
     /// The counts.
     pub(in crate::store::file) fn totals(&self) -> Result<Totals, StoreError> {
         let mut totals = Totals::default();
-        self.each_file(|_, found| {
-            totals.entries += 1;
-            totals.bytes += found.len();
+        self.each_entry(|_, _, found| {
+            if found.is_file() {
+                totals.entries += 1;
+                totals.bytes += found.len();
+            }
         });
         Ok(totals)
     }
@@ -154,18 +239,10 @@ impl PlainFiles {
     /// What is wrong.
     pub(in crate::store::file) fn inspect(&self) -> Result<Found, StoreError> {
         let mut found = Found::default();
-        self.each_file(|path, _| {
+        self.each_entry(|path, key, _| {
             found.entries += 1;
-            match key_of(path) {
-                None => found.problems.push(Problem::of_store(format!(
-                    "`{}` is no entry of this cache",
-                    path.display()
-                ))),
-                Some(key) => {
-                    if let Err(what) = self.check(path, &key) {
-                        found.problems.push(Problem::of_entry(key, what));
-                    }
-                }
+            if let Err(what) = self.check(path, key) {
+                found.problems.push(Problem::of_entry(*key, what));
             }
         });
         Ok(found)
@@ -180,17 +257,16 @@ impl PlainFiles {
         Ok(())
     }
 
-    /// Shows `visit` each file of an entry.
-    fn each_file(&self, mut visit: impl FnMut(&Path, &fs::Metadata)) {
+    /// Shows `visit` what lies in the place of each entry. What has another name is somebody else's.
+    fn each_entry(&self, mut visit: impl FnMut(&Path, &Digest, &fs::Metadata)) {
         let Ok(shards) = fs::read_dir(self.layout.entries()) else { return };
         for shard in shards.flatten() {
             let Ok(files) = fs::read_dir(shard.path()) else { continue };
             for file in files.flatten() {
+                let path = file.path();
                 // Somebody may have removed it since.
-                if let Ok(found) = file.metadata()
-                    && found.is_file()
-                {
-                    visit(&file.path(), &found);
+                if let (Some(key), Ok(found)) = (key_of(&path), file.metadata()) {
+                    visit(&path, &key, &found);
                 }
             }
         }

@@ -39,6 +39,19 @@ pub(super) struct PlainFiles {
     put_since: AtomicU64,
     /// The bytes that may be put before it is looked through again.
     look_after: AtomicU64,
+    /// How full the folder is, where nothing is evicted.
+    fill: Mutex<Fill>,
+}
+
+/// How full a folder is of which nothing is evicted.
+#[derive(Debug, Default)]
+struct Fill {
+    /// Its bytes and entries, once they have been counted; what is put is added, what it replaces is not taken off.
+    known: Option<(u64, u64)>,
+    /// Whether it was counted and found full.
+    is_full: bool,
+    /// Whether users have been told.
+    told: bool,
 }
 
 impl PlainFiles {
@@ -59,6 +72,7 @@ impl PlainFiles {
             removals: AtomicU64::new(0),
             put_since: AtomicU64::new(0),
             look_after: AtomicU64::new(0),
+            fill: Mutex::default(),
         }
     }
 

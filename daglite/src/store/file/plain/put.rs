@@ -19,17 +19,18 @@ const ATTEMPTS: usize = 8;
 const WRITE_AT_ONCE: usize = 64 << 10;
 
 impl PlainFiles {
-    /// Writes the entry of `key` and makes it visible.
+    /// Writes the entry of `key` and makes it visible; answers how long the file is.
     ///
     /// Nothing is synced: an entry that a loss of power tears fails its checksums and counts as damaged.
     pub(super) fn publish_entry(
         &self,
         key: &Digest,
         artifact: &Artifact,
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
         let Artifact { meta, bytes } = artifact;
         entry::check_size(artifact)?;
         let head = entry::encode_head(key, meta)?;
+        let length = (head.len() + bytes.len()) as u64;
         if !self.prepared.load(Ordering::Acquire) {
             self.prepare()?;
         }
@@ -38,10 +39,10 @@ impl PlainFiles {
                 Err(Refused { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => {
                     self.prepare()?
                 }
-                done => return done.map_err(StoreError::from),
+                done => return done.map(|()| length).map_err(StoreError::from),
             }
         }
-        self.try_publish(key, &head, bytes).map_err(StoreError::from)
+        self.try_publish(key, &head, bytes).map(|()| length).map_err(StoreError::from)
     }
 
     /// One attempt to write the entry, in folders that may vanish meanwhile.
@@ -85,9 +86,17 @@ impl PlainFiles {
 
     /// Removes every entry, all at once where the system can.
     pub(in crate::store::file) fn remove_all(&self) -> Result<(), StoreError> {
+        let removed = self.try_remove_all();
+        // Afterwards: who reads an entry before it goes has counted the removals before.
+        self.removals.fetch_add(1, Ordering::AcqRel);
+        self.has_room_again();
+        removed
+    }
+
+    /// Removes them, or as many as it can.
+    fn try_remove_all(&self) -> Result<(), StoreError> {
         let entries = self.layout.entries();
         let failed = |cause| StoreError::io("clear the cache in", entries, cause);
-        self.removals.fetch_add(1, Ordering::AcqRel);
         if !entries.exists() {
             return Ok(());
         }
