@@ -38,7 +38,10 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn on_disk(folder: &Path) -> (Session, Log) {
-    let cache = FileStore::builder(folder.join("cache")).open().unwrap();
+    let cache = FileStore::builder(folder.join("cache"))
+        .layout(daglite::FileStoreLayout::Files)
+        .open()
+        .unwrap();
     let checkpoints = FileCheckpoints::open(folder.join("checkpoints")).unwrap();
     logged_with(Session::builder().cache(cache).without_memory().checkpoints(checkpoints))
 }

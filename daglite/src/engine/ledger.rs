@@ -106,7 +106,9 @@ impl Engine {
             Ok(Err(error)) => Some(error.to_string()),
             Err(panic) => Some(format!("it panicked: {panic}")),
         };
-        if let Some(why) = why {
+        if let Some(why) = why
+            && !self.told_unwritable.load(Ordering::Relaxed)
+        {
             self.warn_once(&self.told_unended, || {
                 format!(
                     "{} could not be brought up to date at the end of a run, so results may be computed again: {why}",

@@ -27,6 +27,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
 use crate::checkpoint::CheckpointStore;
 use crate::clock::Clock;
 use crate::error::Error;
@@ -66,6 +68,10 @@ pub(crate) struct Engine {
     told_unreadable: AtomicBool,
     /// Whether the user has been told that the cache store cannot hold keys among processes.
     told_unclaimable: AtomicBool,
+    /// Whether the store could not say what other processes are computing.
+    is_unclaimable: AtomicBool,
+    /// Why not.
+    unclaimable: Mutex<Option<String>>,
     /// Whether the user has been told that the cache store fails at the end of runs.
     told_unended: AtomicBool,
 }
@@ -121,6 +127,8 @@ impl Engine {
             told_unwritable: AtomicBool::new(false),
             told_unreadable: AtomicBool::new(false),
             told_unclaimable: AtomicBool::new(false),
+            is_unclaimable: AtomicBool::new(false),
+            unclaimable: Mutex::default(),
             told_unended: AtomicBool::new(false),
         })
     }

@@ -102,6 +102,7 @@ impl Run {
         });
         match put {
             Ok(Put::Kept) => {
+                engine.tell_unclaimable(store.as_ref());
                 let size = artifact.meta.size;
                 engine.tell(|| Event::Stored { task: name, key: key.digest, digest, size });
                 (Some(reference), true)

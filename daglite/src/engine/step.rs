@@ -2,6 +2,7 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::digest::Digest;
@@ -509,11 +510,11 @@ impl Run {
         let claim = match caught(|| wait(store.claim(&key))) {
             Ok(Ok(claim)) => claim,
             Ok(Err(error)) => {
-                self.engine.unclaimable(store.as_ref(), &error.to_string());
+                self.engine.unclaimable(&error.to_string());
                 return Ok((call, Some(flight)));
             }
             Err(panic) => {
-                self.engine.unclaimable(store.as_ref(), &format!("it panicked: {panic}"));
+                self.engine.unclaimable(&format!("it panicked: {panic}"));
                 return Ok((call, Some(flight)));
             }
         };
@@ -599,7 +600,19 @@ impl Run {
 }
 
 impl Engine {
-    fn unclaimable(&self, store: &dyn CacheStore, why: &str) {
+    /// Notes that the store could not say what other processes are computing. If it cannot be written either, that is
+    /// all there is to tell.
+    fn unclaimable(&self, why: &str) {
+        self.unclaimable.lock().get_or_insert_with(|| why.to_owned());
+        self.is_unclaimable.store(true, Ordering::Relaxed);
+    }
+
+    /// Tells it, of a store that can be written.
+    pub(super) fn tell_unclaimable(&self, store: &dyn CacheStore) {
+        if !self.is_unclaimable.load(Ordering::Relaxed) {
+            return;
+        }
+        let why = self.unclaimable.lock().clone().unwrap_or_default();
         self.warn_once(&self.told_unclaimable, || {
             format!(
                 "{} cannot say what other processes are computing, so some tasks may be computed by several: {why}",

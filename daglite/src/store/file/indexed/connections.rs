@@ -40,6 +40,8 @@ pub(super) struct Connections {
     writer: Mutex<Option<(u64, Connection)>>,
     /// When a lock could last not be had in good time.
     blocked: Mutex<Option<Instant>>,
+    /// When SQLite last gave up on its locks.
+    out_of_order: Mutex<Option<Instant>>,
 }
 
 impl Connections {
@@ -52,6 +54,7 @@ impl Connections {
             readers: Mutex::default(),
             writer: Mutex::default(),
             blocked: Mutex::default(),
+            out_of_order: Mutex::default(),
         }
     }
 
@@ -89,6 +92,7 @@ impl Connections {
         &self,
         look: impl FnOnce(&Connection) -> Result<T, Trouble>,
     ) -> Result<Option<T>, Trouble> {
+        self.check_order()?;
         let generation = self.generation();
         let kept = self.readers.lock().pop().filter(|(of, _)| *of == generation);
         let connection = match kept {
@@ -125,6 +129,7 @@ impl Connections {
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, Trouble>,
     ) -> Result<T, Trouble> {
+        self.check_order()?;
         let mut writer = self.writer.lock();
         self.refresh();
         let generation = self.generation();
@@ -152,16 +157,29 @@ impl Connections {
         }
     }
 
+    /// Fails at once if locks did not work lately: SQLite tries for ten seconds before it gives up on them.
+    fn check_order(&self) -> Result<(), Trouble> {
+        match *self.out_of_order.lock() {
+            Some(since) if since.elapsed() < GRUDGE => Err(StoreError::new(format!(
+                "the locks of the index `{}` do not work: choose a folder on another file system",
+                self.path().display()
+            ))
+            .into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Remembers that a lock could not be had.
     fn note_blocked(&self, trouble: &Trouble) {
         if let Trouble::Refused(error) = trouble
+            && error.sqlite_error_code() == Some(ErrorCode::FileLockingProtocolFailed)
+        {
+            *self.out_of_order.lock() = Some(Instant::now());
+        }
+        if let Trouble::Refused(error) = trouble
             && matches!(
                 error.sqlite_error_code(),
-                Some(
-                    ErrorCode::DatabaseBusy
-                        | ErrorCode::DatabaseLocked
-                        | ErrorCode::FileLockingProtocolFailed
-                )
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
             )
         {
             *self.blocked.lock() = Some(Instant::now());

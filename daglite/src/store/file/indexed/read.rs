@@ -1,6 +1,7 @@
 //! Reads entries, trusts nothing in them, and removes what is damaged.
 
 use super::super::entry::{self, Flaw};
+use super::super::layout::ObjectName;
 use super::objects::Unreadable;
 use super::rows::{self, Stored, object_of, slot_of};
 use super::usage::slots;
@@ -17,7 +18,12 @@ struct Bad {
     id: Option<i64>,
     slot: i64,
     flaw: Flaw,
+    /// The object that it misses, if that is what is wrong.
+    misses: Option<ObjectName>,
 }
+
+/// How often is looked again when what was found changes at that moment.
+const ATTEMPTS: usize = 8;
 
 impl Indexed {
     /// What is under each of `keys`, asked in one transaction.
@@ -26,12 +32,12 @@ impl Indexed {
         keys: &[Digest],
     ) -> Result<Vec<Lookup<Glimpse>>, StoreError> {
         let (mut answers, mut bad) = self.try_find(keys)?;
-        if bad.iter().any(|bad| bad.id.is_none()) {
-            // Only what is written can be removed.
-            self.write_now()?;
+        for _ in 1..ATTEMPTS {
+            if self.is_settled(&bad)? {
+                break;
+            }
             (answers, bad) = self.try_find(keys)?;
         }
-        self.remove_bad(&bad);
         let found = answers.iter().zip(slots(keys));
         self.usage.found(
             found.filter(|(answer, _)| matches!(answer, Lookup::Found(_))).map(|(_, slot)| slot),
@@ -72,62 +78,55 @@ impl Indexed {
 
     /// The entry of `key`, its value verified.
     pub(in crate::store::file) fn get(&self, key: &Digest) -> Result<Lookup<Artifact>, StoreError> {
-        match self.try_get(key)? {
-            // Writing brings an object back that went with its other users; and only what is written can be removed.
-            Attempt::Unwritten(_) => {
-                self.write_now()?;
-                match self.try_get(key)? {
-                    Attempt::Answered(lookup) => Ok(lookup),
-                    Attempt::Unwritten(flaw) => Ok(Lookup::Damaged(flaw.to_string())),
-                }
+        let (mut answer, mut bad) = self.try_get(key)?;
+        for _ in 1..ATTEMPTS {
+            if self.is_settled(bad.as_slice())? {
+                break;
             }
-            Attempt::Answered(lookup) => Ok(lookup),
+            (answer, bad) = self.try_get(key)?;
         }
+        if matches!(answer, Lookup::Found(_)) {
+            self.usage.found(std::iter::once(slot_of(key)));
+        }
+        Ok(answer)
     }
 
-    /// One look at the entry of `key`.
-    fn try_get(&self, key: &Digest) -> Result<Attempt, StoreError> {
-        let slot = slot_of(key);
-        let answered = |lookup| Ok(Attempt::Answered(lookup));
+    /// One look at the entry of `key`, and what of it is damaged.
+    fn try_get(&self, key: &Digest) -> Result<(Lookup<Artifact>, Option<Bad>), StoreError> {
         let row = match self.rows_of(std::slice::from_ref(key))? {
             Ok(mut rows) => rows.pop().flatten(),
-            Err(damage) => return answered(Lookup::Damaged(damage)),
+            Err(damage) => return Ok((Lookup::Damaged(damage), None)),
         };
-        let Some(row) = row else { return answered(Lookup::Absent) };
-        let mut is_gone = false;
-        let flaw = match self.whole(key, &row) {
-            Ok(Some(artifact)) => {
-                self.usage.found(std::iter::once(slot));
-                return answered(Lookup::Found(artifact));
-            }
-            Ok(None) => return answered(Lookup::Absent),
+        let Some(row) = row else { return Ok((Lookup::Absent, None)) };
+        let name = object_of(row.stored.kind, &row.stored.bytes);
+        let (flaw, misses) = match self.whole(key, &row) {
+            Ok(Some(artifact)) => return Ok((Lookup::Found(artifact), None)),
+            Ok(None) => return Ok((Lookup::Absent, None)),
             Err(Unreadable::Refused(cause)) => {
                 return Err(StoreError::io("read an object in", self.layout.objects(), cause));
             }
-            Err(Unreadable::Gone) => {
-                is_gone = true;
-                let flaw = Flaw("its object is gone".to_owned());
-                if row.id().is_none() {
-                    return Ok(Attempt::Unwritten(flaw));
-                }
-                flaw
-            }
+            Err(Unreadable::Gone) => (Flaw("its object is gone".to_owned()), name),
             Err(Unreadable::Flawed(flaw)) => {
-                if row.id().is_none() {
-                    return Ok(Attempt::Unwritten(flaw));
-                }
-                if let Some(name) = object_of(row.stored.kind, &row.stored.bytes) {
+                if let Some(name) = name {
                     // Others may use it too: whoever reads it finds it gone, and computes it again.
                     let _ = rows::remove_object(&self.layout, &name);
                 }
-                flaw
+                (flaw, None)
             }
         };
-        let bad = Bad { id: row.id(), slot, flaw };
-        let lookup = Lookup::Damaged(bad.flaw.to_string());
-        let removed = self.remove_bad(&[bad]);
-        // An object goes a moment before its row, when both are evicted: then the row is gone by now.
-        answered(if is_gone && removed == Some(0) { Lookup::Absent } else { lookup })
+        let answer = Lookup::Damaged(flaw.to_string());
+        Ok((answer, Some(Bad { id: row.id(), slot: slot_of(key), flaw, misses })))
+    }
+
+    /// Removes what is damaged; answers whether that was all there is to do, or it is worth another look: what waited has
+    /// been written, or somebody was about to remove, or to bring back, what was found.
+    fn is_settled(&self, bad: &[Bad]) -> Result<bool, StoreError> {
+        if bad.iter().any(|bad| bad.id.is_none()) {
+            // Only what is written can be removed.
+            self.write_now()?;
+            return Ok(false);
+        }
+        Ok(self.remove_bad(bad).is_none_or(|removed| removed == bad.len()))
     }
 
     /// The rows of `keys`, those that wait to be written first; or what was wrong with the index.
@@ -171,6 +170,7 @@ impl Indexed {
 
     /// What a row says, without reading an object.
     fn glimpse(&self, key: &Digest, row: &Found, bad: &mut Vec<Bad>) -> Lookup<Glimpse> {
+        let mut misses = None;
         let flaw = match entry::parse_row(&row.stored.bytes) {
             Ok((of, ..)) if of != *key => return Lookup::Absent,
             Ok((_, meta, value)) => match value {
@@ -186,13 +186,16 @@ impl Indexed {
                 None if row.stored.kind == rows::IN_PLACE => {
                     Flaw("its value is missing".to_owned())
                 }
-                None if !self.has_object(row) => Flaw("its object is gone".to_owned()),
+                None if !self.has_object(row) => {
+                    misses = object_of(row.stored.kind, &row.stored.bytes);
+                    Flaw("its object is gone".to_owned())
+                }
                 _ => return Lookup::Found(Glimpse { meta, bytes: None }),
             },
             Err(flaw) => flaw,
         };
         let damaged = Lookup::Damaged(flaw.to_string());
-        bad.push(Bad { id: row.id(), slot: slot_of(key), flaw });
+        bad.push(Bad { id: row.id(), slot: slot_of(key), flaw, misses });
         damaged
     }
 
@@ -223,36 +226,33 @@ impl Indexed {
         Ok(Some(Artifact { meta, bytes }))
     }
 
-    /// Removes damaged rows, if they are still those that were read; answers how many were, if they could be removed.
-    fn remove_bad(&self, bad: &[Bad]) -> Option<u64> {
+    /// Removes damaged rows, if they are still those that were read and still damaged; answers how many were, if they
+    /// could be removed.
+    fn remove_bad(&self, bad: &[Bad]) -> Option<usize> {
         if bad.is_empty() {
             return Some(0);
         }
-        for row in bad {
-            tracing::debug!(flaw = %row.flaw, "a cache entry is removed");
-        }
-        // What cannot be removed is found damaged again.
         let removed = self.guarded(|| {
             self.edit(|_, edit| {
                 let mut removed = 0;
-                for Bad { id, slot, .. } in bad {
-                    if let Some(id) = id {
-                        removed += u64::from(edit.remove_entry(*id, *slot)?);
+                for Bad { id, slot, flaw, misses } in bad {
+                    let is_back = misses
+                        .as_ref()
+                        .is_some_and(|name| self.layout.object(name).symlink_metadata().is_ok());
+                    if let Some(id) = id
+                        && !is_back
+                        && edit.remove_entry(*id, *slot)?
+                    {
+                        tracing::debug!(%flaw, "a damaged cache entry is removed");
+                        removed += 1;
                     }
                 }
                 Ok(removed)
             })
         });
+        // What cannot be removed is found damaged again.
         removed.ok()
     }
-}
-
-/// What one look at an entry has shown.
-enum Attempt {
-    /// This.
-    Answered(Lookup<Artifact>),
-    /// The row waits to be written, and has this flaw.
-    Unwritten(Flaw),
 }
 
 /// A row, written or not.

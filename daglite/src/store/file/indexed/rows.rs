@@ -272,13 +272,31 @@ impl<'a> Edit<'a> {
         let freed = length.max(0).cast_unsigned() + ROW_OVERHEAD;
         self.state.bytes = self.state.bytes.saturating_sub(freed);
         // Bytes that cannot be read leave an object without a user: `verify` finds it.
-        if let Some(name) = bytes.and_then(|bytes| object_of(kind, &bytes)) {
-            self.transaction
-                .prepare_cached("UPDATE object SET uses = uses - 1 WHERE name = ?1")?
-                .execute([name.to_string()])?;
-            self.released.push(name);
+        if let Some(name) = bytes.and_then(|bytes: Vec<u8>| object_of(kind, &bytes)) {
+            self.leave_object(name)?;
         }
         Ok(true)
+    }
+
+    /// Notes one use less of an object.
+    fn leave_object(&mut self, name: ObjectName) -> Result<(), Trouble> {
+        let text = name.to_string();
+        let left = self
+            .transaction
+            .prepare_cached(
+                "UPDATE object SET uses = uses - 1 WHERE name = ?1 RETURNING uses, size",
+            )?
+            .query_row([&text], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))
+            .optional()?;
+        let Some((uses, size)) = left else { return Ok(()) };
+        if uses <= 0 {
+            self.transaction
+                .prepare_cached("DELETE FROM object WHERE name = ?1")?
+                .execute([&text])?;
+            self.state.bytes = self.state.bytes.saturating_sub(size.max(0).cast_unsigned());
+            self.released.push(name);
+        }
+        Ok(())
     }
 
     /// Notes an object that was published for a row which did not come.
@@ -289,26 +307,19 @@ impl<'a> Edit<'a> {
     /// Writes the counts; answers them, and the objects that nobody uses any more. Those may go once this is committed,
     /// and not before: a crash in between would leave a row without its value.
     pub(super) fn finish(mut self) -> Result<(State, Vec<ObjectName>), Trouble> {
-        let mut unneeded = Vec::new();
-        for name in std::mem::take(&mut self.released) {
-            let text = name.to_string();
-            let uses = self
-                .transaction
-                .prepare_cached("SELECT uses, size FROM object WHERE name = ?1")?
-                .query_row([&text], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))
-                .optional()?;
-            match uses {
-                Some((uses, _)) if uses > 0 => continue,
-                Some((_, size)) => {
-                    self.transaction
-                        .prepare_cached("DELETE FROM object WHERE name = ?1")?
-                        .execute([&text])?;
-                    let size = size.max(0).cast_unsigned();
-                    self.state.bytes = self.state.bytes.saturating_sub(size);
-                }
-                None => {}
+        let mut unneeded = std::mem::take(&mut self.released);
+        // The transaction itself may have found a new use.
+        let mut used = self.transaction.prepare_cached("SELECT 1 FROM object WHERE name = ?1")?;
+        let mut failure = None;
+        unneeded.retain(|name| match used.exists([name.to_string()]) {
+            Ok(is_used) => !is_used,
+            Err(error) => {
+                failure = Some(error);
+                false
             }
-            unneeded.push(name);
+        });
+        if let Some(error) = failure {
+            return Err(error.into());
         }
         self.state.save(self.transaction)?;
         Ok((self.state, unneeded))

@@ -300,6 +300,7 @@ impl Indexed {
         for key in self.queue.written(None) {
             self.locks.release(&key);
         }
+        self.strike_out();
         self.usage.forget();
         if !self.connections.path().exists() {
             self.note_state(&State::default());
