@@ -355,7 +355,7 @@ fn forty() -> (tempfile::TempDir, FileStore) {
 /// The value of an entry of [`forty`].
 fn value(number: usize) -> Vec<u8> {
     // 0 and 20 share an object, 4 and 24 too, and so on.
-    if number % 4 == 0 { large(number as u64 % 20) } else { bytes(number as u64 + 1, 200) }
+    if number.is_multiple_of(4) { large(number as u64 % 20) } else { bytes(number as u64 + 1, 200) }
 }
 
 /// Damages a store with `damage`, and expects `verify` to find that many problems, one of which says `what`; `repair` to

@@ -72,23 +72,18 @@ impl Indexed {
 
     /// The entry of `key`, its value verified.
     pub(in crate::store::file) fn get(&self, key: &Digest) -> Result<Lookup<Artifact>, StoreError> {
-        match self.try_get(key)? {
-            // Writing brings an object back that went with its other users; and only what is written can be removed.
-            Attempt::Unwritten(_) => {
-                self.write_now()?;
-                match self.try_get(key)? {
-                    Attempt::Answered(lookup) => Ok(lookup),
-                    Attempt::Unwritten(flaw) => Ok(Lookup::Damaged(flaw.to_string())),
-                }
-            }
-            Attempt::Answered(lookup) => Ok(lookup),
+        if let Ok(lookup) = self.try_get(key)? {
+            return Ok(lookup);
         }
+        // Writing brings an object back that went with its other users; and only what is written can be removed.
+        self.write_now()?;
+        Ok(self.try_get(key)?.unwrap_or_else(|flaw| Lookup::Damaged(flaw.to_string())))
     }
 
-    /// One look at the entry of `key`.
-    fn try_get(&self, key: &Digest) -> Result<Attempt, StoreError> {
+    /// One look at the entry of `key`; or the flaw of a row that waits to be written.
+    fn try_get(&self, key: &Digest) -> Result<Result<Lookup<Artifact>, Flaw>, StoreError> {
         let slot = slot_of(key);
-        let answered = |lookup| Ok(Attempt::Answered(lookup));
+        let answered = |lookup| Ok(Ok(lookup));
         let row = match self.rows_of(std::slice::from_ref(key))? {
             Ok(mut rows) => rows.pop().flatten(),
             Err(damage) => return answered(Lookup::Damaged(damage)),
@@ -108,13 +103,13 @@ impl Indexed {
                 is_gone = true;
                 let flaw = Flaw("its object is gone".to_owned());
                 if row.id().is_none() {
-                    return Ok(Attempt::Unwritten(flaw));
+                    return Ok(Err(flaw));
                 }
                 flaw
             }
             Err(Unreadable::Flawed(flaw)) => {
                 if row.id().is_none() {
-                    return Ok(Attempt::Unwritten(flaw));
+                    return Ok(Err(flaw));
                 }
                 if let Some(name) = object_of(row.stored.kind, &row.stored.bytes) {
                     // Others may use it too: whoever reads it finds it gone, and computes it again.
@@ -240,14 +235,6 @@ impl Indexed {
         });
         removed.ok()
     }
-}
-
-/// What one look at an entry has shown.
-enum Attempt {
-    /// This.
-    Answered(Lookup<Artifact>),
-    /// The row waits to be written, and has this flaw.
-    Unwritten(Flaw),
 }
 
 /// A row, written or not.
