@@ -231,6 +231,37 @@ fn an_object_that_is_gone_cut_flipped_or_a_folder_is_damaged_once_and_then_absen
     }
 }
 
+/// Whoever opens a pipe to read waits until somebody writes.
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_the_place_of_an_object_or_of_the_index_holds_nobody_up() {
+    let (sender, done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open_index(folder.path());
+        put(&store, &key("k"), &lasting(&large(1)));
+        put(&store, &key("other"), &lasting(b"small"));
+        flush(&store);
+        settle(folder.path());
+        let make_pipe = |path: &Path| {
+            fs::remove_file(path).unwrap();
+            assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+        };
+        make_pipe(&object_of(folder.path(), &large(1)));
+        assert!(!store.verify().unwrap().is_sound());
+        let seen = get(&store, &key("k"));
+        make_pipe(&index(folder.path()));
+        let others = get(&store, &key("other"));
+        put(&store, &key("k"), &lasting(&large(1)));
+        flush(&store);
+        assert_eq!(get(&store, &key("k")), Lookup::Found(lasting(&large(1))));
+        sender.send((seen, others)).unwrap();
+    });
+    let (seen, others) = done.recv_timeout(Duration::from_secs(60)).expect("nothing hangs");
+    assert_eq!(seen, Lookup::Damaged("it is not a file".to_owned()));
+    assert!(!matches!(others, Lookup::Found(_)));
+}
+
 #[test]
 fn equal_values_share_an_object_that_stays_until_its_last_user_goes() {
     let folder = tempfile::tempdir().unwrap();

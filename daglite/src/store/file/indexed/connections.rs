@@ -110,6 +110,20 @@ impl Connections {
         Ok(Some(seen))
     }
 
+    /// Lets `look` read what is on the disk, and not what another look has left in memory; `None` if there is no index.
+    pub(super) fn read_anew<T>(
+        &self,
+        look: impl FnOnce(&Connection) -> Result<T, Trouble>,
+    ) -> Result<Option<T>, Trouble> {
+        self.open_reader()?.map(|connection| look(&connection)).transpose()
+    }
+
+    /// Closes the connections, as far as nobody uses them now.
+    pub(super) fn close(&self) {
+        self.readers.lock().clear();
+        self.writer.lock().take();
+    }
+
     /// Lets `change` write, in a transaction of its own that ends with it.
     pub(super) fn write<T>(
         &self,

@@ -65,6 +65,8 @@ pub(super) struct Indexed {
     entries: AtomicU64,
     /// Whether nothing more may be put until runs end: all that is there is in use.
     is_full: AtomicBool,
+    /// How many bytes and entries wait to be written, where nothing is evicted.
+    waiting: Mutex<(u64, u64)>,
     /// Whether users have been told that a cache that evicts nothing is full.
     told_full: AtomicBool,
 }
@@ -87,6 +89,7 @@ impl Indexed {
             bytes: AtomicU64::new(0),
             entries: AtomicU64::new(0),
             is_full: AtomicBool::new(false),
+            waiting: Mutex::default(),
             told_full: AtomicBool::new(false),
         })
     }
@@ -198,6 +201,7 @@ impl Indexed {
         self.queue.close();
         // Whoever drops a store has no use for its errors.
         let _ = self.write_now();
+        self.connections.close();
         self.workplace.lock().take();
     }
 

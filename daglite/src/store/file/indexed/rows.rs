@@ -38,6 +38,11 @@ pub(super) struct Row {
 }
 
 impl Row {
+    /// How many bytes it adds to the store, unless its object is there already.
+    pub(super) fn weight(&self) -> u64 {
+        (self.bytes.len() as u64).saturating_add(ROW_OVERHEAD).saturating_add(self.size)
+    }
+
     /// The number that says where the value lies.
     pub(super) fn kind(&self) -> i64 {
         match &self.object {
@@ -133,7 +138,7 @@ impl State {
             self.entries += 1;
             self.bytes += bytes.len() as u64 + ROW_OVERHEAD;
             if let Some(name) = object_of(kind, bytes)
-                && use_object(transaction, &name, size)? == 1
+                && use_object(transaction, &name, size)?
             {
                 self.bytes += size.max(0).cast_unsigned();
             }
@@ -220,7 +225,7 @@ impl<'a> Edit<'a> {
         self.state.entries += 1;
         self.state.bytes += row.bytes.len() as u64 + ROW_OVERHEAD;
         if let Some(name) = &row.object
-            && use_object(self.transaction, name, size)? == 1
+            && use_object(self.transaction, name, size)?
         {
             self.state.bytes += row.size;
         }
@@ -326,13 +331,23 @@ impl<'a> Edit<'a> {
     }
 }
 
-/// Notes one more use of an object; answers how many there are.
-fn use_object(transaction: &Transaction<'_>, name: &ObjectName, size: i64) -> Result<i64, Trouble> {
-    let mut statement = transaction.prepare_cached(
-        "INSERT INTO object (name, uses, size) VALUES (?1, 1, ?2) \
-         ON CONFLICT DO UPDATE SET uses = uses + 1 RETURNING uses",
-    )?;
-    Ok(statement.query_row(params![name.to_string(), size], |row| row.get(0))?)
+/// Notes one more use of an object; answers whether it was not known before.
+fn use_object(
+    transaction: &Transaction<'_>,
+    name: &ObjectName,
+    size: i64,
+) -> Result<bool, Trouble> {
+    let name = name.to_string();
+    // Known with no use at all is one whose last user was replaced a moment ago.
+    let known = transaction
+        .prepare_cached("UPDATE object SET uses = uses + 1 WHERE name = ?1")?
+        .execute([&name])?;
+    if known == 0 {
+        transaction
+            .prepare_cached("INSERT INTO object (name, uses, size) VALUES (?1, 1, ?2)")?
+            .execute(params![name, size])?;
+    }
+    Ok(known == 0)
 }
 
 /// Gives pages that nothing is on back to the file system.

@@ -28,7 +28,8 @@ impl Indexed {
         self.write_now()?;
         self.connections.refresh();
         let mut found = Found::default();
-        let looked = self.connections.read(|connection| self.inspect_index(connection, &mut found));
+        let looked =
+            self.connections.read_anew(|connection| self.inspect_index(connection, &mut found));
         match looked {
             Ok(_) => {}
             Err(Trouble::Damaged(what)) => {
@@ -142,7 +143,7 @@ impl Indexed {
     /// Mends what was found.
     pub(in crate::store::file) fn mend(&self) -> Result<(), StoreError> {
         let generation = self.connections.generation();
-        let mended = self.connections.read(|connection| {
+        let mended = self.connections.read_anew(|connection| {
             let mut found = Found::default();
             self.inspect_index(connection, &mut found)?;
             Ok(())
@@ -162,7 +163,7 @@ impl Indexed {
     /// Removes rows that are damaged, and makes slots, objects and counts agree with the others.
     fn mend_rows(&self) -> Result<(), Trouble> {
         let (mut bad, mut lost) = (Vec::new(), Vec::new());
-        self.connections.read(|connection| {
+        self.connections.read_anew(|connection| {
             let mut statement = connection.prepare("SELECT id, slot, kind, bytes FROM entry")?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {

@@ -74,9 +74,8 @@ impl Indexed {
         self.usage.put(slot_of(key));
         if self.limits.eviction == Eviction::None {
             // Nothing makes room for what is too much: what waits counts already.
-            let bytes = row.bytes.len() as u64 + ROW_OVERHEAD + row.size;
-            self.bytes.fetch_add(bytes, Ordering::Relaxed);
-            self.entries.fetch_add(1, Ordering::Relaxed);
+            let mut waiting = self.waiting.lock();
+            *waiting = (waiting.0 + row.weight(), waiting.1 + 1);
         }
         let arrival = self.queue.add(row);
         drop(announced);
@@ -115,6 +114,8 @@ impl Indexed {
             self.note_state(&state);
         }
         let (bytes, entries) = known();
+        let waiting = *self.waiting.lock();
+        let (bytes, entries) = (bytes + waiting.0, entries + waiting.1);
         let bytes_then = bytes.saturating_add(size).saturating_add(ROW_OVERHEAD);
         let is_full = self.limits.is_above(1.0, bytes_then, entries + 1);
         if is_full && !self.told_full.swap(true, Ordering::Relaxed) {
@@ -169,6 +170,7 @@ impl Indexed {
         for key in self.queue.written(failure) {
             self.locks.release(&key);
         }
+        self.count_written(&batch);
         self.strike_out();
         Ok(())
     }
@@ -181,6 +183,20 @@ impl Indexed {
         if !settled.is_empty() {
             // What is missed here is an orphan that `gc` finds.
             let _ = self.settle(&settled);
+        }
+    }
+
+    /// Notes that what was in a batch waits no more.
+    fn count_written(&self, batch: &Batch) {
+        if self.limits.eviction == Eviction::None {
+            let bytes = batch.rows.iter().map(|row| row.weight()).sum();
+            let mut waiting = self.waiting.lock();
+            // A row that was replaced while it waited counts until nothing waits.
+            *waiting = if self.queue.is_empty() {
+                (0, 0)
+            } else {
+                (waiting.0.saturating_sub(bytes), waiting.1.saturating_sub(batch.rows.len() as u64))
+            };
         }
     }
 
