@@ -32,7 +32,7 @@ impl Run {
     /// Asks the store for the calls of `batch`, and leaves each answer with its call.
     pub(super) fn look_ahead(&self, batch: &Batch) {
         let Some(store) = self.store() else { return };
-        let removals = store.removals();
+        let (removals, changes) = (store.removals(), store.changes());
         let mut asked = Vec::with_capacity(batch.len());
         let mut digests = Vec::with_capacity(batch.len());
         for (_, node) in batch {
@@ -58,7 +58,7 @@ impl Run {
                 && call.key.as_ref().is_some_and(|made| Arc::ptr_eq(made, &key))
                 && call.missed.is_none()
             {
-                call.ahead = Some(Box::new(Ahead { run, removals, landed, found }));
+                call.ahead = Some(Box::new(Ahead { run, removals, landed, changes, found }));
             }
         }
     }

@@ -437,17 +437,24 @@ impl Run {
         let reason = match &call.mode {
             Mode::Refresh => MissReason::Refreshed,
             Mode::Recompute(reason) => reason.clone(),
-            Mode::Normal => match self.look_up(call.task, &key, ahead, landed) {
-                Found::Value(kept) => {
-                    let made = self.made_by_hit(node, call, key, kept.took);
-                    return Some((Cached::Value(kept), made));
+            Mode::Normal => {
+                // Before the look, so that what comes during it is noticed.
+                call.seen = match &ahead {
+                    Some(ahead) => ahead.changes,
+                    None => self.engine.cache.as_ref().map_or(0, |store| store.changes()),
+                };
+                match self.look_up(call.task, &key, ahead, landed) {
+                    Found::Value(kept) => {
+                        let made = self.made_by_hit(node, call, key, kept.took);
+                        return Some((Cached::Value(kept), made));
+                    }
+                    Found::Entry(entry) => {
+                        let made = self.made_by_hit(node, call, key, entry.meta.took);
+                        return Some((Cached::Entry(entry), made));
+                    }
+                    Found::Nothing(reason) => reason,
                 }
-                Found::Entry(entry) => {
-                    let made = self.made_by_hit(node, call, key, entry.meta.took);
-                    return Some((Cached::Entry(entry), made));
-                }
-                Found::Nothing(reason) => reason,
-            },
+            }
         };
         // An entry that was removed because it was damaged is absent at the next look: the first reason tells more.
         let reason = match call.missed.take() {
@@ -523,7 +530,9 @@ impl Run {
                 if !hold.is_nothing() {
                     flight.hold(hold);
                     // Another process may have put the key between the last look and now.
-                    if let Some((at, _)) = &mut call.missed {
+                    if call.seen != store.changes()
+                        && let Some((at, _)) = &mut call.missed
+                    {
                         *at = NEVER;
                     }
                 }

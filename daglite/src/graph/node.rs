@@ -144,6 +144,8 @@ pub(crate) struct TaskOp {
     pub(crate) missed: Option<(u64, MissReason)>,
     /// What the store said of the key when it was asked for many at once.
     pub(crate) ahead: Option<Box<Ahead>>,
+    /// The store's count of what other processes have put, before the last look that found nothing.
+    pub(crate) seen: u64,
     /// When this call began to wait for another process.
     pub(crate) waits_since: Option<Instant>,
     /// Whether that took too long, so that it is computed whatever other processes do.
@@ -158,6 +160,8 @@ pub(crate) struct Ahead {
     pub(crate) removals: u64,
     /// The engine's count of ended computations before.
     pub(crate) landed: u64,
+    /// The store's count of what other processes have put, before.
+    pub(crate) changes: u64,
     /// The answer.
     pub(crate) found: Lookup<Glimpse>,
 }
@@ -172,6 +176,7 @@ impl TaskOp {
             key: None,
             missed: None,
             ahead: None,
+            seen: 0,
             waits_since: None,
             alone: false,
         }

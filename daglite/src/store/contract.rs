@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -296,6 +297,7 @@ pub struct RunReport {
 /// 10. **One at a time.** While a [`KeyHold`] lives, no other process is granted the key; it ends at once when its
 ///     process dies. Whoever is granted the key next sees what was put under it before. A store that is not shared by
 ///     processes grants everything, with [holds of nothing](KeyHold::nothing).
+/// 11. **`changes` is never too late.** It has changed before anybody can find what another process has put.
 ///
 /// `daglite::conformance::cache_store` (feature `conformance`) tests these rules, and `shared_cache_store` what they say of
 /// several processes: run them on your store.
@@ -367,6 +369,14 @@ pub trait CacheStore: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// A number that changes whenever another process may have put something. As long as it stands still, whatever was
+    /// absent for this process is absent still, unless this process has put it. A store that cannot tell answers another
+    /// number each time, as it does unless this is overridden.
+    fn changes(&self) -> u64 {
+        static ASKED: AtomicU64 = AtomicU64::new(0);
+        ASKED.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// A number that changes whenever entries are removed on purpose: what is kept in memory of them counts no more.
     fn removals(&self) -> u64 {
         0
@@ -418,6 +428,10 @@ impl<S: CacheStore + ?Sized> CacheStore for Arc<S> {
 
     fn notices(&self) -> Vec<String> {
         (**self).notices()
+    }
+
+    fn changes(&self) -> u64 {
+        (**self).changes()
     }
 
     fn removals(&self) -> u64 {

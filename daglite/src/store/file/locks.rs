@@ -48,6 +48,11 @@ impl Locks {
         locked
     }
 
+    /// Notices that the lock files have been deleted.
+    pub(super) fn forget_deleted(&self) {
+        self.keys.forget_deleted();
+    }
+
     /// Gives the lock on `key` back.
     pub(super) fn release(&self, key: &Digest) {
         self.keys.unlock(key);
@@ -129,7 +134,7 @@ mod ranges {
             match fcntl(&*file, FcntlArg::F_OFD_SETLK(&range(libc::F_WRLCK, byte))) {
                 Ok(_) => {
                     // A note for people; whoever reads it knows that it may be of another key.
-                    let _ = file.write_all_at(&note(std::process::id(), byte), note_at(byte));
+                    let _ = file.write_all_at(&note(own_number(), byte), note_at(byte));
                     Ok(Locked::Ours)
                 }
                 // Linux says so, and nothing else, when another has it.
@@ -147,13 +152,21 @@ mod ranges {
             }
         }
 
+        /// Lets go of files that somebody has deleted: a lock on them keeps nobody away.
+        pub(super) fn forget_deleted(&self) {
+            for file in &mut *self.0.lock() {
+                let is_deleted =
+                    |file: &Arc<File>| !file.metadata().is_ok_and(|found| found.nlink() > 0);
+                if file.as_ref().is_some_and(is_deleted) {
+                    *file = None;
+                }
+            }
+        }
+
         /// The file of that number, opened at its first use.
         fn file(&self, layout: &Layout, number: usize) -> io::Result<Arc<File>> {
             let mut files = self.0.lock();
-            // A lock on a file that somebody has deleted keeps nobody away.
-            if let Some(file) = &files[number]
-                && file.metadata().is_ok_and(|found| found.nlink() > 0)
-            {
+            if let Some(file) = &files[number] {
                 return Ok(Arc::clone(file));
             }
             let path = layout.locks().join(format!("keys-{number:02x}"));
@@ -168,6 +181,12 @@ mod ranges {
             files[number] = Some(Arc::clone(&file));
             Ok(file)
         }
+    }
+
+    /// The number of this process, asked for once: a fork that notes its parent's misleads people, and no lock.
+    fn own_number() -> u32 {
+        static NUMBER: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
+        *NUMBER.get_or_init(std::process::id)
     }
 
     /// The lock on one byte.
@@ -236,6 +255,9 @@ mod ranges {
                 Err(TryLockError::Error(cause)) => Err(cause),
             }
         }
+
+        /// Each lock has a file of its own, which is made anew.
+        pub(super) fn forget_deleted(&self) {}
 
         /// Unlocks the file of `key`, and removes it.
         ///

@@ -275,6 +275,14 @@ impl CacheStore for FileStore {
         }
     }
 
+    fn changes(&self) -> u64 {
+        match &self.0 {
+            Kind::Indexed(store) => store.changes(),
+            // Nobody counts what is put there: another number each time.
+            Kind::Files(store) => store.asked(),
+        }
+    }
+
     fn removals(&self) -> u64 {
         match &self.0 {
             Kind::Indexed(store) => store.removals(),

@@ -5,6 +5,7 @@
 //! used what), `evict`, `recover` (a damaged index), `verify`, `browse` (what is in the store, for people).
 
 mod browse;
+mod changes;
 mod connections;
 mod evict;
 mod objects;
@@ -33,6 +34,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::digest::Digest;
 use crate::store::{KeyClaim, KeyHold, RunReport, StoreError};
 
+use changes::Changes;
 use connections::Connections;
 use queue::Queue;
 use trouble::Trouble;
@@ -48,6 +50,7 @@ pub(super) struct Indexed {
     /// Where the time comes from.
     clock: Clock,
     connections: Connections,
+    changes: Changes,
     queue: Queue,
     usage: Usage,
     locks: Arc<Locks>,
@@ -76,6 +79,7 @@ impl Indexed {
     pub(super) fn new(layout: Arc<Layout>, limits: Limits, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
             connections: Connections::new(Arc::clone(&layout)),
+            changes: Changes::new(Arc::clone(&layout)),
             locks: Arc::new(Locks::new(Arc::clone(&layout))),
             layout,
             limits,
@@ -109,6 +113,10 @@ impl Indexed {
         self: &Arc<Self>,
         key: &Digest,
     ) -> Result<KeyClaim, StoreError> {
+        // A run has looked when it began.
+        if !self.usage.is_running() {
+            self.locks.forget_deleted();
+        }
         // Ours still, if it was to be given back with a row that waits.
         let locked =
             if self.queue.reclaim(key) { Ok(Locked::Ours) } else { self.locks.try_key(key) };
@@ -131,7 +139,11 @@ impl Indexed {
 
     /// A run begins.
     pub(in crate::store::file) fn begin_run(&self) {
-        self.connections.refresh();
+        if self.connections.refresh() {
+            // The whole folder may be another one.
+            self.changes.forget();
+            self.locks.forget_deleted();
+        }
         self.usage.begin_run();
     }
 
@@ -166,6 +178,11 @@ impl Indexed {
         self.notices.lock().push(notice);
     }
 
+    /// A number that changes when another process has put something.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.of_others()
+    }
+
     /// A number that changes when entries are removed on purpose.
     pub(in crate::store::file) fn removals(&self) -> u64 {
         self.removals.load(Ordering::Acquire)
@@ -188,6 +205,14 @@ impl Indexed {
         drop(place);
         self.sweep();
         Ok(workplace)
+    }
+
+    /// Sees to it that the folders are there before the first put.
+    fn prepare(&self) -> Result<(), StoreError> {
+        if self.workplace.lock().is_some() {
+            return Ok(());
+        }
+        self.workplace().map(drop)
     }
 
     /// Where objects are put aside before they are removed: where a sweep finds them if we are killed.

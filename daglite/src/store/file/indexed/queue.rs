@@ -44,7 +44,7 @@ struct State {
     /// Objects of rows that were replaced before they were written.
     superseded: Vec<ObjectName>,
     /// Keys whose locks are to be given back once their rows are written.
-    locked: Vec<Digest>,
+    locked: HashSet<Digest>,
     /// Why the last batch was lost.
     failure: Option<StoreError>,
     /// Whether there is a writing thread.
@@ -132,16 +132,14 @@ impl Queue {
         let mut state = self.state.lock();
         let waits = state.fresh.contains_key(key) || state.writing.contains_key(key);
         if waits {
-            state.locked.push(*key);
+            state.locked.insert(*key);
         }
         waits
     }
 
     /// Keeps the lock on `key`, if it was to be given back with its row.
     pub(super) fn reclaim(&self, key: &Digest) -> bool {
-        let mut state = self.state.lock();
-        let at = state.locked.iter().position(|locked| locked == key);
-        at.map(|at| state.locked.swap_remove(at)).is_some()
+        self.state.lock().locked.remove(key)
     }
 
     /// Takes all fresh rows. They are found until [`written`](Self::written) is called.
@@ -159,14 +157,15 @@ impl Queue {
     }
 
     /// Notes that the rows that were taken have been written, or lost; answers whose locks are to be given back.
-    pub(super) fn written(&self, failure: Option<StoreError>) -> Vec<Digest> {
+    pub(super) fn written(&self, failure: Option<StoreError>) -> HashSet<Digest> {
         let mut state = self.state.lock();
         state.writing.clear();
         if failure.is_some() {
             state.failure = failure;
         }
         let State { fresh, locked, .. } = &mut *state;
-        let (stay, go) = locked.iter().partition(|key| fresh.contains_key(*key));
+        let (stay, go): (HashSet<_>, HashSet<_>) =
+            std::mem::take(locked).into_iter().partition(|key| fresh.contains_key(key));
         *locked = stay;
         drop(state);
         self.changed.notify_all();

@@ -133,7 +133,10 @@ impl Indexed {
     fn rows_of(&self, keys: &[Digest]) -> Result<Result<Vec<Option<Found>>, String>, StoreError> {
         // First those that wait: what is written meanwhile is in the index by then.
         let waiting = self.queue.find_all(keys);
-        self.connections.refresh();
+        // A run has looked when it began.
+        if !self.usage.is_running() {
+            self.connections.refresh();
+        }
         let generation = self.connections.generation();
         let look = || {
             self.connections.read(|connection| {
@@ -152,7 +155,9 @@ impl Indexed {
             })
         };
         let mut read = self.guarded(look);
-        self.connections.refresh();
+        if read.is_err() {
+            self.connections.refresh();
+        }
         if read.is_err() && self.connections.generation() != generation {
             // It was damaged, and what is sound of it is in a new one; or somebody deleted it just now.
             read = self.guarded(look);

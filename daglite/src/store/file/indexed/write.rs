@@ -42,9 +42,10 @@ impl Indexed {
         if let Some(failure) = self.queue.take_failure() {
             return Err(failure);
         }
-        let workplace = self.workplace()?;
+        self.prepare()?;
         let mut row_bytes = entry::encode_head(key, meta)?;
         // Lives until the row is in the queue.
+        let workplace;
         let mut announced = None;
         let (object, size) = if bytes.len() <= IN_PLACE {
             row_bytes.extend_from_slice(bytes);
@@ -62,6 +63,7 @@ impl Indexed {
             };
             let name = ObjectName::new(meta.digest, &meta.extension, packed.is_some());
             let stored = packed.as_deref().unwrap_or(bytes);
+            workplace = self.workplace()?;
             announced =
                 Some(workplace.announce(&name).map_err(|cause| {
                     StoreError::io("write an object in", workplace.path(), cause)
@@ -207,6 +209,9 @@ impl Indexed {
             edit.state.hits += due.hits;
             edit.state.misses += due.misses;
             edit.state.saved += due.saved;
+            if !batch.rows.is_empty() {
+                self.changes.count();
+            }
             for row in &batch.rows {
                 edit.put(row)?;
             }

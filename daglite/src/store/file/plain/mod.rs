@@ -35,6 +35,8 @@ pub(super) struct PlainFiles {
     notices: Mutex<Vec<String>>,
     /// Goes up when entries are removed on purpose.
     removals: AtomicU64,
+    /// How often was asked what other processes have put.
+    asked: AtomicU64,
     /// The bytes that were put since the folder was last looked through.
     put_since: AtomicU64,
     /// The bytes that may be put before it is looked through again.
@@ -70,6 +72,7 @@ impl PlainFiles {
             prepared: AtomicBool::new(false),
             notices: Mutex::new(notice.into_iter().collect()),
             removals: AtomicU64::new(0),
+            asked: AtomicU64::new(0),
             put_since: AtomicU64::new(0),
             look_after: AtomicU64::new(0),
             fill: Mutex::default(),
@@ -96,8 +99,14 @@ impl PlainFiles {
         self.removals.load(Ordering::Acquire)
     }
 
+    /// Another number each time.
+    pub(super) fn asked(&self) -> u64 {
+        self.asked.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// Claims `key` among processes.
     pub(super) fn claim(&self, key: &Digest) -> Result<KeyClaim, StoreError> {
+        self.locks.forget_deleted();
         match self.locks.try_key(key) {
             Ok(Locked::Taken(by)) => Ok(KeyClaim::Taken { by }),
             Ok(Locked::Ours) => {
