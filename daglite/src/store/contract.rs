@@ -297,7 +297,8 @@ pub struct RunReport {
 /// 10. **One at a time.** While a [`KeyHold`] lives, no other process is granted the key; it ends at once when its
 ///     process dies. Whoever is granted the key next sees what was put under it before. A store that is not shared by
 ///     processes grants everything, with [holds of nothing](KeyHold::nothing).
-/// 11. **`changes` is never too late.** It has changed before anybody can find what another process has put.
+/// 11. **`changes` is never too late.** Whoever is granted a key that another process held, and looked before that process
+///     put it, sees another number than at the time of the look.
 ///
 /// `daglite::conformance::cache_store` (feature `conformance`) tests these rules, and `shared_cache_store` what they say of
 /// several processes: run them on your store.

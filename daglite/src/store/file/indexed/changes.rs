@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io;
 #[cfg(not(unix))]
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -37,14 +38,16 @@ impl Changes {
         Self { layout, state: Mutex::default() }
     }
 
-    /// Counts a batch of our own. Called in the transaction that writes it, so by one process at a time, and before it
-    /// is committed, so that nobody sees the batch before the count.
+    /// Counts a batch of our own: once it is committed, and before the locks on its keys are given back. So whoever is
+    /// granted one of them, and looked before the commit, sees another count than then.
     pub(super) fn count(&self) {
         let mut state = self.state.lock();
         // The count and our part of it change together, or others' part would seem to change.
         let counted = state.open(&self.layout).and_then(|file| {
-            let count = read(file)?.wrapping_add(1);
-            write(file, count)
+            file.lock()?;
+            let counted = read(file).and_then(|count| write(file, count.wrapping_add(1)));
+            file.unlock()?;
+            counted
         });
         match counted {
             Ok(()) => state.own = state.own.wrapping_add(1),
@@ -55,6 +58,10 @@ impl Changes {
     /// A number that is another one when another process has written a batch in between.
     pub(super) fn of_others(&self) -> u64 {
         let mut state = self.state.lock();
+        if state.file.is_none() && !state.path(&self.layout).exists() {
+            // Nobody has put anything.
+            return state.unknown.wrapping_sub(state.own);
+        }
         match state.open(&self.layout).and_then(read) {
             Ok(count) => count.wrapping_sub(state.own).wrapping_add(state.unknown),
             Err(_) => state.lose(),
@@ -68,11 +75,16 @@ impl Changes {
 }
 
 impl State {
+    /// Where the file lies.
+    fn path(&self, layout: &Layout) -> PathBuf {
+        layout.locks().join("changes")
+    }
+
     /// The file, opened if need be.
     fn open(&mut self, layout: &Layout) -> io::Result<&mut File> {
         if self.file.is_none() {
             layout.make_locks()?;
-            self.file = Some(open_lock(&layout.locks().join("changes"))?);
+            self.file = Some(open_lock(&self.path(layout))?);
         }
         Ok(self.file.as_mut().expect("it has just been opened"))
     }

@@ -68,17 +68,16 @@ impl Connections {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// Notices that the index has been deleted or replaced by somebody; answers whether it has.
-    pub(super) fn refresh(&self) -> bool {
+    /// Notices that the index has been deleted or replaced by somebody.
+    pub(super) fn refresh(&self) {
         let mut opened = self.opened.lock();
-        let Some(known) = *opened else { return false };
-        if FileIdentity::of(self.path()) == Some(known) {
-            return false;
+        if let Some(known) = *opened
+            && FileIdentity::of(self.path()) != Some(known)
+        {
+            *opened = None;
+            drop(opened);
+            self.forget();
         }
-        *opened = None;
-        drop(opened);
-        self.forget();
-        true
     }
 
     /// Lets go of all connections: the index they are of is no more.

@@ -66,6 +66,10 @@ pub(super) struct Indexed {
     bytes: AtomicU64,
     /// About how many entries it has.
     entries: AtomicU64,
+    /// The generation of the connections when a run last began.
+    known_generation: AtomicU64,
+    /// Whether rows have been written since the log was last looked at.
+    has_written: AtomicBool,
     /// Whether nothing more may be put until runs end: all that is there is in use.
     is_full: AtomicBool,
     /// How many bytes and entries wait to be written, where nothing is evicted.
@@ -92,6 +96,8 @@ impl Indexed {
             removals: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             entries: AtomicU64::new(0),
+            known_generation: AtomicU64::new(0),
+            has_written: AtomicBool::new(false),
             is_full: AtomicBool::new(false),
             waiting: Mutex::default(),
             told_full: AtomicBool::new(false),
@@ -139,7 +145,9 @@ impl Indexed {
 
     /// A run begins.
     pub(in crate::store::file) fn begin_run(&self) {
-        if self.connections.refresh() {
+        self.connections.refresh();
+        let generation = self.connections.generation();
+        if self.known_generation.swap(generation, Ordering::AcqRel) != generation {
             // The whole folder may be another one.
             self.changes.forget();
             self.locks.forget_deleted();
@@ -160,7 +168,9 @@ impl Indexed {
             self.write_now()?;
         }
         self.evict_if_needed();
-        self.shorten_log();
+        if self.has_written.swap(false, Ordering::Relaxed) {
+            self.shorten_log();
+        }
         match self.queue.take_failure() {
             Some(failure) => Err(failure),
             None => Ok(()),

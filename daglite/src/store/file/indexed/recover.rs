@@ -52,6 +52,8 @@ impl Indexed {
         }
         self.connections.forget();
         let saved = self.salvage(&damaged.join("index.sqlite"));
+        // For others, who found nothing meanwhile.
+        self.changes.count();
         self.notify(format!(
             "the index of the cache `{}` was damaged ({what}): it has been moved to `{}`, {saved} entries of it have \
              been saved, and the rest is computed again",

@@ -209,9 +209,6 @@ impl Indexed {
             edit.state.hits += due.hits;
             edit.state.misses += due.misses;
             edit.state.saved += due.saved;
-            if !batch.rows.is_empty() {
-                self.changes.count();
-            }
             for row in &batch.rows {
                 edit.put(row)?;
             }
@@ -219,7 +216,12 @@ impl Indexed {
                 edit.release(name.clone());
             }
             Ok(())
-        })
+        })?;
+        if !batch.rows.is_empty() {
+            self.changes.count();
+            self.has_written.store(true, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// Changes rows in one transaction, and removes the objects that nobody uses afterwards.
