@@ -36,7 +36,7 @@ use crate::store::{KeyClaim, KeyHold, RunReport, StoreError};
 use connections::Connections;
 use queue::Queue;
 use trouble::Trouble;
-use usage::Usage;
+use usage::{Ended, Usage};
 
 /// The entries of a store in an index.
 #[derive(Debug)]
@@ -65,7 +65,10 @@ pub(super) struct Indexed {
     entries: AtomicU64,
     /// Whether nothing more may be put until runs end: all that is there is in use.
     is_full: AtomicBool,
-    /// Whether users have been told that a cache that evicts nothing is full.
+    /// Whether all that is there was in use when something was to be evicted: until runs end, a look at every entry would
+    /// find the same.
+    is_futile: AtomicBool,
+    /// Whether users have been told that the cache is full and nothing in it can go.
     told_full: AtomicBool,
 }
 
@@ -87,6 +90,7 @@ impl Indexed {
             bytes: AtomicU64::new(0),
             entries: AtomicU64::new(0),
             is_full: AtomicBool::new(false),
+            is_futile: AtomicBool::new(false),
             told_full: AtomicBool::new(false),
         })
     }
@@ -126,10 +130,10 @@ impl Indexed {
         }
     }
 
-    /// A run begins.
-    pub(in crate::store::file) fn begin_run(&self) {
+    /// A run begins; answers its number.
+    pub(in crate::store::file) fn begin_run(&self) -> u64 {
         self.connections.refresh();
-        self.usage.begin_run();
+        self.usage.begin_run()
     }
 
     /// A run has ended: what it put is written.
@@ -137,9 +141,10 @@ impl Indexed {
         self: &Arc<Self>,
         report: &RunReport,
     ) -> Result<(), StoreError> {
-        let is_worth_writing = self.usage.end_run(report);
-        if !self.usage.is_running() {
+        let Ended { is_worth_writing, lets_go } = self.usage.end_run(report);
+        if lets_go {
             self.is_full.store(false, Ordering::Relaxed);
+            self.is_futile.store(false, Ordering::Relaxed);
         }
         if is_worth_writing || !self.queue.is_empty() {
             self.write_now()?;
