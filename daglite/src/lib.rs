@@ -52,11 +52,20 @@
 //! `include_str!`, `include_bytes!` and `line!` count by their text, not by what they stand for. Change the task's
 //! `cache_version` when you change one.
 //!
+//! # The cache
+//!
+//! The default session keeps it in `.daglite/cache`: any number of processes may share it, and anyone may delete it at any
+//! time. It holds up to 10 GiB; then those results go whose last use is longest ago. A result that another process is
+//! computing is waited for. What cannot be read, or is damaged, is computed again, with a warning if there is something to do about
+//! it. [`FileStore::stats`], [`entries`](FileStore::entries), [`gc`](FileStore::gc) and [`verify`](FileStore::verify) show
+//! and mend what is in it; [`Session`] has a table of all settings.
+//!
 //! # Features
 //!
 //! | feature | default | what it adds | cost |
 //! |---|---|---|---|
 //! | `tokio` | yes | `run()` inside a tokio runtime is an error that says to await, and not a blocked runtime | tokio's `rt` |
+//! | `zstd` | no | larger cached values are compressed, if [`compression`](store::FileStoreBuilder::compression) is set | the build of the C library zstd |
 //! | `conformance` | no | the suites that every store must pass, for authors of stores: [how to run them](https://docs.rs/daglite/latest/daglite/conformance/) | none |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

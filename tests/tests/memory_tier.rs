@@ -143,6 +143,25 @@ fn what_has_expired_is_computed_again() {
     assert_eq!((log.count("hit"), log.count("computed"), log.count("loaded")), (2, 2, 0));
 }
 
+/// Another process has computed an expired result again: what is read of it takes the place of the old one in memory.
+#[test]
+fn a_younger_result_of_another_takes_the_place_of_an_expired_one() {
+    let (clock, hands) = Clock::manual();
+    let store = Arc::new(MemoryStore::new());
+    let session = || {
+        let builder = Session::builder().cache(Arc::clone(&store)).clock(clock.clone());
+        logged_with(builder)
+    };
+    let ((one, log), (other, _)) = (session(), session());
+    hourly(2).run_in(&one).unwrap();
+    hands.advance(Duration::from_secs(3_600));
+    hourly(2).run_in(&other).unwrap();
+    for _ in 0..3 {
+        hourly(2).run_in(&one).unwrap();
+    }
+    assert_eq!((log.count("hit"), log.count("computed"), log.count("loaded")), (3, 1, 1));
+}
+
 static CALLS: AtomicUsize = AtomicUsize::new(0);
 
 #[task(cache)]

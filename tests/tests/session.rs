@@ -12,6 +12,11 @@ fn default_session(folder: &Path, variables: &[(&str, &str)]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_default_session"))
         .current_dir(folder)
         .env_remove("DAGLITE_CACHE")
+        .env_remove("DAGLITE_CACHE_MAX_SIZE")
+        .env_remove("DAGLITE_CACHE_MAX_ENTRIES")
+        .env_remove("DAGLITE_CACHE_EVICTION")
+        .env_remove("DAGLITE_CACHE_LAYOUT")
+        .env_remove("DAGLITE_CACHE_COMPRESSION")
         .env_remove("DAGLITE_CHECKPOINTS")
         .env_remove("DAGLITE_CONCURRENCY")
         .env_remove("DAGLITE_PROGRESS")
@@ -221,4 +226,86 @@ fn only_the_word_off_alone_switches_the_cache_off() {
     let folder = tempfile::tempdir().unwrap();
     let text = default_session(folder.path(), &[("DAGLITE_CACHE", "data/off")]);
     assert!(text.contains("<here>/data/off"), "{text}");
+}
+
+/// What the program prints in `folder`, with a cache in which another result is already.
+fn beside_another_result(variables: &[(&str, &str)], file: &str) -> String {
+    #[task(cache)]
+    fn other() -> u32 {
+        7
+    }
+
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileStore::builder(folder.path().join(".daglite/cache")).open().unwrap();
+    other().run_in(&Session::builder().cache(store).build().unwrap()).unwrap();
+    fs::write(folder.path().join("daglite.toml"), file).unwrap();
+    let text = default_session(folder.path(), variables);
+    assert!(text.contains("\n42\n"), "{text}");
+    text
+}
+
+#[test]
+fn the_limits_of_the_cache_can_be_set() {
+    let full = "is full";
+    let none = ("DAGLITE_CACHE_EVICTION", "none");
+    assert!(!beside_another_result(&[none], "").contains(full));
+    let one = ("DAGLITE_CACHE_MAX_ENTRIES", "1");
+    assert!(beside_another_result(&[none, one], "").contains(full));
+    let small = ("DAGLITE_CACHE_MAX_SIZE", "100B");
+    assert!(beside_another_result(&[none, small], "").contains(full));
+
+    let file = "cache_eviction = \"none\"\ncache_max_entries = 1\ncache_max_size = \"1 GB\"\n";
+    assert!(beside_another_result(&[], file).contains(full));
+    assert!(!beside_another_result(&[("DAGLITE_CACHE_MAX_ENTRIES", "2")], file).contains(full));
+    assert!(!beside_another_result(&[("DAGLITE_CACHE_EVICTION", "lru")], file).contains(full));
+    let file = "cache_eviction = \"none\"\ncache_max_size = \"100 B\"\n";
+    assert!(beside_another_result(&[], file).contains(full));
+    let unlimited = ("DAGLITE_CACHE_MAX_SIZE", "unlimited");
+    assert!(!beside_another_result(&[unlimited], file).contains(full));
+}
+
+#[test]
+fn the_layout_of_the_cache_can_be_set() {
+    let made = |file: &str, variables: &[(&str, &str)]| {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("daglite.toml"), file).unwrap();
+        let text = default_session(folder.path(), variables);
+        assert!(text.contains("\n42\n"), "{text}");
+        let there = |name: &str| folder.path().join(".daglite/cache/v1").join(name).exists();
+        (there("index.sqlite"), there("entries"))
+    };
+    assert_eq!(made("", &[]), (true, false));
+    assert_eq!(made("", &[("DAGLITE_CACHE_LAYOUT", "files")]), (false, true));
+    let file = "cache_layout = \"files\"\n";
+    assert_eq!(made(file, &[]), (false, true));
+    assert_eq!(made(file, &[("DAGLITE_CACHE_LAYOUT", "index")]), (true, false));
+}
+
+#[test]
+fn a_setting_of_the_cache_that_makes_no_sense_is_an_error_with_its_place() {
+    for (key, wrong, expected) in [
+        (
+            "cache_max_size",
+            "\"10 apples\"",
+            "`10 apples` is not a size such as `10GB`, or `unlimited`",
+        ),
+        ("cache_max_size", "\"0\"", "`0` is not a size such as `10GB`, or `unlimited`"),
+        ("cache_max_entries", "0", "nonzero"),
+        (
+            "cache_eviction",
+            "\"oldest\"",
+            "`oldest` is not `lru`, `lfu`, `largest-first`, `oldest-first` or",
+        ),
+        ("cache_layout", "\"flat\"", "`flat` is not `auto`, `index` or `files`"),
+        ("cache_compression", "23", "`23` is not a level from 1 to 22"),
+    ] {
+        let text = with_file(&format!("{key} = {wrong}\n"));
+        assert!(text.contains(&format!("daglite.toml line 1, key `{key}`: ")), "{text}");
+        assert!(text.contains(expected), "{text}");
+        let folder = tempfile::tempdir().unwrap();
+        let name = format!("DAGLITE_{}", key.to_uppercase());
+        let wrong = wrong.trim_matches('"');
+        let text = default_session(folder.path(), &[(&name, wrong)]);
+        assert!(text.contains(&format!("{name} is `{wrong}`: set it to ")), "{text}");
+    }
 }

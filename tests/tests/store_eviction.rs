@@ -636,6 +636,54 @@ fn how_entries_were_used_is_forgotten_with_them() {
     assert!(uses() <= 1, "{} bytes", uses());
 }
 
+/// A server is never without a run: what ended ones have used must go all the same.
+#[test]
+fn runs_that_overlap_without_end_pin_no_longer_than_each_lasts() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = limited(folder.path()).max_entries(20).open().unwrap();
+    let end = |run| now(store.end_run(&RunReport { run, ..RunReport::default() })).unwrap();
+    let (first, mut run) = (store.begin_run(), store.begin_run());
+    assert_eq!(put_one_of_many(&store, 1_000), Put::Kept);
+    for number in 0..200 {
+        let next = store.begin_run();
+        // The first one, which goes on, has used nothing since its own.
+        if number == 10 {
+            end(first);
+        }
+        assert_eq!(put_one_of_many(&store, number), Put::Kept, "result {number}");
+        end(run);
+        run = next;
+        let is_pinned = store.entries().list().unwrap().iter().any(|it| it.key == numbered(1_000));
+        assert!(is_pinned || number >= 10, "the first run lasts");
+    }
+    assert!(store.stats().unwrap().entries <= 20);
+    assert!(store.notices().is_empty());
+}
+
+/// Puts a small result without ending the run.
+fn put_one_of_many(store: &FileStore, number: usize) -> Put {
+    index_support::try_put(store, &numbered(number), &lasting(b"value"))
+}
+
+/// Removing one by one leaves the uses where they are; they must not pile up for ever.
+#[test]
+fn how_removed_entries_were_used_does_not_pile_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = limited(folder.path()).open().unwrap();
+    for round in 0..40 {
+        let numbers = round * 300..(round + 1) * 300;
+        for number in numbers.clone() {
+            put(&store, &numbered(number), &lasting(b"value"));
+        }
+        flush(&store);
+        use_in_a_run(&store, numbers);
+        store.entries().task("pipeline::features").clear().unwrap();
+    }
+    drop(store);
+    let bytes = ask(folder.path(), "SELECT coalesce(sum(length(bytes)), 0) FROM touch");
+    assert!(bytes < 60_000, "the uses of no entries take {bytes} bytes");
+}
+
 #[test]
 fn the_plain_layout_keeps_its_limits_too() {
     for (policy, left) in [

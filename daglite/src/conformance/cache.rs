@@ -317,13 +317,12 @@ async fn claims_end(store: &impl CacheStore) {
 async fn runs_begin_and_end(store: &impl CacheStore) {
     let rule = "rule 2, what was put stays after `end_run`";
     // Runs overlap, and report keys that were removed meanwhile, or never were there.
-    store.begin_run();
-    store.begin_run();
+    let [first, second] = [store.begin_run(), store.begin_run()];
     put_kept(rule, store, &key("of a run"), &artifact(b"kept".to_vec())).await;
     let used = vec![key("of a run"), key("never there"), key("of a run")];
-    let report = RunReport { hits: 2, misses: 1, saved: Duration::from_secs(3), used };
+    let report = RunReport { run: first, hits: 2, misses: 1, saved: Duration::from_secs(3), used };
     ok(rule, "end_run", store.end_run(&report).await);
-    ok(rule, "end_run", store.end_run(&RunReport::default()).await);
+    ok(rule, "end_run", store.end_run(&RunReport { run: second, ..RunReport::default() }).await);
     let got = ok(rule, "get", store.get(&key("of a run")).await);
     same(rule, "`get` after `end_run`", &got, &Lookup::Found(artifact(b"kept".to_vec())));
 }

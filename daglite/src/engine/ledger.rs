@@ -22,8 +22,8 @@ const MANY_USES: usize = 1 << 16;
 /// A run and those inside it, as the store sees them.
 #[derive(Default)]
 pub(super) struct Ledger {
-    /// Set once the store knows of the run: a run that asks it nothing costs it nothing.
-    begun: OnceLock<()>,
+    /// The store's number for the run, once it knows of it: a run that asks it nothing costs it nothing.
+    begun: OnceLock<u64>,
     hits: AtomicU64,
     misses: AtomicU64,
     saved_nanos: AtomicU64,
@@ -46,12 +46,22 @@ impl Default for Used {
 impl Ledger {
     /// Tells the store that a run begins, before its first question.
     pub(super) fn begin(&self, engine: &Engine, store: &dyn CacheStore) {
+        let mut panicked = None;
+        let mut is_first = false;
         self.begun.get_or_init(|| {
-            if let Err(panic) = caught(|| store.begin_run()) {
-                engine.warn(format!("{} panicked as a run began: {panic}", store.location()));
-            }
-            engine.tell_notices(store);
+            is_first = true;
+            caught(|| store.begin_run()).unwrap_or_else(|panic| {
+                panicked = Some(panic);
+                0
+            })
         });
+        // Outside: what is told may have an observer run tasks, which belong to the same run.
+        if let Some(panic) = panicked {
+            engine.warn(format!("{} panicked as a run began: {panic}", store.location()));
+        }
+        if is_first {
+            engine.tell_notices(store);
+        }
     }
 
     /// Notes that memory has answered `key`.
@@ -84,6 +94,7 @@ impl Ledger {
 
     fn report(&self) -> RunReport {
         RunReport {
+            run: self.begun.get().copied().unwrap_or_default(),
             hits: self.hits.load(Ordering::Relaxed),
             misses: self.misses.load(Ordering::Relaxed),
             saved: Duration::from_nanos(self.saved_nanos.load(Ordering::Relaxed)),

@@ -123,11 +123,13 @@ impl Memory {
         }
     }
 
-    /// Keeps a result that was read, unless one is here: that one was put since, or is the same.
+    /// Keeps a result that was read, unless one is here that is as young: that one was put since, or is the same. An older
+    /// one has been replaced in the store by another process, perhaps because it had expired.
     pub(super) fn keep_read(&self, key: Digest, result: &Stored<'_>) {
         let Some(kept) = self.kept(result) else { return };
         match self.kept.get_value_or_guard(&key, Some(Duration::ZERO)) {
-            GuardResult::Value(other) if other.removals == result.removals => {}
+            GuardResult::Value(other)
+                if other.removals == result.removals && other.created >= result.meta.created => {}
             GuardResult::Value(_) => self.kept.insert(key, Arc::new(kept)),
             // Somebody who put a newer one meanwhile has taken the place.
             GuardResult::Guard(place) => drop(place.insert(Arc::new(kept))),

@@ -13,12 +13,13 @@ use crate::event::Observer;
 use crate::observe::Progress;
 use crate::registry::Registry;
 use crate::size::{ByteSize, IntoByteSize};
-use crate::store::{CacheStore, FileStore};
+use crate::store::CacheStore;
 
 use super::Session;
 use super::settings::{CacheSetting, ProgressSetting, Settings};
 
-/// Puts a [`Session`] together. What is not said here comes from the `DAGLITE_*` variables, then from `daglite.toml`.
+/// Puts a [`Session`] together. What is not said here comes from the `DAGLITE_*` variables, then from `daglite.toml`: see
+/// the table at [`Session`].
 ///
 /// ```
 /// use daglite::prelude::*;
@@ -48,7 +49,8 @@ enum CacheChoice {
 }
 
 impl SessionBuilder {
-    /// Caches results in `store`.
+    /// Caches results in `store`. The settings of the cache in `daglite.toml` and `DAGLITE_CACHE_*` are not asked then: a
+    /// [`FileStore`](crate::FileStore) is told the like by its builder.
     ///
     /// ```
     /// # use daglite::prelude::*;
@@ -218,7 +220,7 @@ impl SessionBuilder {
             Some(CacheChoice::Store(store)) => Some(store),
             None => match settings.cache {
                 CacheSetting::Off => None,
-                CacheSetting::Folder(path) => Some(Arc::new(FileStore::builder(path).open()?)),
+                CacheSetting::Folder(path) => Some(Arc::new(settings.cache_limits.open(&path)?)),
             },
         };
         let checkpoints = match checkpoints {

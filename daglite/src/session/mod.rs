@@ -19,11 +19,19 @@ pub use builder::SessionBuilder;
 /// | builder | variable | `daglite.toml` | if none is given |
 /// |---|---|---|---|
 /// | [`cache`](SessionBuilder::cache), [`without_cache`](SessionBuilder::without_cache) | `DAGLITE_CACHE` (a folder, or `off`) | `cache` | `.daglite/cache` |
+/// | [`max_size`](crate::store::FileStoreBuilder::max_size), [`without_max_size`](crate::store::FileStoreBuilder::without_max_size) of the store | `DAGLITE_CACHE_MAX_SIZE` (a size such as `10GB`, or `unlimited`) | `cache_max_size` | 10 GiB |
+/// | [`max_entries`](crate::store::FileStoreBuilder::max_entries) of the store | `DAGLITE_CACHE_MAX_ENTRIES` (1 or more) | `cache_max_entries` | as many as fit |
+/// | [`eviction`](crate::store::FileStoreBuilder::eviction) of the store | `DAGLITE_CACHE_EVICTION` (`lru`, `lfu`, `largest-first`, `oldest-first`, `none`) | `cache_eviction` | `lru` |
+/// | [`layout`](crate::store::FileStoreBuilder::layout) of the store | `DAGLITE_CACHE_LAYOUT` (`auto`, `index`, `files`) | `cache_layout` | `auto` |
+/// | [`compression`](crate::store::FileStoreBuilder::compression) of the store | `DAGLITE_CACHE_COMPRESSION` (1 to 22) | `cache_compression` | none |
 /// | [`checkpoints`](SessionBuilder::checkpoints) | `DAGLITE_CHECKPOINTS` (a folder) | `checkpoints` | `.daglite/checkpoints` |
 /// | [`concurrency`](SessionBuilder::concurrency) | `DAGLITE_CONCURRENCY` (1 or more) | `concurrency` | the machine's threads |
 /// | [`memory`](SessionBuilder::memory), [`without_memory`](SessionBuilder::without_memory) | `DAGLITE_MEMORY` (a size such as `256MB`, or `off`) | `memory` | 256 MiB |
 /// | [`wait_for_others`](SessionBuilder::wait_for_others) | `DAGLITE_WAIT_FOR_OTHERS` (a time such as `10m`) | `wait_for_others` | an hour |
 /// | [`observe`](SessionBuilder::observe) | `DAGLITE_PROGRESS` (`off`, `summary`, `tasks`) | `progress` | warnings on standard error |
+///
+/// The settings of the store are those of a `FileStore`, which is told them by its [builder](crate::store::FileStoreBuilder); in variables
+/// and the file they hold for the store that is made from there.
 ///
 /// `daglite.toml` is searched for in the working directory and in the folders above it. Relative folders in it, and the
 /// default ones if there is such a file, start where it lies; those in variables, and the default ones if there is none, start in

@@ -1,7 +1,7 @@
 //! What `daglite.toml` and the `DAGLITE_*` variables say.
 
 use std::ffi::OsString;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,10 +10,12 @@ use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, ErrorKind};
 use crate::size::ByteSize;
+use crate::store::{Eviction, FileStore, FileStoreLayout};
 
 /// The settings of a session, after files and variables.
 pub(super) struct Settings {
     pub(super) cache: CacheSetting,
+    pub(super) cache_limits: CacheLimits,
     pub(super) checkpoints: PathBuf,
     pub(super) concurrency: Option<NonZeroUsize>,
     pub(super) progress: Option<ProgressSetting>,
@@ -25,6 +27,48 @@ pub(super) struct Settings {
 pub(super) enum CacheSetting {
     Off,
     Folder(PathBuf),
+}
+
+/// How the folder of the cache is kept.
+#[derive(Default)]
+pub(super) struct CacheLimits {
+    max_size: Option<MaxSize>,
+    max_entries: Option<NonZeroU64>,
+    eviction: Option<Eviction>,
+    layout: Option<FileStoreLayout>,
+    compression: Option<i32>,
+}
+
+impl CacheLimits {
+    /// The store in `folder` that is kept like this.
+    pub(super) fn open(self, folder: &Path) -> Result<FileStore, Error> {
+        let Self { max_size, max_entries, eviction, layout, compression } = self;
+        let mut builder = FileStore::builder(folder);
+        match max_size {
+            Some(MaxSize::Bytes(size)) => builder = builder.max_size(size),
+            Some(MaxSize::Unlimited) => builder = builder.without_max_size(),
+            None => {}
+        }
+        if let Some(entries) = max_entries {
+            builder = builder.max_entries(entries.get());
+        }
+        if let Some(policy) = eviction {
+            builder = builder.eviction(policy);
+        }
+        if let Some(layout) = layout {
+            builder = builder.layout(layout);
+        }
+        if let Some(level) = compression {
+            builder = builder.compression(level);
+        }
+        builder.open()
+    }
+}
+
+/// The most bytes that the cache may have.
+enum MaxSize {
+    Bytes(ByteSize),
+    Unlimited,
 }
 
 /// What is shown of a run.
@@ -41,6 +85,15 @@ pub(super) enum ProgressSetting {
 #[serde(deny_unknown_fields)]
 struct File {
     cache: Option<PathBuf>,
+    #[serde(default, deserialize_with = "max_size_in_file")]
+    cache_max_size: Option<MaxSize>,
+    cache_max_entries: Option<NonZeroU64>,
+    #[serde(default, deserialize_with = "eviction_in_file")]
+    cache_eviction: Option<Eviction>,
+    #[serde(default, deserialize_with = "layout_in_file")]
+    cache_layout: Option<FileStoreLayout>,
+    #[serde(default, deserialize_with = "compression_in_file")]
+    cache_compression: Option<i32>,
     checkpoints: Option<PathBuf>,
     concurrency: Option<NonZeroUsize>,
     progress: Option<ProgressSetting>,
@@ -52,6 +105,18 @@ struct File {
 
 /// What is expected where a size of memory stands.
 const MEMORY_EXPECTED: &str = "a size such as `256MB`, or `off`";
+
+/// What is expected where the most bytes of the cache stand.
+const MAX_SIZE_EXPECTED: &str = "a size such as `10GB`, or `unlimited`";
+
+/// What is expected where a policy of eviction stands.
+const EVICTION_EXPECTED: &str = "`lru`, `lfu`, `largest-first`, `oldest-first` or `none`";
+
+/// What is expected where a layout of the cache stands.
+const LAYOUT_EXPECTED: &str = "`auto`, `index` or `files`";
+
+/// What is expected where a level of compression stands.
+const COMPRESSION_EXPECTED: &str = "a level from 1 to 22";
 
 /// What is expected where a time stands.
 const TIME_EXPECTED: &str = "a time such as `10m` or `1h30m`";
@@ -85,56 +150,134 @@ impl Settings {
                 None => CacheSetting::Folder(default_root.join("cache")),
             },
         };
+        let cache_limits = CacheLimits {
+            max_size: setting("CACHE_MAX_SIZE", MAX_SIZE_EXPECTED, max_size, file.cache_max_size)?,
+            max_entries: setting(
+                "CACHE_MAX_ENTRIES",
+                "a number from 1 up",
+                |text| text.parse().ok(),
+                file.cache_max_entries,
+            )?,
+            eviction: setting(
+                "CACHE_EVICTION",
+                EVICTION_EXPECTED,
+                |text| text.parse().ok(),
+                file.cache_eviction,
+            )?,
+            layout: setting(
+                "CACHE_LAYOUT",
+                LAYOUT_EXPECTED,
+                |text| text.parse().ok(),
+                file.cache_layout,
+            )?,
+            compression: setting(
+                "CACHE_COMPRESSION",
+                COMPRESSION_EXPECTED,
+                |text| compression(text.parse().ok()?),
+                file.cache_compression,
+            )?,
+        };
         let checkpoints = match variable("DAGLITE_CHECKPOINTS") {
             Some(value) => here.join(value),
             None => file.checkpoints.map_or_else(|| default_root.join("checkpoints"), in_folder),
         };
-        let concurrency = match variable("DAGLITE_CONCURRENCY") {
-            Some(value) => {
-                Some(parse_variable("DAGLITE_CONCURRENCY", &value, "a number from 1 up", |text| {
-                    text.parse().ok()
-                })?)
-            }
-            None => file.concurrency,
-        };
-        let progress = match variable("DAGLITE_PROGRESS") {
-            Some(value) => {
-                let expected = "`off`, `summary` or `tasks`";
-                Some(parse_variable("DAGLITE_PROGRESS", &value, expected, |text| match text {
-                    "off" => Some(ProgressSetting::Off),
-                    "summary" => Some(ProgressSetting::Summary),
-                    "tasks" => Some(ProgressSetting::Tasks),
-                    _ => None,
-                })?)
-            }
-            None => file.progress,
-        };
-        let memory = match variable("DAGLITE_MEMORY") {
-            Some(value) => {
-                Some(parse_variable("DAGLITE_MEMORY", &value, MEMORY_EXPECTED, memory_size)?)
-            }
-            None => file.memory,
-        };
-        let wait_for_others = match variable("DAGLITE_WAIT_FOR_OTHERS") {
-            Some(value) => {
-                Some(parse_variable("DAGLITE_WAIT_FOR_OTHERS", &value, TIME_EXPECTED, time)?)
-            }
-            None => file.wait_for_others,
-        };
-        Ok(Self { cache, checkpoints, concurrency, progress, memory, wait_for_others })
+        let concurrency = setting(
+            "CONCURRENCY",
+            "a number from 1 up",
+            |text| text.parse().ok(),
+            file.concurrency,
+        )?;
+        let progress = setting(
+            "PROGRESS",
+            "`off`, `summary` or `tasks`",
+            |text| match text {
+                "off" => Some(ProgressSetting::Off),
+                "summary" => Some(ProgressSetting::Summary),
+                "tasks" => Some(ProgressSetting::Tasks),
+                _ => None,
+            },
+            file.progress,
+        )?;
+        let memory = setting("MEMORY", MEMORY_EXPECTED, memory_size, file.memory)?;
+        let wait_for_others =
+            setting("WAIT_FOR_OTHERS", TIME_EXPECTED, time, file.wait_for_others)?;
+        Ok(Self {
+            cache,
+            cache_limits,
+            checkpoints,
+            concurrency,
+            progress,
+            memory,
+            wait_for_others,
+        })
     }
 }
 
-fn memory_in_file<'de, D: Deserializer<'de>>(written: D) -> Result<Option<ByteSize>, D::Error> {
+/// What the variable `DAGLITE_` and `name` says, or else the file.
+fn setting<T>(
+    name: &str,
+    expected: &str,
+    parse: impl Fn(&str) -> Option<T>,
+    in_file: Option<T>,
+) -> Result<Option<T>, Error> {
+    let name = format!("DAGLITE_{name}");
+    match variable(&name) {
+        Some(value) => parse_variable(&name, &value, expected, parse).map(Some),
+        None => Ok(in_file),
+    }
+}
+
+/// A setting that is written as a text in the file.
+fn text_in_file<'de, D: Deserializer<'de>, T>(
+    written: D,
+    expected: &str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, D::Error> {
     let text = String::deserialize(written)?;
-    let size = memory_size(&text);
-    size.map(Some).ok_or_else(|| D::Error::custom(format!("`{text}` is not {MEMORY_EXPECTED}")))
+    let read = parse(&text);
+    read.map(Some).ok_or_else(|| D::Error::custom(format!("`{text}` is not {expected}")))
+}
+
+fn memory_in_file<'de, D: Deserializer<'de>>(written: D) -> Result<Option<ByteSize>, D::Error> {
+    text_in_file(written, MEMORY_EXPECTED, memory_size)
 }
 
 fn time_in_file<'de, D: Deserializer<'de>>(written: D) -> Result<Option<Duration>, D::Error> {
-    let text = String::deserialize(written)?;
-    let time = time(&text);
-    time.map(Some).ok_or_else(|| D::Error::custom(format!("`{text}` is not {TIME_EXPECTED}")))
+    text_in_file(written, TIME_EXPECTED, time)
+}
+
+fn max_size_in_file<'de, D: Deserializer<'de>>(written: D) -> Result<Option<MaxSize>, D::Error> {
+    text_in_file(written, MAX_SIZE_EXPECTED, max_size)
+}
+
+fn eviction_in_file<'de, D: Deserializer<'de>>(written: D) -> Result<Option<Eviction>, D::Error> {
+    text_in_file(written, EVICTION_EXPECTED, |text| text.parse().ok())
+}
+
+fn layout_in_file<'de, D: Deserializer<'de>>(
+    written: D,
+) -> Result<Option<FileStoreLayout>, D::Error> {
+    text_in_file(written, LAYOUT_EXPECTED, |text| text.parse().ok())
+}
+
+fn compression_in_file<'de, D: Deserializer<'de>>(written: D) -> Result<Option<i32>, D::Error> {
+    let level = i64::deserialize(written)?;
+    let read = i32::try_from(level).ok().and_then(compression);
+    read.map(Some)
+        .ok_or_else(|| D::Error::custom(format!("`{level}` is not {COMPRESSION_EXPECTED}")))
+}
+
+/// The most bytes of the cache: one of no bytes is switched off in another way.
+fn max_size(text: &str) -> Option<MaxSize> {
+    if text == "unlimited" {
+        return Some(MaxSize::Unlimited);
+    }
+    text.parse().ok().filter(|size: &ByteSize| size.bytes() > 0).map(MaxSize::Bytes)
+}
+
+/// A level of compression, if there is such a level.
+fn compression(level: i32) -> Option<i32> {
+    (1..=22).contains(&level).then_some(level)
 }
 
 /// The size that is kept in memory; nothing if it is off.

@@ -260,6 +260,8 @@ impl fmt::Debug for KeyHold {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunReport {
+    /// What `begin_run` answered; zero if it was not asked.
+    pub run: u64,
     /// Cached tasks that were answered from the cache, or from memory.
     pub hits: u64,
     /// Cached tasks that had to be computed.
@@ -356,8 +358,11 @@ pub trait CacheStore: Send + Sync + 'static {
         Box::pin(ready(Ok(KeyClaim::Granted(KeyHold::nothing()))))
     }
 
-    /// A run begins: what it uses until the matching `end_run` must not be evicted.
-    fn begin_run(&self) {}
+    /// A run begins: what it uses until the matching `end_run` must not be evicted. Answers a number of the store's choice,
+    /// which comes back in [`RunReport::run`]: runs may end in another order than they began.
+    fn begin_run(&self) -> u64 {
+        0
+    }
 
     /// A run has ended: when this returns, what was put before is safe from a crash of the process.
     fn end_run<'a>(&'a self, report: &'a RunReport) -> StoreFuture<'a, ()> {
@@ -419,8 +424,8 @@ impl<S: CacheStore + ?Sized> CacheStore for Arc<S> {
         (**self).claim(key)
     }
 
-    fn begin_run(&self) {
-        (**self).begin_run();
+    fn begin_run(&self) -> u64 {
+        (**self).begin_run()
     }
 
     fn end_run<'a>(&'a self, report: &'a RunReport) -> StoreFuture<'a, ()> {

@@ -185,8 +185,10 @@ impl CacheStore for Handle {
         Box::pin(async move { claim })
     }
 
-    fn begin_run(&self) {
-        self.0.seen.lock().unwrap().begins += 1;
+    fn begin_run(&self) -> u64 {
+        let mut seen = self.0.seen.lock().unwrap();
+        seen.begins += 1;
+        seen.begins as u64
     }
 
     fn end_run<'a>(&'a self, report: &'a RunReport) -> StoreFuture<'a, ()> {

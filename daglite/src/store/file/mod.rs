@@ -255,9 +255,10 @@ impl CacheStore for FileStore {
         }))
     }
 
-    fn begin_run(&self) {
-        if let Kind::Indexed(store) = &self.0 {
-            store.begin_run();
+    fn begin_run(&self) -> u64 {
+        match &self.0 {
+            Kind::Indexed(store) => store.begin_run(),
+            Kind::Files(_) => 0,
         }
     }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
 
-use super::access::remove_whatever;
+use super::access::{is_missing, remove_whatever};
 use super::layout::ObjectName;
 use super::locks::open_lock;
 use super::publish::{Durable, publish};
@@ -114,7 +114,8 @@ impl Workplace {
     pub(super) fn announce(&self, name: &ObjectName) -> io::Result<Announced<'_>> {
         let mut journal = self.journal.lock();
         if !journal.listed.contains(name) {
-            journal.file.write_all(format!("{name}\n").as_bytes())?;
+            // A line of its own, even after one that a full disk has cut.
+            journal.file.write_all(format!("\n{name}\n").as_bytes())?;
             journal.listed.insert(name.clone());
         }
         *journal.in_progress.entry(name.clone()).or_default() += 1;
@@ -164,7 +165,7 @@ impl Workplace {
 
     /// Notes objects that nobody will need once the transaction is committed.
     pub(super) fn note_released(&self, names: &[ObjectName]) -> io::Result<()> {
-        let text: String = names.iter().map(|name| format!("{name}\n")).collect();
+        let text: String = names.iter().map(|name| format!("\n{name}\n")).collect();
         open_journal(&self.path().join(RELEASED))?.write_all(text.as_bytes())
     }
 
@@ -175,9 +176,16 @@ impl Workplace {
     }
 
     /// The objects that any process, ourselves included, has announced and not struck out.
-    pub(super) fn all_announced(tmp: &Path) -> HashSet<ObjectName> {
-        let Ok(found) = fs::read_dir(tmp) else { return HashSet::new() };
-        found.flatten().flat_map(|entry| read_journal(&entry.path().join(JOURNAL))).collect()
+    pub(super) fn all_announced(tmp: &Path) -> io::Result<HashSet<ObjectName>> {
+        let mut announced = HashSet::new();
+        let found = match fs::read_dir(tmp) {
+            Err(cause) if is_missing(&cause) => return Ok(announced),
+            found => found?,
+        };
+        for entry in found {
+            announced.extend(read_journal(&entry?.path().join(JOURNAL))?);
+        }
+        Ok(announced)
     }
 }
 
@@ -190,10 +198,15 @@ fn open_journal(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// The objects that the journal at `path` lists.
-fn read_journal(path: &Path) -> Vec<ObjectName> {
-    let text = fs::read(path).unwrap_or_default();
-    String::from_utf8_lossy(&text).lines().filter_map(ObjectName::parse).collect()
+/// The objects that the journal at `path` lists; none if there is no journal.
+fn read_journal(path: &Path) -> io::Result<Vec<ObjectName>> {
+    let text = match fs::read(path) {
+        Ok(text) => text,
+        // A folder in its place is nobody's journal.
+        Err(cause) if is_missing(&cause) || path.is_dir() => Vec::new(),
+        Err(cause) => return Err(cause),
+    };
+    Ok(String::from_utf8_lossy(&text).lines().filter_map(ObjectName::parse).collect())
 }
 
 /// The folder of a process that is no more.
@@ -221,9 +234,9 @@ impl Abandoned {
 
     /// The objects that were published there and perhaps have no row.
     pub(super) fn objects(&self) -> Vec<ObjectName> {
-        let mut objects = read_journal(&self.path.join(JOURNAL));
-        objects.extend(read_journal(&self.path.join(RELEASED)));
-        objects
+        // What cannot be read is left to `gc`.
+        let lists = [JOURNAL, RELEASED].map(|name| read_journal(&self.path.join(name)));
+        lists.into_iter().flat_map(Result::unwrap_or_default).collect()
     }
 
     /// Takes the list away: what it protected may go.

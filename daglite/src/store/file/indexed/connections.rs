@@ -95,16 +95,16 @@ impl Connections {
         self.check_order()?;
         let generation = self.generation();
         let kept = self.readers.lock().pop().filter(|(of, _)| *of == generation);
-        let connection = match kept {
-            Some((_, connection)) => connection,
+        let (connection, lasts) = match kept {
+            Some((_, connection)) => (connection, true),
             None => match self.open_reader()? {
-                Some(connection) => connection,
+                Some(opened) => opened,
                 None => return Ok(None),
             },
         };
         let seen = look(&connection).inspect_err(|trouble| self.note_blocked(trouble))?;
         let mut readers = self.readers.lock();
-        if readers.len() < KEPT && self.generation() == generation {
+        if lasts && readers.len() < KEPT && self.generation() == generation {
             readers.push((generation, connection));
         }
         Ok(Some(seen))
@@ -115,7 +115,7 @@ impl Connections {
         &self,
         look: impl FnOnce(&Connection) -> Result<T, Trouble>,
     ) -> Result<Option<T>, Trouble> {
-        self.open_reader()?.map(|connection| look(&connection)).transpose()
+        self.open_reader()?.map(|(connection, _)| look(&connection)).transpose()
     }
 
     /// Closes the connections, as far as nobody uses them now.
@@ -164,7 +164,7 @@ impl Connections {
 
     /// How long a lock is waited for. Who could not have one waits only shortly for the next: a process that is stopped
     /// with a lock in hand must not hold up a run again and again.
-    fn patience(&self) -> Duration {
+    pub(super) fn patience(&self) -> Duration {
         match *self.blocked.lock() {
             Some(since) if since.elapsed() < GRUDGE => IMPATIENCE,
             _ => PATIENCE,
@@ -196,13 +196,23 @@ impl Connections {
                 Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
             )
         {
-            *self.blocked.lock() = Some(Instant::now());
+            self.lose_patience();
         }
     }
 
-    /// A connection that reads; `None` if there is nothing to read.
-    fn open_reader(&self) -> Result<Option<Connection>, Trouble> {
+    /// Remembers that somebody was waited for in vain.
+    pub(super) fn lose_patience(&self) {
+        *self.blocked.lock() = Some(Instant::now());
+    }
+
+    /// A connection that reads, and whether it may be kept; `None` if there is nothing to read.
+    ///
+    /// One that takes the index for immutable sees nothing of what is put later. It may have been opened only because the
+    /// process had no file left to open, so that it answers one question and no more.
+    fn open_reader(&self) -> Result<Option<(Connection, bool)>, Trouble> {
         let path = self.path();
+        // Before it is opened: who finds it damaged must know later whether it is still the same.
+        self.opened(path);
         match path.symlink_metadata() {
             Err(cause) if is_missing(&cause) => return Ok(None),
             Err(cause) => return Err(StoreError::io("read the index", path, cause).into()),
@@ -215,13 +225,18 @@ impl Connections {
         let opened = Connection::open_with_flags(path, flags)
             .map_err(Trouble::from)
             .and_then(|connection| Ok((set_up_reader(&connection, self.patience())?, connection)));
-        let (has_tables, connection) =
+        let (has_tables, connection, lasts) =
             match opened.inspect_err(|trouble| self.note_blocked(trouble)) {
-                Err(trouble) if is_read_only(&trouble) => open_immutable(path)?,
-                other => other?,
+                Err(trouble) if is_read_only(&trouble) => {
+                    let (has_tables, connection) = open_immutable(path)?;
+                    (has_tables, connection, false)
+                }
+                other => {
+                    let (has_tables, connection) = other?;
+                    (has_tables, connection, true)
+                }
             };
-        self.opened(path);
-        Ok(has_tables.then_some(connection))
+        Ok(has_tables.then_some((connection, lasts)))
     }
 
     /// The connection that writes, to an index that is made if there is none.
@@ -231,16 +246,19 @@ impl Connections {
         layout.clear_the_way();
         layout.prepare(&[layout.objects(), layout.tmp(), layout.locks()])?;
         match path.symlink_metadata() {
-            Ok(found) if !found.is_file() => return Err(not_a_file()),
+            Ok(found) if !found.is_file() => {
+                self.opened(path);
+                return Err(not_a_file());
+            }
             Ok(_) => {}
             Err(_) => create_private_file(path)
                 .map_err(|cause| StoreError::io("create the index", path, cause))?,
         }
+        self.opened(path);
         self.check_companions()?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags)?;
         set_up_writer(&mut connection, self.patience())?;
-        self.opened(path);
         Ok(connection)
     }
 

@@ -47,6 +47,9 @@ impl Indexed {
         {
             return;
         }
+        if self.is_futile.load(Ordering::Relaxed) && !self.limits.is_above(1.0, bytes, entries) {
+            return;
+        }
         if let Err(error) = self.evict() {
             tracing::warn!(%error, "the cache could not evict");
         }
@@ -141,11 +144,16 @@ impl Indexed {
 
     /// Everything that is left is in use, or nothing may be evicted.
     fn cannot_evict(&self, (bytes, entries): (u64, u64)) {
+        // A policy of none looks at no entry.
+        self.is_futile.store(self.limits.eviction != Eviction::None, Ordering::Relaxed);
         if !self.limits.is_above(1.0, bytes, entries) {
             return;
         }
         let why = "the running session uses all that is in it";
-        if self.limits.eviction != Eviction::None && !self.is_full.swap(true, Ordering::Relaxed) {
+        if self.limits.eviction == Eviction::None || self.is_full.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        if !self.told_full.swap(true, Ordering::Relaxed) {
             self.tell_full(why, bytes, entries);
         }
     }

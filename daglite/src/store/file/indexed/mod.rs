@@ -38,7 +38,7 @@ use changes::Changes;
 use connections::Connections;
 use queue::Queue;
 use trouble::Trouble;
-use usage::Usage;
+use usage::{Ended, Usage};
 
 /// The entries of a store in an index.
 #[derive(Debug)]
@@ -74,7 +74,10 @@ pub(super) struct Indexed {
     is_full: AtomicBool,
     /// How many bytes and entries wait to be written, where nothing is evicted.
     waiting: Mutex<(u64, u64)>,
-    /// Whether users have been told that a cache that evicts nothing is full.
+    /// Whether all that is there was in use when something was to be evicted: until runs end, a look at every entry would
+    /// find the same.
+    is_futile: AtomicBool,
+    /// Whether users have been told that the cache is full and nothing in it can go.
     told_full: AtomicBool,
 }
 
@@ -100,6 +103,7 @@ impl Indexed {
             has_written: AtomicBool::new(false),
             is_full: AtomicBool::new(false),
             waiting: Mutex::default(),
+            is_futile: AtomicBool::new(false),
             told_full: AtomicBool::new(false),
         })
     }
@@ -143,8 +147,8 @@ impl Indexed {
         }
     }
 
-    /// A run begins.
-    pub(in crate::store::file) fn begin_run(&self) {
+    /// A run begins; answers its number.
+    pub(in crate::store::file) fn begin_run(&self) -> u64 {
         self.connections.refresh();
         let generation = self.connections.generation();
         if self.known_generation.swap(generation, Ordering::AcqRel) != generation {
@@ -152,7 +156,7 @@ impl Indexed {
             self.changes.forget();
             self.locks.forget_deleted();
         }
-        self.usage.begin_run();
+        self.usage.begin_run()
     }
 
     /// A run has ended: what it put is written.
@@ -160,9 +164,10 @@ impl Indexed {
         self: &Arc<Self>,
         report: &RunReport,
     ) -> Result<(), StoreError> {
-        let is_worth_writing = self.usage.end_run(report);
-        if !self.usage.is_running() {
+        let Ended { is_worth_writing, lets_go } = self.usage.end_run(report);
+        if lets_go {
             self.is_full.store(false, Ordering::Relaxed);
+            self.is_futile.store(false, Ordering::Relaxed);
         }
         if is_worth_writing || !self.queue.is_empty() {
             self.write_now()?;

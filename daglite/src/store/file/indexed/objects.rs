@@ -79,30 +79,36 @@ pub(super) fn remove_unneeded(
     names: &[ObjectName],
 ) -> Result<u64, StoreError> {
     let mut taken = Vec::new();
+    let mut failure = None;
     for name in names {
         let path = layout.object(name);
         match set_aside(&path, aside) {
             Ok(staged) => taken.push((name, staged)),
             Err(cause) if is_missing(&cause) && path.symlink_metadata().is_err() => {}
             // Without a place to put it aside there are no journals either.
-            Err(_) => remove_whatever(&path)
-                .map_err(|cause| StoreError::io("remove the object", &path, cause))?,
+            Err(cause) if is_missing(&cause) => {
+                if let Err(cause) = remove_whatever(&path) {
+                    failure = Some(StoreError::io("remove the object", &path, cause));
+                }
+            }
+            // It stays for `gc`. Those that are aside must be looked at all the same.
+            Err(cause) => failure = Some(StoreError::io("remove the object", &path, cause)),
         }
     }
-    if taken.is_empty() {
-        return Ok(0);
-    }
-    let announced = Workplace::all_announced(layout.tmp());
     let mut removed = 0;
-    for (name, mut staged) in taken {
-        if announced.contains(name) {
-            // If it cannot come back, the row that needs it is not written.
-            let _ = publish(&mut staged, &layout.object(name), Durable::No);
-        } else {
-            removed += 1;
+    if !taken.is_empty() {
+        let announced = Workplace::all_announced(layout.tmp());
+        for (name, mut staged) in taken {
+            // Where the journals cannot be read, any of them may be needed.
+            if announced.as_ref().is_ok_and(|announced| !announced.contains(name)) {
+                removed += 1;
+            } else {
+                // If it cannot come back, the row that needs it is not written.
+                let _ = publish(&mut staged, &layout.object(name), Durable::No);
+            }
         }
     }
-    Ok(removed)
+    failure.map_or(Ok(removed), Err)
 }
 
 /// Brings those of `needed` back that lie in `aside`, where the folder of all objects has been moved.

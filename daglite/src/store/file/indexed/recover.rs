@@ -1,18 +1,22 @@
 //! A damaged index is moved aside, and what can be read of it goes into a new one.
 
+use std::collections::HashSet;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 
 use super::super::access::{create_private, is_missing, remove_whatever};
 use super::super::entry;
 use super::super::publish::move_aside;
-use super::rows::{self, Row};
+use super::rows::{self, Row, slot_of};
 use super::{Failed, Indexed};
 use crate::store::StoreError;
 
 /// So many rows are saved in one transaction.
 const STEP: usize = 500;
+/// How long it is waited before it is looked again.
+const AGAIN: Duration = Duration::from_millis(2);
 
 impl Indexed {
     /// Moves the index aside, unless another thread or process has done it since `generation`.
@@ -23,14 +27,39 @@ impl Indexed {
         }
     }
 
+    /// Waits until nobody saves rows of a damaged index: what is removed meanwhile would come back.
+    pub(super) fn wait_for_salvage(&self) {
+        let (start, patience) = (Instant::now(), self.connections.patience());
+        // Without it, there is nothing to be saved.
+        while self.layout.damaged().exists() && matches!(self.locks.try_chore("recover"), Ok(None))
+        {
+            if start.elapsed() >= patience {
+                return self.connections.lose_patience();
+            }
+            std::thread::sleep(AGAIN);
+        }
+    }
+
     /// Does it, as the only one.
     fn try_set_aside(&self, generation: u64, what: &str) -> Result<(), StoreError> {
         let locks = self.layout.locks();
         let failed = |cause| StoreError::io("lock", locks, cause);
-        let Some(_turn) = self.locks.try_chore("recover").map_err(failed)? else {
-            // Somebody is at it: what is there afterwards is seen by the next look.
-            self.connections.forget();
-            return Ok(());
+        let (start, patience) = (Instant::now(), self.connections.patience());
+        let _turn = loop {
+            if let Some(turn) = self.locks.try_chore("recover").map_err(failed)? {
+                break turn;
+            }
+            // Somebody is at it. As soon as the damaged index is out of the way, what we came with can go on.
+            self.connections.refresh();
+            if self.connections.generation() != generation {
+                return Ok(());
+            }
+            if start.elapsed() >= patience {
+                self.connections.lose_patience();
+                self.connections.forget();
+                return Ok(());
+            }
+            std::thread::sleep(AGAIN);
         };
         self.connections.refresh();
         if self.connections.generation() != generation {
@@ -67,10 +96,11 @@ impl Indexed {
     fn salvage(&self, damaged: &Path) -> u64 {
         let mut saved = 0;
         let mut rows = Vec::new();
+        let mut ours = HashSet::new();
         let mut keep = |row: Row| {
             rows.push(row);
             if rows.len() >= STEP {
-                saved += self.save(&std::mem::take(&mut rows));
+                saved += self.save(&std::mem::take(&mut rows), &mut ours);
             }
         };
         // From both ends: what lies behind the damage is reached from the other side.
@@ -78,14 +108,20 @@ impl Indexed {
         if let Some(last) = forward {
             read_rows(damaged, "DESC", Some(last), &mut keep);
         }
-        saved + self.save(&rows)
+        saved + self.save(&rows, &mut ours)
     }
 
-    /// Puts saved rows into the new index; answers how many got there.
-    fn save(&self, rows: &[Row]) -> u64 {
+    /// Puts saved rows into the new index; answers how many got there. What is in it already has been put since, and is
+    /// newer, unless it is in the slots that are `ours`: saved, too.
+    fn save(&self, rows: &[Row], ours: &mut HashSet<i64>) -> u64 {
         let saved = self.edit(|_, edit| {
             let mut saved = 0;
             for row in rows {
+                let slot = slot_of(&row.key);
+                if !ours.contains(&slot) && edit.has(slot)? {
+                    continue;
+                }
+                ours.insert(slot);
                 saved += u64::from(edit.put(row)?);
             }
             Ok(saved)

@@ -193,6 +193,12 @@ impl<'a> Edit<'a> {
         Ok(Self { transaction, layout, state, released: Vec::new() })
     }
 
+    /// Whether there is something in `slot`.
+    pub(super) fn has(&self, slot: i64) -> Result<bool, Trouble> {
+        let mut found = self.transaction.prepare_cached("SELECT 1 FROM slot WHERE key = ?1")?;
+        Ok(found.exists([slot])?)
+    }
+
     /// Puts a row in place of the one in its slot; false if its object is not there (any more).
     pub(super) fn put(&mut self, row: &Row) -> Result<bool, Trouble> {
         let slot = slot_of(&row.key);

@@ -30,11 +30,7 @@ impl Trouble {
 
     /// Whether another process is in the way.
     pub(super) fn is_busy(&self) -> bool {
-        let Self::Refused(error) = self else { return false };
-        matches!(
-            error.sqlite_error_code(),
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
-        )
+        matches!(self, Self::Refused(error) if is_busy(error))
     }
 
     /// The error for users, of the index at `path`.
@@ -54,12 +50,22 @@ impl Trouble {
                 "processes cannot share the index `{}` on this file system: choose a folder on a local disk",
                 path.display()
             )),
+            Self::Refused(cause) if is_busy(&cause) => StoreError::new(format!(
+                "another process has kept the index `{}` locked for too long: end it if it is stuck",
+                path.display()
+            ))
+            .with_source(cause),
             Self::Refused(cause) => {
                 StoreError::io("use the index", path, io::Error::new(kind_of(&cause), cause))
             }
             Self::Store(error) => error,
         }
     }
+}
+
+/// Whether another process is in the way.
+fn is_busy(error: &SqliteError) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
 /// What the operating system would call it.

@@ -1,6 +1,6 @@
 //! Who used what: counted in memory, written in batches, and what the running runs have used is pinned.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, Transaction};
 use serde::{Deserialize, Serialize};
 
-use super::rows::slot_of;
+use super::rows::{State, slot_of};
 use super::trouble::Trouble;
 use crate::digest::Digest;
 use crate::store::RunReport;
@@ -17,6 +17,10 @@ use crate::store::RunReport;
 const WORTH_WRITING: Duration = Duration::from_secs(5);
 /// So many uses are worth a write of their own.
 const MANY: usize = 100_000;
+/// So many pins are never too many.
+const FEW_PINS: usize = 1_000;
+/// So many uses are never too many.
+const FEW: u64 = 1_000;
 /// So many rows of uses are made one.
 const MOST_ROWS: i64 = 8;
 
@@ -67,15 +71,28 @@ pub(super) struct Used {
 #[derive(Debug, Default)]
 pub(super) struct Usage(Mutex<Counts>);
 
+/// What the end of a run brings.
+pub(super) struct Ended {
+    /// Whether the counts are worth a write of their own.
+    pub(super) is_worth_writing: bool,
+    /// Whether something may have been let go that was pinned.
+    pub(super) lets_go: bool,
+}
+
 /// The counts.
 #[derive(Debug, Default)]
 struct Counts {
     /// Uses by slot.
     touched: SlotMap<u64>,
-    /// What the running runs have used or put.
-    pinned: HashSet<i64, BuildHasherDefault<SlotHasher>>,
-    /// How many runs are running.
-    runs: usize,
+    /// What running runs have used or put, with the number of the run that was the latest to begin by then. Any run up to
+    /// that one may be the one that used it.
+    pinned: SlotMap<u64>,
+    /// At so many pins, those of runs that have ended are dropped.
+    many_pins: usize,
+    /// The numbers of the runs that are running.
+    running: BTreeSet<u64>,
+    /// The number of the run that was the latest to begin.
+    latest: u64,
     /// Hits that runs have reported.
     hits: u64,
     /// Misses that runs have reported.
@@ -100,64 +117,95 @@ pub(super) struct Due {
 
 impl Counts {
     /// Counts a use of `slot`; in runs, however often they ask, one: a value that is not small is asked for twice.
-    fn use_once(&mut self, slot: i64, pins: bool) {
-        if !pins || self.pinned.insert(slot) {
+    fn use_once(&mut self, slot: i64) {
+        if self.running.is_empty() || self.pinned.insert(slot, self.latest) != Some(self.latest) {
             *self.touched.entry(slot).or_default() += 1;
+        }
+    }
+
+    /// Whether a running run may have used `slot`.
+    fn is_pinned(&self, slot: i64) -> bool {
+        self.pinned.get(&slot).is_some_and(|latest| self.is_recent(*latest))
+    }
+
+    /// Whether a run is still running of those that had begun by then.
+    fn is_recent(&self, latest: u64) -> bool {
+        self.running.first().is_some_and(|oldest| *oldest <= latest)
+    }
+
+    /// Drops the pins of runs that have ended, if there are many: in a process that is never without a run, too.
+    fn drop_pins(&mut self) {
+        if self.running.is_empty() {
+            self.pinned.clear();
+        } else if self.pinned.len() >= self.many_pins.max(FEW_PINS) {
+            let mut pinned = std::mem::take(&mut self.pinned);
+            pinned.retain(|_, latest| self.is_recent(*latest));
+            self.many_pins = 2 * pinned.len();
+            self.pinned = pinned;
         }
     }
 }
 
 impl Usage {
+    /// Whether runs are running.
+    pub(super) fn is_running(&self) -> bool {
+        !self.0.lock().running.is_empty()
+    }
+
     /// Notes that these slots were found by a look-up.
     pub(super) fn found(&self, slots: impl Iterator<Item = i64>) {
         let mut counts = self.0.lock();
-        let pins = counts.runs > 0;
         for slot in slots {
-            counts.use_once(slot, pins);
+            counts.use_once(slot);
         }
     }
 
     /// Notes that a slot was put: it is pinned, and its use is that it is new.
     pub(super) fn put(&self, slot: i64) {
         let mut counts = self.0.lock();
-        if counts.runs > 0 {
-            counts.pinned.insert(slot);
+        if !counts.running.is_empty() {
+            let latest = counts.latest;
+            counts.pinned.insert(slot, latest);
         }
     }
 
-    /// A run begins.
-    pub(super) fn begin_run(&self) {
-        self.0.lock().runs += 1;
+    /// A run begins; answers its number.
+    pub(super) fn begin_run(&self) -> u64 {
+        let mut counts = self.0.lock();
+        counts.latest += 1;
+        let run = counts.latest;
+        counts.running.insert(run);
+        run
     }
 
-    /// A run has ended; answers whether the counts are worth a write.
-    pub(super) fn end_run(&self, report: &RunReport) -> bool {
+    /// A run has ended.
+    pub(super) fn end_run(&self, report: &RunReport) -> Ended {
         let mut counts = self.0.lock();
         counts.hits += report.hits;
         counts.misses += report.misses;
         counts.saved += u64::try_from(report.saved.as_millis()).unwrap_or(u64::MAX);
-        let pins = counts.runs > 0;
         for key in &report.used {
-            counts.use_once(slot_of(key), pins);
+            counts.use_once(slot_of(key));
         }
-        counts.runs = counts.runs.saturating_sub(1);
-        if counts.runs == 0 {
-            counts.pinned.clear();
+        let oldest = counts.running.first().copied();
+        if !counts.running.remove(&report.run) {
+            // Who does not say which run it was ends the one that pins least.
+            counts.running.pop_last();
+        }
+        let lets_go = counts.running.first().copied() != oldest || oldest.is_none();
+        if lets_go {
+            counts.drop_pins();
         }
         let something = !counts.touched.is_empty() || counts.hits + counts.misses > 0;
         // The first run of a process is often its last.
         let long_ago = counts.written.is_none_or(|written| written.elapsed() >= WORTH_WRITING);
-        something && (long_ago || counts.touched.len() >= MANY)
+        let is_worth_writing = something && (long_ago || counts.touched.len() >= MANY);
+        Ended { is_worth_writing, lets_go }
     }
 
     /// Whether a running run has used `slot`.
     pub(super) fn is_pinned(&self, slot: i64) -> bool {
-        self.0.lock().pinned.contains(&slot)
-    }
-
-    /// Whether runs are running.
-    pub(super) fn is_running(&self) -> bool {
-        self.0.lock().runs > 0
+        self.0.lock().is_pinned(slot)
     }
 
     /// Adds the uses that are not written yet, as those of the moment before entry `next`.
@@ -200,26 +248,51 @@ impl Due {
         self.touched.is_empty() && self.hits + self.misses + self.saved == 0
     }
 
-    /// Writes the uses, as those of the moment before entry `next`.
-    pub(super) fn write(&self, transaction: &Transaction<'_>, next: i64) -> Result<(), Trouble> {
+    /// Writes the uses, as those of the moment before the next entry.
+    ///
+    /// When uses are put together, those of entries that are no more are left out, if there are as many of them as of the
+    /// others.
+    pub(super) fn write(
+        &self,
+        transaction: &Transaction<'_>,
+        state: &State,
+    ) -> Result<(), Trouble> {
         if self.touched.is_empty() {
             return Ok(());
         }
         let touches = self.touched.iter().map(|(slot, uses)| Touch {
             slot: slot.to_le_bytes(),
             uses: *uses,
-            at: next,
+            at: state.next,
         });
         append(transaction, touches)?;
         let rows: i64 = transaction
             .prepare_cached("SELECT count(*) FROM touch")?
             .query_row([], |row| row.get(0))?;
         if rows > MOST_ROWS {
-            let all = load(transaction)?;
+            let mut all = load(transaction)?;
+            if all.len() as u64 > 2 * state.entries + FEW {
+                keep_existing(transaction, &mut all)?;
+            }
             rewrite(transaction, &all)?;
         }
         Ok(())
     }
+}
+
+/// Leaves out the uses of slots in which nothing is.
+fn keep_existing(transaction: &Transaction<'_>, all: &mut SlotMap<Used>) -> Result<(), Trouble> {
+    let mut statement = transaction.prepare_cached("SELECT 1 FROM slot WHERE key = ?1")?;
+    let mut gone = Vec::new();
+    for slot in all.keys() {
+        if !statement.exists([slot])? {
+            gone.push(*slot);
+        }
+    }
+    for slot in gone {
+        all.remove(&slot);
+    }
+    Ok(())
 }
 
 /// Adds a row of uses.

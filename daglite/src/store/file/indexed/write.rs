@@ -1,7 +1,9 @@
 //! Puts entries, in batches; removes them; cleans up after processes that were killed.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use rusqlite::{Connection, Transaction};
 
@@ -9,7 +11,7 @@ use super::super::access::{is_missing, remove_whatever};
 use super::super::entry;
 use super::super::layout::ObjectName;
 use super::super::publish::set_aside;
-use super::super::settings::Eviction;
+use super::super::settings::{Eviction, HIGH_MARK};
 use super::super::staged::{Staged, sweep_stale};
 use super::super::workplace::{Abandoned, Workplace};
 use super::objects::remove_unneeded;
@@ -24,6 +26,8 @@ use crate::store::{Artifact, Put, StoreError};
 
 /// Up to this size a value lies in its row.
 const IN_PLACE: usize = 16 << 10;
+/// How often a batch is written again because the index has been replaced meanwhile.
+const ATTEMPTS: usize = 4;
 /// A log longer than this is moved into the index when a run ends, so that whoever opens the store next need not read it.
 const LONG_LOG: u64 = 4 << 20;
 
@@ -167,7 +171,20 @@ impl Indexed {
             let _ = self.guarded(|| self.write_batch(&batch, &due));
             return Ok(());
         }
-        let written = self.guarded_twice(|| self.write_batch(&batch, &due));
+        let mut written = Ok(());
+        for _ in 0..ATTEMPTS {
+            let generation = Cell::new(0);
+            written = self.guarded_twice(|| {
+                self.connections.refresh();
+                generation.set(self.connections.generation());
+                self.write_batch(&batch, &due)
+            });
+            self.connections.refresh();
+            // Somebody deleted the index, or moved it aside, while we waited for our turn: nobody sees what is in it.
+            if written.is_err() || self.connections.generation() == generation.get() {
+                break;
+            }
+        }
         let failure = written.err().map(|failed| failed.into_error(&self.layout));
         for key in self.queue.written(failure) {
             self.locks.release(&key);
@@ -205,7 +222,7 @@ impl Indexed {
     /// Writes a batch in one transaction.
     fn write_batch(&self, batch: &Batch, due: &Due) -> Result<(), Trouble> {
         self.edit(|transaction, edit| {
-            due.write(transaction, edit.state.next)?;
+            due.write(transaction, &edit.state)?;
             edit.state.hits += due.hits;
             edit.state.misses += due.misses;
             edit.state.saved += due.saved;
@@ -260,6 +277,9 @@ impl Indexed {
         if !self.limits.is_above(1.0, state.bytes, state.entries) {
             self.is_full.store(false, Ordering::Relaxed);
         }
+        if !self.limits.is_above(HIGH_MARK, state.bytes, state.entries) {
+            self.is_futile.store(false, Ordering::Relaxed);
+        }
     }
 
     /// Moves a long log into the index.
@@ -268,6 +288,8 @@ impl Indexed {
         if log.metadata().is_ok_and(|found| found.len() > LONG_LOG) {
             // A courtesy to the next process: if others read just now, it is left as it is.
             let _ = self.connections.with_writer(|connection| {
+                // SQLite would wait for whoever reads as long as it waits for a lock.
+                connection.busy_timeout(Duration::ZERO)?;
                 connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
                 Ok(())
             });
@@ -294,6 +316,7 @@ impl Indexed {
             return Ok(0);
         }
         let removed = self.guarded_twice(|| {
+            self.wait_for_salvage();
             self.edit(|_, edit| {
                 let mut removed = 0;
                 for key in keys {
@@ -334,6 +357,7 @@ impl Indexed {
             };
         }
         let cleared = self.guarded_twice(|| {
+            self.wait_for_salvage();
             let state = self.connections.write(|transaction| {
                 transaction.execute_batch(
                     "DELETE FROM entry; DELETE FROM slot; DELETE FROM object; DELETE FROM touch; \
@@ -346,7 +370,9 @@ impl Indexed {
             let aside = self.connections.write(|transaction| {
                 let mut statement = transaction.prepare("SELECT name FROM object")?;
                 let mut rows = statement.query([])?;
-                let mut needed = Workplace::all_announced(self.layout.tmp());
+                let mut needed = Workplace::all_announced(self.layout.tmp()).map_err(|cause| {
+                    StoreError::io("read the journals in", self.layout.tmp(), cause)
+                })?;
                 while let Some(row) = rows.next()? {
                     needed.extend(ObjectName::parse(&row.get::<_, String>(0)?));
                 }
