@@ -157,7 +157,7 @@ fn attack(shim: &Path, fault: &Fault, warm: &Path) -> Result<Option<String>, Str
     Ok(report.failed)
 }
 
-/// Every fault: at least one of each kind at every call first, then the other errors in random order.
+/// Every fault in random order, at least one of each kind at every call first. `DAGLITE_TEST_ROUNDS=2000` takes them all.
 fn faults(calls: [(bool, &Report); 2], random: &mut Random) -> Vec<Fault> {
     let (mut first, mut others) = (Vec::new(), Vec::new());
     for (is_warm, report) in calls {
@@ -198,13 +198,13 @@ fn whatever_call_fails_the_answer_is_right_and_the_store_heals() {
 
     let calls = [(false, &cold_calls), (true, &warm_calls)];
     let mut faults = faults(calls, &mut Random::new(seed));
-    faults.truncate(rounds(800) as usize);
+    faults.truncate(rounds(250) as usize);
     let (next, met) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let failures = Mutex::new(Vec::new());
     let slowest = Mutex::new((Duration::ZERO, String::new()));
     thread::scope(|scope| {
         // Many: a store that is refused a lock waits for it, and the processor does not.
-        for _ in 0..16 {
+        for _ in 0..8 {
             scope.spawn(|| {
                 while failures.lock().unwrap().len() < ENOUGH {
                     let Some(fault) = faults.get(next.fetch_add(1, Ordering::SeqCst)) else {
