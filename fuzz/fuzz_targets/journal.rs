@@ -72,7 +72,8 @@ fuzz_target!(|data: &[u8]| {
     let released = lines(story.rest(), &names);
     #[cfg(unix)]
     match choice & 3 {
-        1 => std::os::unix::fs::symlink(&canaries[0], dead.join("published")).expect("it can be made"),
+        1 => std::os::unix::fs::symlink(&canaries[0], dead.join("published"))
+            .expect("it can be made"),
         2 => std::os::unix::fs::symlink(root, dead.join("elsewhere")).expect("it can be made"),
         3 => fs::create_dir(dead.join("published")).expect("it can be made"),
         _ => {}
@@ -87,13 +88,16 @@ fuzz_target!(|data: &[u8]| {
     now(store.end_run(&RunReport::default())).expect("a store that is damaged is written");
     assert!(!dead.exists(), "what a dead process left is swept");
     for canary in canaries {
-        assert_eq!(fs::read(canary).ok().as_deref(), Some(&b"a canary"[..]), "{canary:?} is touched");
+        assert_eq!(
+            fs::read(canary).ok().as_deref(),
+            Some(&b"a canary"[..]),
+            "{canary:?} is touched"
+        );
     }
     assert_eq!(found_as_known(&store), KNOWN.len(), "an object that a row needs is gone");
     // An orphan is gone if a list has its name on a line of its own, and else it is there.
-    let listed = |text: &[u8], name: &str| {
-        String::from_utf8_lossy(text).lines().any(|line| line == name)
-    };
+    let listed =
+        |text: &[u8], name: &str| String::from_utf8_lossy(text).lines().any(|line| line == name);
     let left = contents(&objects);
     for name in &orphans {
         let is_listed = (choice & 1 == 0 && listed(&published, name)) || listed(&released, name);

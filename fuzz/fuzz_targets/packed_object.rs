@@ -49,7 +49,9 @@ fuzz_target!(|data: &[u8]| {
     fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("it can be made");
     fs::write(path, bytes).expect("it can be written");
     match now(store.get(&key(0))).expect("a store that is damaged answers") {
-        Lookup::Found(found) => assert!(found == artifact(0, LENGTH), "an artifact that nobody put"),
+        Lookup::Found(found) => {
+            assert!(found == artifact(0, LENGTH), "an artifact that nobody put")
+        }
         Lookup::Damaged(_) => {
             assert!(!path.exists(), "damage is removed");
             let again = now(store.get(&key(0))).expect("a store that is damaged answers");

@@ -55,8 +55,17 @@ fuzz_target!(|data: &[u8]| {
         .query_row("SELECT coalesce((SELECT bytes FROM touch), x'00')", [], |row| row.get(0))
         .expect("the index is sound");
     if choice & 4 != 0 {
-        let columns =
-            ["next", "entries", "bytes", "hits", "misses", "saved", "evicted", "evicted_bytes", "expired"];
+        let columns = [
+            "next",
+            "entries",
+            "bytes",
+            "hits",
+            "misses",
+            "saved",
+            "evicted",
+            "evicted_bytes",
+            "expired",
+        ];
         let which = story.short();
         for (at, column) in columns.iter().enumerate() {
             if which >> at & 1 == 1 {

@@ -58,7 +58,8 @@ impl<'a> Bytes<'a> {
         let mut bytes = sound.to_vec();
         while !self.is_empty() && !bytes.is_empty() {
             let kind = self.byte();
-            let at = (usize::from(self.byte() & 0x0f) << 16 | usize::from(self.short())) % bytes.len();
+            let at =
+                (usize::from(self.byte() & 0x0f) << 16 | usize::from(self.short())) % bytes.len();
             match kind % 8 {
                 0 => bytes[at] = self.byte(),
                 1 => bytes[at] ^= 1 << (self.byte() % 8),

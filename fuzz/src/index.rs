@@ -64,9 +64,13 @@ impl Template {
     pub fn bring_objects(&self) {
         for (path, bytes) in &self.objects {
             let path = self.root.join("v1/objects").join(path);
-            if !path.metadata().is_ok_and(|found| found.is_file() && found.len() == bytes.len() as u64) {
+            if !path
+                .metadata()
+                .is_ok_and(|found| found.is_file() && found.len() == bytes.len() as u64)
+            {
                 let _ = fs::remove_dir_all(&path);
-                fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("it can be made");
+                fs::create_dir_all(path.parent().expect("it lies in a folder"))
+                    .expect("it can be made");
                 fs::write(path, bytes).expect("it can be written");
             }
         }
@@ -96,7 +100,9 @@ pub fn rewind(connection: &Connection) -> rusqlite::Result<()> {
     let tables = ["entry", "slot", "object", "touch", "state"];
     let text: String = tables
         .iter()
-        .map(|table| format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM sound.{table};"))
+        .map(|table| {
+            format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM sound.{table};")
+        })
         .collect();
     connection.execute_batch(&text)
 }

@@ -76,7 +76,8 @@ pub fn found_as_known(store: &impl CacheStore) -> usize {
 
 /// Fails if what is found under `key` does not agree with itself.
 pub fn agrees_with_itself(store: &impl CacheStore, key: &Digest) -> Option<Artifact> {
-    let glimpse = now(store.find(std::slice::from_ref(key))).expect("a store that is damaged answers");
+    let glimpse =
+        now(store.find(std::slice::from_ref(key))).expect("a store that is damaged answers");
     let got = now(store.get(key)).expect("a store that is damaged answers").found();
     if let Some(artifact) = &got {
         assert_eq!(artifact.meta.size, artifact.bytes.len() as u64);

@@ -124,6 +124,7 @@ impl State {
 
     /// Counts anew what there is, and makes the table of objects agree with it.
     pub(super) fn recount(&mut self, transaction: &Transaction<'_>) -> Result<(), Trouble> {
+        transaction.execute("DELETE FROM object", [])?;
         let mut statement = transaction.prepare("SELECT kind, size, bytes FROM entry")?;
         let mut rows = statement.query([])?;
         (self.entries, self.bytes) = (0, 0);
@@ -131,17 +132,17 @@ impl State {
             let (kind, size): (i64, i64) = (row.get(0)?, row.get(1)?);
             let bytes = row.get_ref(2)?.as_blob().unwrap_or_default();
             self.entries += 1;
-            self.bytes += bytes.len() as u64 + ROW_OVERHEAD;
+            self.bytes = self.bytes.saturating_add(bytes.len() as u64 + ROW_OVERHEAD);
             if let Some(name) = object_of(kind, bytes)
                 && use_object(transaction, &name, size)? == 1
             {
-                self.bytes += size.max(0).cast_unsigned();
+                self.bytes = self.bytes.saturating_add(size.max(0).cast_unsigned());
             }
         }
         let highest: i64 =
             transaction
                 .query_row("SELECT coalesce(max(id), 0) FROM entry", [], |row| row.get(0))?;
-        self.next = self.next.max(highest + 1);
+        self.next = self.next.max(after(highest)?);
         self.save(transaction)
     }
 
@@ -185,6 +186,10 @@ impl<'a> Edit<'a> {
         layout: &'a Layout,
     ) -> Result<Self, Trouble> {
         let state = State::load(transaction)?;
+        if state.next < 1 {
+            // Numbers begin with one: zero stands for a row that waits to be written.
+            return Err(Trouble::damaged(format!("its next entry has the number {}", state.next)));
+        }
         Ok(Self { transaction, layout, state, released: Vec::new() })
     }
 
@@ -216,7 +221,7 @@ impl<'a> Edit<'a> {
                 "INSERT INTO entry (id, slot, kind, size, expires, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
             .execute(params![id, slot, row.kind(), size, expires, row.bytes])?;
-        self.state.next += 1;
+        self.state.next = after(id)?;
         self.state.entries += 1;
         self.state.bytes += row.bytes.len() as u64 + ROW_OVERHEAD;
         if let Some(name) = &row.object
@@ -324,6 +329,11 @@ impl<'a> Edit<'a> {
         self.state.save(self.transaction)?;
         Ok((self.state, unneeded))
     }
+}
+
+/// The number after that of an entry. There always is one, unless the number was damaged.
+fn after(id: i64) -> Result<i64, Trouble> {
+    id.checked_add(1).ok_or_else(|| Trouble::damaged("it has an entry of the last number there is"))
 }
 
 /// Notes one more use of an object; answers how many there are.

@@ -155,6 +155,11 @@ impl Usage {
         self.0.lock().pinned.contains(&slot)
     }
 
+    /// Whether running runs have used anything.
+    pub(super) fn pins_any(&self) -> bool {
+        !self.0.lock().pinned.is_empty()
+    }
+
     /// Whether runs are running.
     pub(super) fn is_running(&self) -> bool {
         self.0.lock().runs > 0

@@ -153,7 +153,8 @@ impl Indexed {
                 return Err(error);
             }
         }
-        self.guarded(|| self.mend_rows()).map_err(|failed| failed.into_error(&self.layout))?;
+        self.guarded_twice(|| self.mend_rows())
+            .map_err(|failed| failed.into_error(&self.layout))?;
         let orphans = self.orphans(YOUNG)?;
         self.settle(&orphans)?;
         Ok(())
@@ -194,18 +195,13 @@ impl Indexed {
             }
             Ok(())
         })?;
-        let state = self.connections.write(|transaction| {
-            transaction.execute_batch(
-                "DELETE FROM slot WHERE NOT EXISTS \
-                 (SELECT 1 FROM entry WHERE entry.id = slot.entry AND entry.slot = slot.key); \
-                 DELETE FROM object;",
-            )?;
-            let mut state = State::load(transaction)?;
-            state.recount(transaction)?;
-            Ok(state)
+        self.connections.write(|transaction| {
+            let without_entry = "DELETE FROM slot WHERE NOT EXISTS \
+                                 (SELECT 1 FROM entry WHERE entry.id = slot.entry AND entry.slot = slot.key)";
+            transaction.execute(without_entry, [])?;
+            Ok(())
         })?;
-        self.note_state(&state);
-        Ok(())
+        self.count_anew()
     }
 
     /// Whether an object is there and is not what its row says.
