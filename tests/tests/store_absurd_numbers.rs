@@ -9,7 +9,7 @@ use std::path::Path;
 
 use daglite::store::CacheStore;
 use daglite::{Eviction, FileStore, FileStoreLayout};
-use index_support::{ask, flush, lasting, sql};
+use index_support::{ask, flush, large, lasting, sql};
 use store_support::{get, key, now, open_index, put};
 
 /// A folder with three entries.
@@ -77,6 +77,29 @@ fn repair_mends_a_number_that_no_entry_can_follow() {
     verification.repair().unwrap();
     assert!(store.verify().unwrap().is_sound());
     assert_eq!(found(&store).len(), 3);
+}
+
+#[test]
+fn absurd_sizes_are_put_right_when_an_index_is_made_anew_or_repaired() {
+    let folder = filled();
+    let store = open_index(folder.path());
+    for seed in 0..3 {
+        put(&store, &key(&format!("large {seed}")), &lasting(&large(seed)));
+    }
+    drop(store);
+    let bytes = ask(folder.path(), "SELECT bytes FROM state");
+    for damage in ["UPDATE state SET next = 0", "UPDATE object SET size = -1"] {
+        change(folder.path(), "UPDATE entry SET size = 9223372036854775807");
+        change(folder.path(), damage);
+        let store = open_index(folder.path());
+        let verification = store.verify().unwrap();
+        assert!(!verification.is_sound(), "{damage}");
+        verification.repair().unwrap();
+        assert!(store.verify().unwrap().is_sound(), "{damage}");
+        assert_eq!(ask(folder.path(), "SELECT bytes FROM state"), bytes, "{damage}");
+        assert_eq!(ask(folder.path(), "SELECT max(size) FROM entry"), 16_385, "{damage}");
+        assert_eq!(found(&store).len(), 3, "{damage}");
+    }
 }
 
 #[test]

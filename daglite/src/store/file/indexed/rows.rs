@@ -125,19 +125,27 @@ impl State {
     /// Counts anew what there is, and makes the table of objects agree with it.
     pub(super) fn recount(&mut self, transaction: &Transaction<'_>) -> Result<(), Trouble> {
         transaction.execute("DELETE FROM object", [])?;
-        let mut statement = transaction.prepare("SELECT kind, size, bytes FROM entry")?;
+        let mut statement = transaction.prepare("SELECT id, kind, size, bytes FROM entry")?;
         let mut rows = statement.query([])?;
+        let mut wrong = Vec::new();
         (self.entries, self.bytes) = (0, 0);
         while let Some(row) = rows.next()? {
-            let (kind, size): (i64, i64) = (row.get(0)?, row.get(1)?);
-            let bytes = row.get_ref(2)?.as_blob().unwrap_or_default();
+            let (id, kind, size): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let bytes = row.get_ref(3)?.as_blob().unwrap_or_default();
+            let right = possible_size(kind, bytes, size);
+            if right != size {
+                wrong.push((id, right));
+            }
             self.entries += 1;
             self.bytes = self.bytes.saturating_add(bytes.len() as u64 + ROW_OVERHEAD);
             if let Some(name) = object_of(kind, bytes)
-                && use_object(transaction, &name, size)? == 1
+                && use_object(transaction, &name, right)? == 1
             {
-                self.bytes = self.bytes.saturating_add(size.max(0).cast_unsigned());
+                self.bytes = self.bytes.saturating_add(right.max(0).cast_unsigned());
             }
+        }
+        for (id, right) in wrong {
+            transaction.execute("UPDATE entry SET size = ?1 WHERE id = ?2", [right, id])?;
         }
         let highest: i64 =
             transaction
@@ -223,12 +231,13 @@ impl<'a> Edit<'a> {
             .execute(params![id, slot, row.kind(), size, expires, row.bytes])?;
         self.state.next = after(id)?;
         self.state.entries += 1;
-        self.state.bytes += row.bytes.len() as u64 + ROW_OVERHEAD;
+        let mut added = row.bytes.len() as u64 + ROW_OVERHEAD;
         if let Some(name) = &row.object
             && use_object(self.transaction, name, size)? == 1
         {
-            self.state.bytes += row.size;
+            added = added.saturating_add(row.size);
         }
+        self.state.bytes = self.state.bytes.saturating_add(added);
         Ok(true)
     }
 
@@ -362,6 +371,19 @@ pub(super) fn remove_object(layout: &Layout, name: &ObjectName) -> Result<(), Tr
             Err(StoreError::io("remove the object", &path, cause).into())
         }
         _ => Ok(()),
+    }
+}
+
+/// What a row can say of the size of its object: `size` if that is possible, or else what is likely.
+pub(super) fn possible_size(kind: i64, bytes: &[u8], size: i64) -> i64 {
+    let Ok((_, meta, _)) = super::super::entry::parse_row(bytes) else { return 0 };
+    let value = i64::try_from(meta.size).unwrap_or(i64::MAX);
+    match kind {
+        OBJECT => value,
+        // A value is compressed only if that makes it smaller.
+        PACKED_OBJECT if (0..value).contains(&size) => size,
+        PACKED_OBJECT => value,
+        _ => 0,
     }
 }
 
