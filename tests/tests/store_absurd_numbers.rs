@@ -1,8 +1,6 @@
 //! Numbers that an index cannot have by itself: found by fuzzing its counts. The store goes on, and mends them.
 
-#[allow(dead_code, reason = "this file uses some of it")]
 mod index_support;
-#[allow(dead_code, reason = "this file uses some of it")]
 mod store_support;
 
 use std::path::Path;
