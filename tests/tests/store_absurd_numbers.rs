@@ -1,4 +1,4 @@
-//! Numbers that an index cannot have by itself: found by fuzzing its counts. The store goes on, and mends them.
+//! Numbers that an index cannot have by itself, found by fuzzing: the store goes on, and mends them.
 
 mod index_support;
 mod store_support;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use daglite::store::CacheStore;
 use daglite::{Eviction, FileStore, FileStoreLayout};
-use index_support::{ask, flush, large, lasting, sql};
+use index_support::{ask, flip, flush, index, large, lasting, settle, sql};
 use store_support::{get, key, now, open_index, put};
 
 /// A folder with three entries.
@@ -140,4 +140,21 @@ fn a_count_that_is_far_too_high_does_not_make_the_cache_useless() {
         // The first run has evicted all there was, and counted anew: what is put from then on stays.
         assert!(get(&open_index(folder.path()), &key("five")).found().is_some(), "{damage}");
     }
+}
+
+#[test]
+fn an_index_whose_header_forbids_writing_is_made_anew_with_all_it_had() {
+    let folder = filled();
+    settle(folder.path());
+    // The version of the file format that a program must know to write it.
+    flip(&index(folder.path()), 18);
+    let store = open_index(folder.path());
+    assert_eq!(found(&store).len(), 3);
+    put(&store, &key("four"), &lasting(b"four"));
+    flush(&store);
+    assert_eq!(found(&store).len(), 3);
+    assert!(get(&store, &key("four")).found().is_some());
+    assert!(
+        store.notices().iter().any(|notice| notice.contains("3 entries of it have been saved"))
+    );
 }
