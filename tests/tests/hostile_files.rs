@@ -137,3 +137,20 @@ fn a_path_that_is_no_text_is_a_path() {
     assert_eq!(log.count("warning"), 0);
     assert_eq!(log.count("hit length"), 1);
 }
+
+#[test]
+fn a_pipe_in_place_of_a_dead_processs_list_does_not_hold_up_a_put() {
+    in_time(|| {
+        let folder = tempfile::tempdir().unwrap();
+        for list in ["published", "released"] {
+            let dead = folder.path().join("v1/tmp").join(format!("4711-{list}"));
+            fs::create_dir_all(&dead).unwrap();
+            fs::write(dead.join("alive"), "").unwrap();
+            fifo(&dead.join(list));
+        }
+        let cache = FileStore::builder(folder.path()).layout(daglite::FileStoreLayout::Index);
+        let session = Session::builder().cache(cache.open().unwrap()).build().unwrap();
+        assert_eq!(double(4).run_in(&session).unwrap(), 8);
+        assert_eq!(fs::read_dir(folder.path().join("v1/tmp")).unwrap().count(), 1, "ours");
+    });
+}

@@ -311,7 +311,7 @@ impl FileStore {
                 None => tasks.entry(entry.meta.task.clone()).or_default(),
             };
             task.entries += 1;
-            task.bytes += entry.meta.size;
+            task.bytes = task.bytes.saturating_add(entry.meta.size);
             task.took = task.took.saturating_add(entry.meta.took);
         })?;
         let totals = self.totals()?;

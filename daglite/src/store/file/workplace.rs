@@ -2,12 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
 
-use super::access::{is_missing, remove_whatever};
+use super::access::{is_missing, open_at_once, remove_whatever};
 use super::layout::ObjectName;
 use super::locks::open_lock;
 use super::publish::{Durable, publish};
@@ -200,12 +200,14 @@ fn open_journal(path: &Path) -> io::Result<File> {
 
 /// The objects that the journal at `path` lists; none if there is no journal.
 fn read_journal(path: &Path) -> io::Result<Vec<ObjectName>> {
-    let text = match fs::read(path) {
-        Ok(text) => text,
+    let mut text = Vec::new();
+    // A pipe in its place has nobody who writes.
+    match open_at_once(path).and_then(|mut file| file.read_to_end(&mut text)) {
+        Ok(_) => {}
         // A folder in its place is nobody's journal.
-        Err(cause) if is_missing(&cause) || path.is_dir() => Vec::new(),
+        Err(cause) if is_missing(&cause) || path.is_dir() => {}
         Err(cause) => return Err(cause),
-    };
+    }
     Ok(String::from_utf8_lossy(&text).lines().filter_map(ObjectName::parse).collect())
 }
 

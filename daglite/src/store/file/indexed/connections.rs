@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, Transaction, TransactionBehavior};
 
 use super::super::access::is_missing;
 use super::super::layout::Layout;
@@ -258,7 +258,11 @@ impl Connections {
         self.check_companions()?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags)?;
-        set_up_writer(&mut connection, self.patience())?;
+        let set_up = set_up_writer(&mut connection, self.patience());
+        if connection.is_readonly(MAIN_DB).is_ok_and(|forbids| forbids) && can_be_written(path) {
+            return Err(Trouble::damaged("its header says that it must not be written"));
+        }
+        set_up?;
         Ok(connection)
     }
 
@@ -284,6 +288,12 @@ impl Connections {
 /// What is wrong with a folder or a link in the place of the index.
 fn not_a_file() -> Trouble {
     Trouble::damaged("it is not a file")
+}
+
+/// Whether the system lets us write a file. To be asked of an index that is moved aside if so: closing the file frees the
+/// locks that this process has on it.
+fn can_be_written(path: &Path) -> bool {
+    OpenOptions::new().write(true).open(path).is_ok()
 }
 
 /// Whether the index cannot be opened for writing, and reading may be possible.

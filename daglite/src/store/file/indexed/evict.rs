@@ -119,11 +119,27 @@ impl Indexed {
             }
             freed.evicted += gone;
             if gone == 0 {
-                self.cannot_evict(fill);
+                if self.limits.eviction == Eviction::None || self.usage.pins_any() {
+                    self.cannot_evict(fill);
+                } else {
+                    // All that may go has gone, and it is still too much: the counts were wrong.
+                    self.count_anew()?;
+                }
                 break;
             }
         }
         self.forget_uses(&slots)
+    }
+
+    /// Counts what there is, whatever was counted before.
+    pub(super) fn count_anew(&self) -> Result<(), Trouble> {
+        let state = self.connections.write(|transaction| {
+            let mut state = State::load(transaction)?;
+            state.recount(transaction)?;
+            Ok(state)
+        })?;
+        self.note_state(&state);
+        Ok(())
     }
 
     /// Forgets how entries were used that are there no more: whoever puts them again begins anew.
@@ -171,14 +187,14 @@ impl Indexed {
             for candidate in entries {
                 if edit.remove_entry(candidate.id, candidate.slot)? {
                     gone += 1;
-                    bytes += candidate.bytes;
+                    bytes = candidate.bytes.saturating_add(bytes);
                 }
             }
             if expired {
                 edit.state.expired += gone;
             } else {
                 edit.state.evicted += gone;
-                edit.state.evicted_bytes += bytes;
+                edit.state.evicted_bytes = edit.state.evicted_bytes.saturating_add(bytes);
             }
             Ok(gone)
         })?;
@@ -269,7 +285,7 @@ impl Chosen<'_> {
     /// Adds an entry, unless it is pinned.
     fn add(&mut self, candidate: Candidate) {
         if !self.store.usage.is_pinned(candidate.slot) {
-            self.bytes += candidate.bytes;
+            self.bytes = self.bytes.saturating_add(candidate.bytes);
             self.entries.push(candidate);
         }
     }

@@ -171,7 +171,8 @@ fn saved_row(row: &rusqlite::Row<'_>) -> Result<Option<Row>, rusqlite::Error> {
     if object.is_none() && value.is_none() {
         return Ok(None);
     }
-    let size = row.get::<_, i64>(2)?.max(0).cast_unsigned();
+    let size = rows::possible_size(kind, &bytes, row.get(2).unwrap_or(0));
+    let size = size.max(0).cast_unsigned();
     let expires = meta.expires.map(crate::clock::Timestamp::millis);
     Ok(Some(Row { key, bytes, object, size, expires }))
 }

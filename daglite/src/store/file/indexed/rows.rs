@@ -129,24 +129,33 @@ impl State {
 
     /// Counts anew what there is, and makes the table of objects agree with it.
     pub(super) fn recount(&mut self, transaction: &Transaction<'_>) -> Result<(), Trouble> {
-        let mut statement = transaction.prepare("SELECT kind, size, bytes FROM entry")?;
+        transaction.execute("DELETE FROM object", [])?;
+        let mut statement = transaction.prepare("SELECT id, kind, size, bytes FROM entry")?;
         let mut rows = statement.query([])?;
+        let mut wrong = Vec::new();
         (self.entries, self.bytes) = (0, 0);
         while let Some(row) = rows.next()? {
-            let (kind, size): (i64, i64) = (row.get(0)?, row.get(1)?);
-            let bytes = row.get_ref(2)?.as_blob().unwrap_or_default();
-            self.entries += 1;
-            self.bytes += bytes.len() as u64 + ROW_OVERHEAD;
-            if let Some(name) = object_of(kind, bytes)
-                && use_object(transaction, &name, size)?
-            {
-                self.bytes += size.max(0).cast_unsigned();
+            let (id, kind, size): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let bytes = row.get_ref(3)?.as_blob().unwrap_or_default();
+            let right = possible_size(kind, bytes, size);
+            if right != size {
+                wrong.push((id, right));
             }
+            self.entries += 1;
+            self.bytes = self.bytes.saturating_add(bytes.len() as u64 + ROW_OVERHEAD);
+            if let Some(name) = object_of(kind, bytes)
+                && use_object(transaction, &name, right)?
+            {
+                self.bytes = self.bytes.saturating_add(right.max(0).cast_unsigned());
+            }
+        }
+        for (id, right) in wrong {
+            transaction.execute("UPDATE entry SET size = ?1 WHERE id = ?2", [right, id])?;
         }
         let highest: i64 =
             transaction
                 .query_row("SELECT coalesce(max(id), 0) FROM entry", [], |row| row.get(0))?;
-        self.next = self.next.max(highest + 1);
+        self.next = self.next.max(after(highest)?);
         self.save(transaction)
     }
 
@@ -190,6 +199,10 @@ impl<'a> Edit<'a> {
         layout: &'a Layout,
     ) -> Result<Self, Trouble> {
         let state = State::load(transaction)?;
+        if state.next < 1 {
+            // Numbers begin with one: zero stands for a row that waits to be written.
+            return Err(Trouble::damaged(format!("its next entry has the number {}", state.next)));
+        }
         Ok(Self { transaction, layout, state, released: Vec::new() })
     }
 
@@ -227,14 +240,15 @@ impl<'a> Edit<'a> {
                 "INSERT INTO entry (id, slot, kind, size, expires, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
             .execute(params![id, slot, row.kind(), size, expires, row.bytes])?;
-        self.state.next += 1;
+        self.state.next = after(id)?;
         self.state.entries += 1;
-        self.state.bytes += row.bytes.len() as u64 + ROW_OVERHEAD;
+        let mut added = row.bytes.len() as u64 + ROW_OVERHEAD;
         if let Some(name) = &row.object
             && use_object(self.transaction, name, size)?
         {
-            self.state.bytes += row.size;
+            added = added.saturating_add(row.size);
         }
+        self.state.bytes = self.state.bytes.saturating_add(added);
         Ok(true)
     }
 
@@ -337,6 +351,11 @@ impl<'a> Edit<'a> {
     }
 }
 
+/// The number after that of an entry. There always is one, unless the number was damaged.
+fn after(id: i64) -> Result<i64, Trouble> {
+    id.checked_add(1).ok_or_else(|| Trouble::damaged("it has an entry of the last number there is"))
+}
+
 /// Notes one more use of an object; answers whether it was not known before.
 fn use_object(
     transaction: &Transaction<'_>,
@@ -344,7 +363,6 @@ fn use_object(
     size: i64,
 ) -> Result<bool, Trouble> {
     let name = name.to_string();
-    // Known with no use at all is one whose last user was replaced a moment ago.
     let known = transaction
         .prepare_cached("UPDATE object SET uses = uses + 1 WHERE name = ?1")?
         .execute([&name])?;
@@ -373,6 +391,19 @@ pub(super) fn remove_object(layout: &Layout, name: &ObjectName) -> Result<(), Tr
             Err(StoreError::io("remove the object", &path, cause).into())
         }
         _ => Ok(()),
+    }
+}
+
+/// What a row can say of the size of its object: `size` if that is possible, or else what is likely.
+pub(super) fn possible_size(kind: i64, bytes: &[u8], size: i64) -> i64 {
+    let Ok((_, meta, _)) = super::super::entry::parse_row(bytes) else { return 0 };
+    let value = i64::try_from(meta.size).unwrap_or(i64::MAX);
+    match kind {
+        OBJECT => value,
+        // A value is compressed only if that makes it smaller.
+        PACKED_OBJECT if (0..value).contains(&size) => size,
+        PACKED_OBJECT => value,
+        _ => 0,
     }
 }
 

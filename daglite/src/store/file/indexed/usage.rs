@@ -208,6 +208,12 @@ impl Usage {
         self.0.lock().is_pinned(slot)
     }
 
+    /// Whether running runs have used anything.
+    pub(super) fn pins_any(&self) -> bool {
+        let counts = self.0.lock();
+        !counts.running.is_empty() && !counts.pinned.is_empty()
+    }
+
     /// Adds the uses that are not written yet, as those of the moment before entry `next`.
     pub(super) fn add_to(&self, all: &mut SlotMap<Used>, next: i64) {
         for (slot, uses) in &self.0.lock().touched {

@@ -12,7 +12,9 @@ use super::super::entry;
 use super::super::layout::ObjectName;
 use super::super::verify::{Found, Problem};
 use super::objects::Unreadable;
-use super::rows::{IN_PLACE, ROW_OVERHEAD, State, give_space_back, object_of, slot_of};
+use super::rows::{
+    IN_PLACE, ROW_OVERHEAD, State, give_space_back, object_of, possible_size, slot_of,
+};
 use super::trouble::Trouble;
 use super::{Failed, Indexed, objects, usage};
 use crate::clock::{Clock, Timestamp};
@@ -53,15 +55,19 @@ impl Indexed {
         }
         let mut counted = Counted::default();
         let mut statement =
-            transaction.prepare("SELECT id, slot, kind, bytes FROM entry ORDER BY id")?;
+            transaction.prepare("SELECT id, slot, kind, bytes, size FROM entry ORDER BY id")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             found.entries += 1;
             let (id, slot, kind): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
             let bytes = row.get_ref(3)?.as_blob().unwrap_or_default();
             counted.add(kind, bytes);
+            let size: i64 = row.get(4)?;
             if let Err(wrong) = self.inspect_row(&transaction, id, slot, kind, bytes) {
                 found.problems.push(wrong.problem);
+            } else if possible_size(kind, bytes, size) != size {
+                let what = format!("row {id}: its object cannot have {size} bytes");
+                found.problems.push(Problem::of_store(what));
             }
         }
         let are_rows_sound = found.problems.is_empty();
@@ -154,7 +160,8 @@ impl Indexed {
                 return Err(error);
             }
         }
-        self.guarded(|| self.mend_rows()).map_err(|failed| failed.into_error(&self.layout))?;
+        self.guarded_twice(|| self.mend_rows())
+            .map_err(|failed| failed.into_error(&self.layout))?;
         let orphans = self.orphans(YOUNG)?;
         self.settle(&orphans)?;
         Ok(())
@@ -195,18 +202,13 @@ impl Indexed {
             }
             Ok(())
         })?;
-        let state = self.connections.write(|transaction| {
-            transaction.execute_batch(
-                "DELETE FROM slot WHERE NOT EXISTS \
-                 (SELECT 1 FROM entry WHERE entry.id = slot.entry AND entry.slot = slot.key); \
-                 DELETE FROM object;",
-            )?;
-            let mut state = State::load(transaction)?;
-            state.recount(transaction)?;
-            Ok(state)
+        self.connections.write(|transaction| {
+            let without_entry = "DELETE FROM slot WHERE NOT EXISTS \
+                                 (SELECT 1 FROM entry WHERE entry.id = slot.entry AND entry.slot = slot.key)";
+            transaction.execute(without_entry, [])?;
+            Ok(())
         })?;
-        self.note_state(&state);
-        Ok(())
+        self.count_anew()
     }
 
     /// Whether an object is there and is not what its row says.

@@ -223,9 +223,9 @@ impl Indexed {
     fn write_batch(&self, batch: &Batch, due: &Due) -> Result<(), Trouble> {
         self.edit(|transaction, edit| {
             due.write(transaction, &edit.state)?;
-            edit.state.hits += due.hits;
-            edit.state.misses += due.misses;
-            edit.state.saved += due.saved;
+            edit.state.hits = edit.state.hits.saturating_add(due.hits);
+            edit.state.misses = edit.state.misses.saturating_add(due.misses);
+            edit.state.saved = edit.state.saved.saturating_add(due.saved);
             for row in &batch.rows {
                 edit.put(row)?;
             }
