@@ -1,5 +1,7 @@
 //! Reads entries, trusts nothing in them, and removes what is damaged.
 
+use std::collections::BTreeSet;
+
 use super::super::entry::{self, Flaw};
 use super::super::layout::ObjectName;
 use super::objects::Unreadable;
@@ -126,7 +128,9 @@ impl Indexed {
             self.write_now()?;
             return Ok(false);
         }
-        Ok(self.remove_bad(bad).is_none_or(|removed| removed == bad.len()))
+        // A key that is asked for twice is damaged once.
+        let rows: BTreeSet<_> = bad.iter().map(|bad| bad.id).collect();
+        Ok(self.remove_bad(bad).is_none_or(|removed| removed == rows.len()))
     }
 
     /// The rows of `keys`, those that wait to be written first; or what was wrong with the index.
