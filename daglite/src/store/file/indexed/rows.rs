@@ -27,6 +27,8 @@ pub(super) fn slot_of(key: &Digest) -> i64 {
 pub(super) struct Row {
     /// Its key.
     pub(super) key: Digest,
+    /// Its place among those that wait.
+    pub(super) order: u64,
     /// Its head, and its value if that lies in place.
     pub(super) bytes: Vec<u8>,
     /// The object that has the value.

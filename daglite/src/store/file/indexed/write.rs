@@ -76,7 +76,7 @@ impl Indexed {
             (Some(name), stored.len() as u64)
         };
         let expires = meta.expires.map(crate::clock::Timestamp::millis);
-        let row = Row { key: *key, bytes: row_bytes, object, size, expires };
+        let row = Row { key: *key, order: 0, bytes: row_bytes, object, size, expires };
         self.usage.put(slot_of(key));
         if self.limits.eviction == Eviction::None {
             // Nothing makes room for what is too much: what waits counts already.
