@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::entry::{self, Flaw};
 use super::super::layout::ObjectName;
 use super::objects::Unreadable;
-use super::rows::{self, Stored, object_of, slot_of};
+use super::rows::{self, Stored, object_named, object_of, slot_of};
 use super::usage::slots;
 use super::{Failed, Indexed, objects};
 use crate::digest::Digest;
@@ -100,16 +100,16 @@ impl Indexed {
             Err(damage) => return Ok((Lookup::Damaged(damage), None)),
         };
         let Some(row) = row else { return Ok((Lookup::Absent, None)) };
-        let name = object_of(row.stored.kind, &row.stored.bytes);
+        let name = || object_of(row.stored.kind, &row.stored.bytes);
         let (flaw, misses) = match self.whole(key, &row) {
             Ok(Some(artifact)) => return Ok((Lookup::Found(artifact), None)),
             Ok(None) => return Ok((Lookup::Absent, None)),
             Err(Unreadable::Refused(cause)) => {
                 return Err(StoreError::io("read an object in", self.layout.objects(), cause));
             }
-            Err(Unreadable::Gone) => (Flaw("its object is gone".to_owned()), name),
+            Err(Unreadable::Gone) => (Flaw("its object is gone".to_owned()), name()),
             Err(Unreadable::Flawed(flaw)) => {
-                if let Some(name) = name {
+                if let Some(name) = name() {
                     // Others may use it too: whoever reads it finds it gone, and computes it again.
                     let _ = rows::remove_object(&self.layout, &name);
                 }
@@ -195,11 +195,14 @@ impl Indexed {
                 None if row.stored.kind == rows::IN_PLACE => {
                     Flaw("its value is missing".to_owned())
                 }
-                None if !self.has_object(row) => {
-                    misses = object_of(row.stored.kind, &row.stored.bytes);
+                None => {
+                    misses = object_named(row.stored.kind, &meta);
+                    if misses.as_ref().is_some_and(|name| self.has_object(name)) {
+                        return Lookup::Found(Glimpse { meta, bytes: None });
+                    }
                     Flaw("its object is gone".to_owned())
                 }
-                _ => return Lookup::Found(Glimpse { meta, bytes: None }),
+                Some(_) => return Lookup::Found(Glimpse { meta, bytes: None }),
             },
             Err(flaw) => flaw,
         };
@@ -208,10 +211,9 @@ impl Indexed {
         damaged
     }
 
-    /// Whether there is something under the name of a row's object.
-    fn has_object(&self, row: &Found) -> bool {
-        object_of(row.stored.kind, &row.stored.bytes)
-            .is_some_and(|name| self.layout.object(&name).symlink_metadata().is_ok())
+    /// Whether there is something under the name of an object.
+    fn has_object(&self, name: &ObjectName) -> bool {
+        self.layout.object(name).symlink_metadata().is_ok()
     }
 
     /// The artifact of a row, verified; `None` if it is that of another key in the same slot.
@@ -227,8 +229,8 @@ impl Indexed {
                 value.to_vec()
             }
             _ => {
-                let name =
-                    object_of(*kind, bytes).ok_or_else(|| objects::flaw("its value is missing"))?;
+                let name = object_named(*kind, &meta)
+                    .ok_or_else(|| objects::flaw("its value is missing"))?;
                 objects::read(&self.layout, &name, meta.size, &meta.digest)?
             }
         };
@@ -245,9 +247,7 @@ impl Indexed {
             self.edit(|_, edit| {
                 let mut removed = 0;
                 for Bad { id, slot, flaw, misses } in bad {
-                    let is_back = misses
-                        .as_ref()
-                        .is_some_and(|name| self.layout.object(name).symlink_metadata().is_ok());
+                    let is_back = misses.as_ref().is_some_and(|name| self.has_object(name));
                     if let Some(id) = id
                         && !is_back
                         && edit.remove_entry(*id, *slot)?

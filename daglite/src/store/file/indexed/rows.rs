@@ -6,7 +6,7 @@ use super::super::access::{is_missing, remove_whatever};
 use super::super::layout::{Layout, ObjectName};
 use super::trouble::Trouble;
 use crate::digest::Digest;
-use crate::store::StoreError;
+use crate::store::{ArtifactMeta, StoreError};
 
 /// What a row costs beside its bytes: its other columns, its slot, and the free space of half-filled pages.
 pub(super) const ROW_OVERHEAD: u64 = 60;
@@ -411,7 +411,15 @@ pub(super) fn possible_size(kind: i64, bytes: &[u8], size: i64) -> i64 {
 
 /// The object that has the value of a row.
 pub(super) fn object_of(kind: i64, bytes: &[u8]) -> Option<ObjectName> {
+    if kind == IN_PLACE {
+        return None;
+    }
     let (_, meta, _) = super::super::entry::parse_row(bytes).ok()?;
+    object_named(kind, &meta)
+}
+
+/// The object that has the value of a row with this metadata.
+pub(super) fn object_named(kind: i64, meta: &ArtifactMeta) -> Option<ObjectName> {
     match kind {
         OBJECT | PACKED_OBJECT => {
             Some(ObjectName::new(meta.digest, &meta.extension, kind == PACKED_OBJECT))
