@@ -10,7 +10,6 @@ use syn::{
     ReturnType, Signature, Token, Type, WherePredicate,
 };
 
-use crate::canonical::fingerprint;
 use crate::fallback::Refused;
 use crate::model::{
     Cache, Fallible, Generics, Hash, HashAll, Output, Param, Strategy, Taken, Task,
@@ -18,6 +17,7 @@ use crate::model::{
 use crate::option::{Options, read_all};
 use crate::parse::Input;
 use crate::shape;
+use daglite_fingerprint::canonical::fingerprint;
 
 /// Checks a function and its attribute.
 ///

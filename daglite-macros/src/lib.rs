@@ -6,13 +6,13 @@
 //! - `option`: a file for each option of the attribute;
 //! - `check` (with `shape`): `Input` to `Task`, every rule, and every error at once;
 //! - `model`: `Task`, of which only valid ones exist;
-//! - `canonical`: the normal form of a function, and its fingerprint;
 //! - `expand`: `Task` to tokens;
 //! - `fallback`: on errors, these and the same function for its callers.
 //!
+//! What stands for a function's code is found by the crate `daglite-fingerprint`.
+//!
 //! `derive` is `#[derive(ContentHash)]`.
 
-mod canonical;
 mod check;
 mod derive;
 mod expand;

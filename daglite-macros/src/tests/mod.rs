@@ -1,7 +1,6 @@
-//! What the macros write, as snapshots; what a fingerprint sees; and that the docs list every option.
+//! What the macros write, as snapshots, and that the docs list every option.
 
 mod expansion;
-mod fingerprint;
 
 use crate::option::ALL;
 

@@ -8,8 +8,7 @@
 //! The tokens of macro calls are taken as they are, since a macro may see any difference, but for the macros of the
 //! standard library that take plain expressions.
 //!
-//! What the function reaches (helpers, constants, types) is to stand beside this file, in `reach/`, and to be hashed
-//! with the same walk.
+//! What the function reaches (helpers, constants, types) is hashed with the same walk.
 
 use proc_macro2::{Delimiter, Punct, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -22,7 +21,15 @@ use syn::{Attribute, Expr, ItemFn, Path, Token, Visibility};
 const DOMAIN: &[u8] = b"daglite function v1\0";
 
 /// The fingerprint of `function` and of the functions that hash its arguments.
-pub(crate) fn fingerprint(function: &ItemFn, hash_functions: &[&Path]) -> [u8; 32] {
+///
+/// ```
+/// use daglite_fingerprint::canonical::fingerprint;
+///
+/// let written = syn::parse_str("fn twice(n: u64) -> u64 { 2 * n }").unwrap();
+/// let formatted = syn::parse_str("/// Doubles.\npub fn twice(\n    n: u64,\n) -> u64 { 2*n }").unwrap();
+/// assert_eq!(fingerprint(&written, &[]), fingerprint(&formatted, &[]));
+/// ```
+pub fn fingerprint(function: &ItemFn, hash_functions: &[&Path]) -> [u8; 32] {
     let mut function = function.clone();
     Normalise::default().visit_item_fn_mut(&mut function);
     let mut hasher = blake3::Hasher::new();

@@ -1,0 +1,8 @@
+//! What stands for the code of a task: its normal form, and all that it reaches.
+//!
+//! A library apart from the macros, since a crate of macros can give nothing else to others.
+
+pub mod canonical;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,3 @@
+//! Tests of what fingerprints see.
+
+mod canonical;
