@@ -198,7 +198,7 @@ pub fn now<T>(mut future: StoreFuture<'_, T>) -> T {
 /// What the engine would have put for a task of two arguments.
 fn artifact(bytes: Vec<u8>) -> Artifact {
     let digest = Digest::of_bytes(&bytes);
-    let part = |name: &str| KeyPart { name: name.to_owned(), digest };
+    let part = |name: &str| KeyPart::new(name, digest);
     let meta = ArtifactMeta {
         digest,
         format: "raw".to_owned(),
@@ -210,6 +210,7 @@ fn artifact(bytes: Vec<u8>) -> Artifact {
         task: "daglite_benches::cache::value".to_owned(),
         fingerprint: Digest::from_bytes([2; 32]),
         took: Duration::from_micros(1),
+        record: None,
         parts: vec![part("n"), part("size")],
     };
     Artifact { meta, bytes }

@@ -44,7 +44,8 @@ pub fn artifact(at: usize, length: usize) -> Artifact {
         task: format!("fuzz::task_{at}"),
         fingerprint: text("a fingerprint"),
         took: Duration::from_micros(1_234_567),
-        parts: vec![KeyPart { name: "größe".to_owned(), digest: text("30") }],
+        record: None,
+        parts: vec![KeyPart::new("größe", text("30"))],
     };
     Artifact { meta, bytes }
 }

@@ -88,7 +88,8 @@ pub fn entry(key_number: u64, number: u64) -> Artifact {
         task: format!("attack::task_{}", key_number % 7),
         fingerprint: Digest::of_bytes(&number.to_le_bytes()),
         took: Duration::from_micros(number),
-        parts: vec![KeyPart { name: "key".to_owned(), digest: key(key_number) }],
+        record: None,
+        parts: vec![KeyPart::new("key", key(key_number))],
     };
     Artifact { meta, bytes }
 }

@@ -30,7 +30,7 @@ fn golden() -> CheckpointMeta {
         task: Some("churn::fit".to_owned()),
         fingerprint: Some(digest("fingerprint")),
         key: Some(digest("key")),
-        arguments: vec![KeyPart { name: "größe".to_owned(), digest: digest("30") }],
+        arguments: vec![KeyPart::new("größe", digest("30"))],
         format: "json".to_owned(),
         extension: "json".to_owned(),
         type_name: "alloc::vec::Vec<f64>".to_owned(),

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::provenance::{git, host};
 use super::version::rfc3339;
 use crate::clock::Timestamp;
 use crate::digest::Digest;
-use crate::store::KeyPart;
+use crate::store::{KeyPart, PartKind};
 
 /// What is kept beside a checkpoint's value: where it came from, and what it is.
 ///
@@ -42,6 +42,7 @@ pub struct CheckpointMeta {
     /// The cache key of the call, if the task is cached.
     pub key: Option<Digest>,
     /// The digests of the call's arguments.
+    #[serde(serialize_with = "known_parts")]
     pub arguments: Vec<KeyPart>,
     /// The format of the value.
     pub format: String,
@@ -71,6 +72,27 @@ pub struct CheckpointMeta {
     pub made_from: Vec<String>,
     /// The user's own notes.
     pub user: BTreeMap<String, serde_json::Value>,
+}
+
+/// One argument as it is written: what is not known is left out.
+#[derive(Serialize)]
+struct KnownPart<'a> {
+    name: &'a str,
+    digest: Digest,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<PartKind>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    shown: &'a str,
+}
+
+/// Writes the arguments without what is not known of them.
+fn known_parts<S: Serializer>(parts: &[KeyPart], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(parts.iter().map(|part| KnownPart {
+        name: &part.name,
+        digest: part.digest,
+        kind: (part.kind != PartKind::Content).then_some(part.kind),
+        shown: &part.shown,
+    }))
 }
 
 impl CheckpointMeta {

@@ -6,7 +6,8 @@ use super::{block_on, key, noise, ok, race, same, shown};
 use crate::clock::Timestamp;
 use crate::digest::Digest;
 use crate::store::{
-    Artifact, ArtifactMeta, CacheStore, Glimpse, KeyClaim, KeyPart, Lookup, Put, RunReport,
+    Artifact, ArtifactMeta, CacheStore, Fate, Glimpse, KeyClaim, KeyPart, Lookup, PartKind, Put,
+    RunReport, TaskRecord,
 };
 
 /// Tests the contract of [`CacheStore`] on the stores that `make` makes, fresh and empty each.
@@ -35,6 +36,7 @@ pub async fn cache_store<S: CacheStore>(make: impl Fn() -> S) {
     cleared_is_gone(&make()).await;
     many_keys(&make()).await;
     many_at_once(&make()).await;
+    explains(&make()).await;
     claims_end(&make()).await;
     runs_begin_and_end(&make()).await;
     racing_puts(&make());
@@ -54,10 +56,15 @@ pub(super) fn artifact(bytes: Vec<u8>) -> Artifact {
         task: "naïve::Zürich::重い計算".to_owned(),
         fingerprint: key("fingerprint"),
         took: Duration::new(u64::MAX, 999_999_999),
+        record: Some(key("record")),
         parts: vec![
-            KeyPart { name: "größe".to_owned(), digest: key("first part") },
-            KeyPart { name: String::new(), digest: key("second part") },
-            KeyPart { name: "窓 🪟\0\n\"\\".to_owned(), digest: key("third part") },
+            KeyPart::new("größe", key("first part")),
+            KeyPart::new("", key("second part")),
+            KeyPart {
+                kind: PartKind::ExcludedArtifact,
+                shown: "窓 🪟\0\n\"\\".to_owned(),
+                ..KeyPart::new("窓 🪟\0\n\"\\", key("third part"))
+            },
         ],
     };
     Artifact { meta, bytes }
@@ -76,6 +83,49 @@ pub(super) async fn put_kept(
 /// The same on a thread without a runtime.
 fn put_now(rule: &str, store: &impl CacheStore, key: &Digest, artifact: &Artifact) {
     block_on(put_kept(rule, store, key, artifact));
+}
+
+async fn explains(store: &impl CacheStore) {
+    let rule = "rule 12, what explains may be missing and is never wrong";
+    let record = TaskRecord {
+        task: "the task".to_owned(),
+        code: vec![("helper".to_owned(), u64::MAX)],
+        ..TaskRecord::default()
+    };
+    let unknown = ok(rule, "described", store.described(&record.id()).await);
+    same(rule, "`described` of what nobody has described", &unknown, &None);
+    ok(rule, "describe", store.describe(&record).await);
+    let mut put = Vec::new();
+    for (at, task) in ["the task", "another", "the task", "the task"].into_iter().enumerate() {
+        let mut artifact = artifact(noise(10 + at, 1));
+        artifact.meta.task = task.to_owned();
+        put_kept(rule, store, &key(("explained", at)), &artifact).await;
+        if task == "the task" {
+            put.insert(0, (key(("explained", at)), artifact.meta));
+        }
+    }
+    ok(rule, "end_run", store.end_run(&RunReport::default()).await);
+    let known = ok(rule, "described", store.described(&record.id()).await);
+    assert!(known.is_none() || known == Some(record), "{rule}: `described` answers {known:?}");
+    let history = ok(rule, "history", store.history("the task", 2).await);
+    assert!(
+        history.is_empty() || history == put[..2],
+        "{rule}: `history` of the last two of three answers {}",
+        shown(&history)
+    );
+    let none = ok(rule, "history", store.history("a task without entries", 32).await);
+    assert!(none.is_empty(), "{rule}: `history` of a task without entries answers {none:?}");
+    let gone = put[0].0;
+    ok(rule, "remove", store.remove(&gone).await);
+    let fate = ok(rule, "fate", store.fate(&gone).await);
+    assert!(matches!(fate, None | Some(Fate::Removed)), "{rule}: `fate` answers {fate:?}");
+    let history = ok(rule, "history", store.history("the task", 2).await);
+    assert!(
+        history.iter().all(|(key, _)| *key != gone),
+        "{rule}: `history` answers an entry that was removed"
+    );
+    let never = ok(rule, "fate", store.fate(&key("nobody ever put this")).await);
+    same(rule, "`fate` of a key never put", &never, &None);
 }
 
 async fn absent_entries(store: &impl CacheStore) {
@@ -127,8 +177,7 @@ async fn round_trips(store: &impl CacheStore) {
     let sized = sizes.map(|size| artifact(noise(size, 1)));
     let long_header = {
         let mut long = artifact(noise(300, 2));
-        long.meta.parts =
-            (0..2_000).map(|i| KeyPart { name: format!("part {i}"), digest: key(i) }).collect();
+        long.meta.parts = (0..2_000).map(|i| KeyPart::new(format!("part {i}"), key(i))).collect();
         long
     };
     for put in sized.into_iter().chain([plain, long_header]) {

@@ -52,7 +52,7 @@ fn checkpoint(name: &str, bytes: &[u8], created: u64) -> CheckpointMeta {
         task: Some("naïve::重い計算".to_owned()),
         fingerprint: Some(key("fingerprint")),
         key: Some(key("key")),
-        arguments: vec![KeyPart { name: "größe\"\\\n".to_owned(), digest: key("argument") }],
+        arguments: vec![KeyPart::new("größe\"\\\n", key("argument"))],
         format: "json".to_owned(),
         extension: "json".to_owned(),
         type_name: "alloc::vec::Vec<f64>".to_owned(),

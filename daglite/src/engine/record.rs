@@ -139,6 +139,7 @@ impl Run {
             task: task.spec.name.to_string(),
             fingerprint: fingerprint(task),
             took,
+            record: None,
             parts: key_parts(key),
         };
         Artifact { meta, bytes }
@@ -147,7 +148,6 @@ impl Run {
 
 /// A key's parts, as they are kept.
 pub(super) fn key_parts(key: &Key) -> Vec<KeyPart> {
-    let part =
-        |part: &crate::graph::ArgPart| KeyPart { name: part.name.to_string(), digest: part.digest };
+    let part = |part: &crate::graph::ArgPart| KeyPart::new(part.name, part.digest);
     key.parts.iter().map(part).collect()
 }

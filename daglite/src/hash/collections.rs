@@ -33,6 +33,9 @@ impl<T: ContentHash> ContentHash for LinkedList<T> {
     fn content_hash(&self, hasher: &mut ContentHasher) {
         hasher.begin_seq(self.len());
         for element in self {
+            if hasher.has_enough() {
+                break;
+            }
             element.content_hash(hasher);
         }
     }
@@ -72,10 +75,14 @@ impl<T: ContentHash> ContentHash for BinaryHeap<T> {
 
 /// The entries of a map, in any order.
 fn map<'a, K: ContentHash + 'a, V: ContentHash + 'a>(
-    entries: impl IntoIterator<Item = (&'a K, &'a V)>,
+    entries: impl IntoIterator<Item = (&'a K, &'a V), IntoIter: ExactSizeIterator>,
     hasher: &mut ContentHasher,
 ) {
-    let digests = entries.into_iter().map(|(key, value)| {
+    let entries = entries.into_iter();
+    if hasher.is_sketch() {
+        return hasher.unordered_of(Unordered::Map, entries.len());
+    }
+    let digests = entries.map(|(key, value)| {
         hasher.entry(|entry| {
             key.content_hash(entry);
             value.content_hash(entry);
@@ -87,11 +94,14 @@ fn map<'a, K: ContentHash + 'a, V: ContentHash + 'a>(
 
 /// The elements of a set, in any order.
 fn set<'a, T: ContentHash + 'a>(
-    elements: impl IntoIterator<Item = &'a T>,
+    elements: impl IntoIterator<Item = &'a T, IntoIter: ExactSizeIterator>,
     hasher: &mut ContentHasher,
 ) {
-    let digests =
-        elements.into_iter().map(|element| hasher.entry(|entry| element.content_hash(entry)));
+    let elements = elements.into_iter();
+    if hasher.is_sketch() {
+        return hasher.unordered_of(Unordered::Set, elements.len());
+    }
+    let digests = elements.map(|element| hasher.entry(|entry| element.content_hash(entry)));
     let digests = digests.collect();
     hasher.unordered(Unordered::Set, digests);
 }

@@ -79,6 +79,9 @@ pub trait ContentHash {
     {
         hasher.begin_seq(pieces[0].len() + pieces[1].len());
         for element in pieces.into_iter().flatten() {
+            if hasher.has_enough() {
+                break;
+            }
             element.content_hash(hasher);
         }
     }

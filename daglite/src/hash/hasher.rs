@@ -5,11 +5,14 @@ use std::fmt;
 use smallvec::SmallVec;
 
 use super::strategy::{Method, Strategy};
-use super::{sample, tag};
+use super::{sample, shown, tag};
 use crate::{Digest, Error, ErrorKind};
 
 /// Bytes that are gathered before BLAKE3 sees them: enough to keep its vector units busy.
 const GATHERED: usize = 16 << 10;
+
+/// How many bytes of a stream are gathered to show the value.
+const SKETCHED: usize = 512;
 
 /// Turns the content of a value into a digest.
 ///
@@ -34,6 +37,8 @@ pub struct ContentHasher {
     tree: Option<Box<blake3::Hasher>>,
     failure: Option<String>,
     sampled: bool,
+    /// How many bytes the buffer takes: of a sketch, that is all there is.
+    room: usize,
 }
 
 /// Why a value has no digest. The first reason that was given to [`ContentHasher::fail`].
@@ -244,6 +249,7 @@ impl ContentHasher {
     fn contents(&mut self, method: Method, pieces: [&[u8]; 2]) {
         match method {
             Method::Exact | Method::Fast => pieces.into_iter().for_each(|piece| self.write(piece)),
+            Method::Sampled if self.is_sketch() => self.write(pieces[0]),
             Method::Sampled => {
                 self.sampled = true;
                 self.write(&sample::gather(pieces));
@@ -354,7 +360,34 @@ impl ContentHasher {
     pub fn new(strategy: Strategy) -> Self {
         let mut buffer = SmallVec::new();
         buffer.extend_from_slice(tag::DOMAIN);
-        Self { strategy, buffer, tree: None, failure: None, sampled: false }
+        Self { strategy, buffer, tree: None, failure: None, sampled: false, room: GATHERED }
+    }
+
+    /// One that makes no digest: it keeps the first bytes alone, to show the value. Whoever writes much may stop when it
+    /// has [enough](Self::has_enough).
+    pub(crate) fn sketch(strategy: Strategy) -> Self {
+        Self { room: SKETCHED, ..Self::new(strategy) }
+    }
+
+    /// Whether it makes no digest.
+    pub(super) fn is_sketch(&self) -> bool {
+        self.room == SKETCHED
+    }
+
+    /// Whether what is written from now on is lost.
+    pub(super) fn has_enough(&self) -> bool {
+        self.is_sketch() && self.buffer.len() >= SKETCHED
+    }
+
+    /// The value, as far as its first bytes tell.
+    pub(crate) fn shown(&self) -> String {
+        shown::of(&self.buffer[tag::DOMAIN.len()..])
+    }
+
+    /// Writes a collection without an order into a sketch, where the digests of its entries are not needed.
+    pub(super) fn unordered_of(&mut self, kind: Unordered, len: usize) {
+        self.write(&[tag::UNORDERED, kind as u8]);
+        self.length(len);
     }
 
     /// How closely it reads bulk data.
@@ -417,7 +450,7 @@ impl ContentHasher {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        if self.buffer.len() + bytes.len() > GATHERED {
+        if self.buffer.len() + bytes.len() > self.room {
             self.overflow(bytes);
         } else {
             self.buffer.extend_from_slice(bytes);
@@ -426,6 +459,11 @@ impl ContentHasher {
 
     #[cold]
     fn overflow(&mut self, bytes: &[u8]) {
+        if self.is_sketch() {
+            let room = SKETCHED - self.buffer.len();
+            self.buffer.extend_from_slice(&bytes[..room.min(bytes.len())]);
+            return;
+        }
         let tree = self.tree.get_or_insert_with(Box::default);
         tree.update(&self.buffer);
         self.buffer.clear();

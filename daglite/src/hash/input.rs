@@ -153,6 +153,9 @@ impl InputDir {
 
 impl ContentHash for InputFile {
     fn content_hash(&self, hasher: &mut ContentHasher) {
+        if hasher.is_sketch() {
+            return self.0.content_hash(hasher);
+        }
         match MEMO.digest(&self.0) {
             Ok(digest) => {
                 hasher.begin_builtin("InputFile");
@@ -167,6 +170,9 @@ impl ContentHash for InputFile {
 
 impl ContentHash for InputDir {
     fn content_hash(&self, hasher: &mut ContentHasher) {
+        if hasher.is_sketch() {
+            return self.0.content_hash(hasher);
+        }
         let entries = match list(&self.0) {
             Ok(entries) => entries,
             Err((path, error)) => {

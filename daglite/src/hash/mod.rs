@@ -1,7 +1,7 @@
 //! How a value becomes a digest: the data side of a cache key.
 //!
 //! In reading order: [`content`] has the trait, [`strategy`] how closely bulk data is read, [`hasher`] the canonical
-//! stream that every value writes, [`tag`] its first bytes and [`sample`] which blocks a sample takes. Then the types:
+//! stream that every value writes, [`tag`] its first bytes, [`sample`] which blocks a sample takes and [`shown`] what people see of a value. Then the types:
 //! [`numbers`], [`text`], [`option`], [`tuple`], [`range`], [`pointers`], [`collections`], [`time`], [`path`], [`net`],
 //! and [`serde`](mod@self::serde) for whatever has `Serialize` only. [`input`] hashes files, and [`value`] hashes what
 //! the engine holds without knowing its type.
@@ -11,6 +11,7 @@ mod strategy;
 
 mod hasher;
 mod sample;
+mod shown;
 mod tag;
 
 mod collections;
@@ -33,5 +34,6 @@ pub use self::serde::serde_hash;
 pub use content::{ContentHash, content_digest};
 pub use hasher::{ContentHasher, Element, HashError, Unordered};
 pub use input::{InputDir, InputFile};
+pub(crate) use shown::{cut, looks_secret};
 pub use strategy::Strategy;
 pub use value::ValueHash;

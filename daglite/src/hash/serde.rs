@@ -57,6 +57,11 @@ impl ser::Error for Refused {
     }
 }
 
+/// What stops a `Serialize` of which enough has been seen to show it.
+fn enough() -> Refused {
+    Refused(String::new())
+}
+
 /// Writes one value into the stream.
 struct Canonical<'a>(&'a mut ContentHasher);
 
@@ -191,8 +196,11 @@ impl<'a> ser::Serializer for Canonical<'a> {
         Ok(Parts::of(self.0))
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Entries<'a>, Refused> {
-        Ok(Entries { hasher: self.0, done: Vec::new(), open: None })
+    fn serialize_map(self, len: Option<usize>) -> Result<Entries<'a>, Refused> {
+        if self.0.is_sketch() {
+            self.0.unordered_of(Unordered::Map, len.unwrap_or_default());
+        }
+        Ok(Entries { hasher: self.0, done: Vec::new(), open: None, skipped: 0 })
     }
 
     fn serialize_struct(self, name: &'static str, len: usize) -> Result<Parts<'a>, Refused> {
@@ -225,6 +233,9 @@ impl<'a> Parts<'a> {
     }
 
     fn part<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
+        if self.hasher.has_enough() {
+            return Err(enough());
+        }
         self.count += 1;
         value.serialize(Canonical(self.hasher))
     }
@@ -295,6 +306,19 @@ struct Entries<'a> {
     done: Vec<Digest>,
     /// The entry whose key was written and whose value was not.
     open: Option<ContentHasher>,
+    /// Entries that a sketch does not show.
+    skipped: usize,
+}
+
+impl Entries<'_> {
+    /// Whether entries are not written, as they are only sketched; an error if it is not worth going on.
+    fn is_skipped(&mut self) -> Result<bool, Refused> {
+        self.skipped += 1;
+        match self.hasher.is_sketch() {
+            true if self.skipped > 1_000 => Err(enough()),
+            is_sketch => Ok(is_sketch),
+        }
+    }
 }
 
 impl ser::SerializeMap for Entries<'_> {
@@ -302,6 +326,9 @@ impl ser::SerializeMap for Entries<'_> {
     type Error = Refused;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Refused> {
+        if self.is_skipped()? {
+            return Ok(());
+        }
         if self.open.is_some() {
             return Err(Refused("its `Serialize` writes a map's key after a key".into()));
         }
@@ -309,6 +336,9 @@ impl ser::SerializeMap for Entries<'_> {
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
+        if self.hasher.is_sketch() {
+            return Ok(());
+        }
         let Some(mut entry) = self.open.take() else {
             return Err(Refused("its `Serialize` writes a map's value without its key".into()));
         };
@@ -321,7 +351,9 @@ impl ser::SerializeMap for Entries<'_> {
         if self.open.is_some() {
             return Err(Refused("its `Serialize` writes a map's key without its value".into()));
         }
-        self.hasher.unordered(Unordered::Map, self.done);
+        if !self.hasher.is_sketch() {
+            self.hasher.unordered(Unordered::Map, self.done);
+        }
         Ok(())
     }
 }

@@ -10,28 +10,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
+use super::preimage::{Fate, KeyPart, TaskRecord};
 use crate::clock::Timestamp;
 use crate::digest::Digest;
 
 /// What a store's methods return: a future that can be polled on any thread.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
-
-/// One part of what a key was made from, kept to explain a miss.
-///
-/// ```
-/// use daglite::Digest;
-/// use daglite::store::KeyPart;
-///
-/// let part = KeyPart { name: "window".to_owned(), digest: Digest::of_bytes(b"30") };
-/// assert_eq!(part.name, "window");
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeyPart {
-    /// The parameter, or the variable of the environment.
-    pub name: String,
-    /// The digest of its value.
-    pub digest: Digest,
-}
 
 /// What is known of an artifact without reading its value.
 ///
@@ -49,6 +33,7 @@ pub struct KeyPart {
 ///     task: "pipeline::features".to_owned(),
 ///     fingerprint: Digest::of_bytes(b"the code of features"),
 ///     took: Duration::from_millis(12),
+///     record: None,
 ///     parts: Vec::new(),
 /// };
 /// assert_eq!(meta.size, 5);
@@ -75,7 +60,10 @@ pub struct ArtifactMeta {
     pub fingerprint: Digest,
     /// How long the computation took.
     pub took: Duration,
-    /// What the key was made from.
+    /// What stands for the rest of what is known of that task: see [`CacheStore::describe`].
+    #[serde(default)]
+    pub record: Option<Digest>,
+    /// What the key was made from: the arguments and variables, and excluded arguments as far as they were hashed.
     pub parts: Vec<KeyPart>,
 }
 
@@ -88,7 +76,7 @@ pub struct ArtifactMeta {
 /// # let meta = ArtifactMeta {
 /// #     digest: Digest::of_bytes(b"[1,2]"), format: "json".into(), extension: "json".into(),
 /// #     shape: Digest::of_bytes(b""), size: 5, created: Timestamp::from_millis(0), expires: None,
-/// #     task: "t".into(), fingerprint: Digest::of_bytes(b""), took: Default::default(), parts: vec![],
+/// #     task: "t".into(), fingerprint: Digest::of_bytes(b""), took: Default::default(), record: None, parts: vec![],
 /// # };
 /// let artifact = Artifact { meta, bytes: b"[1,2]".to_vec() };
 /// assert_eq!(artifact.meta.digest, Digest::of_bytes(&artifact.bytes));
@@ -302,6 +290,12 @@ pub struct RunReport {
 /// 11. **`changes` is never too late.** Whoever is granted a key that another process held, and looked before that process
 ///     put it, sees another number than at the time of the look.
 ///
+/// 12. **What explains may be missing, and is never wrong.** `describe`, `described`, `history` and `fate` serve messages
+///     to people alone: a store may know nothing, as it does unless they are overridden. `described` answers nothing but what
+///     was given to `describe`. `history` answers sound entries of that task that are there, the last put first, no more
+///     than were asked for, those of other processes and of the present run not necessarily. `fate` answers of an entry that
+///     is absent what became of the last one that was there.
+///
 /// `daglite::conformance::cache_store` (feature `conformance`) tests these rules, and `shared_cache_store` what they say of
 /// several processes: run them on your store.
 ///
@@ -387,6 +381,34 @@ pub trait CacheStore: Send + Sync + 'static {
     fn removals(&self) -> u64 {
         0
     }
+
+    /// Keeps what entries have in common, under [`TaskRecord::id`]. Told once a process, before the first of them is put.
+    fn describe<'a>(&'a self, record: &'a TaskRecord) -> StoreFuture<'a, ()> {
+        let _ = record;
+        Box::pin(ready(Ok(())))
+    }
+
+    /// The record under `id`, if it is known.
+    fn described<'a>(&'a self, id: &'a Digest) -> StoreFuture<'a, Option<TaskRecord>> {
+        let _ = id;
+        Box::pin(ready(Ok(None)))
+    }
+
+    /// The last entries of `task`, at most `most`, the last one first. Asked once a run and task.
+    fn history<'a>(
+        &'a self,
+        task: &'a str,
+        most: usize,
+    ) -> StoreFuture<'a, Vec<(Digest, ArtifactMeta)>> {
+        let _ = (task, most);
+        Box::pin(ready(Ok(Vec::new())))
+    }
+
+    /// What became of the entry under `key`, if it is absent and that is known.
+    fn fate<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, Option<Fate>> {
+        let _ = key;
+        Box::pin(ready(Ok(None)))
+    }
 }
 
 /// A shared store is a store: give one to several sessions.
@@ -442,5 +464,25 @@ impl<S: CacheStore + ?Sized> CacheStore for Arc<S> {
 
     fn removals(&self) -> u64 {
         (**self).removals()
+    }
+
+    fn describe<'a>(&'a self, record: &'a TaskRecord) -> StoreFuture<'a, ()> {
+        (**self).describe(record)
+    }
+
+    fn described<'a>(&'a self, id: &'a Digest) -> StoreFuture<'a, Option<TaskRecord>> {
+        (**self).described(id)
+    }
+
+    fn history<'a>(
+        &'a self,
+        task: &'a str,
+        most: usize,
+    ) -> StoreFuture<'a, Vec<(Digest, ArtifactMeta)>> {
+        (**self).history(task, most)
+    }
+
+    fn fate<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, Option<Fate>> {
+        (**self).fate(key)
     }
 }

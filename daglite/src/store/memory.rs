@@ -1,13 +1,21 @@
 //! `MemoryStore`: a cache that lives and dies with the process.
 
+use std::collections::{HashSet, VecDeque};
 use std::future::ready;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use dashmap::DashMap;
+use dashmap::{DashMap, DashSet};
 
 use super::contract::{Artifact, ArtifactMeta, CacheStore, Glimpse, Lookup, Put, StoreFuture};
 use super::error::StoreError;
+use super::preimage::{Fate, TaskRecord};
 use crate::digest::Digest;
+
+/// So many puts of a task are remembered, to explain misses.
+const REMEMBERED_PUTS: usize = 32;
+
+/// So many removals are remembered.
+const REMEMBERED_REMOVALS: usize = 20_000;
 
 /// Up to this size a value is copied along with its metadata.
 const COMES_ALONG: usize = 1 << 10;
@@ -22,7 +30,7 @@ const COMES_ALONG: usize = 1 << 10;
 /// #     let meta = ArtifactMeta {
 /// #         digest: Digest::of_bytes(bytes), format: "json".into(), extension: "json".into(),
 /// #         shape: Digest::of_bytes(b""), size: bytes.len() as u64, created: Timestamp::from_millis(0), expires: None,
-/// #         task: "t".into(), fingerprint: Digest::of_bytes(b""), took: Default::default(), parts: vec![],
+/// #         task: "t".into(), fingerprint: Digest::of_bytes(b""), took: Default::default(), record: None, parts: vec![],
 /// #     };
 /// #     Artifact { meta, bytes: bytes.to_vec() }
 /// # }
@@ -41,6 +49,12 @@ pub struct MemoryStore {
     entries: DashMap<Digest, Artifact>,
     /// How often entries were removed.
     removals: AtomicU64,
+    /// What was said of tasks.
+    records: DashMap<Digest, TaskRecord>,
+    /// The keys that were put last, by task, the last one at the end.
+    recent: DashMap<String, VecDeque<Digest>>,
+    /// The keys that were removed, as many as are remembered.
+    removed: DashSet<Digest>,
 }
 
 impl MemoryStore {
@@ -72,7 +86,47 @@ impl MemoryStore {
             )));
         }
         self.entries.insert(*key, artifact.clone());
+        self.note_put(&meta.task, *key);
         Ok(Put::Kept)
+    }
+
+    /// Notes that an entry of `task` was put.
+    fn note_put(&self, task: &str, key: Digest) {
+        let push = |recent: &mut VecDeque<Digest>| {
+            if recent.len() >= REMEMBERED_PUTS {
+                recent.pop_front();
+            }
+            recent.push_back(key);
+        };
+        match self.recent.get_mut(task) {
+            Some(mut recent) => push(&mut recent),
+            // Another thread may be faster.
+            None => push(&mut self.recent.entry(task.to_owned()).or_default()),
+        }
+    }
+
+    /// Notes that an entry was removed.
+    fn note_removed(&self, key: Digest) {
+        if self.removed.len() < REMEMBERED_REMOVALS {
+            self.removed.insert(key);
+        }
+    }
+
+    /// The last entries of `task`.
+    fn last_of(&self, task: &str, most: usize) -> Vec<(Digest, ArtifactMeta)> {
+        let keys = self.recent.get(task).map(|recent| recent.clone()).unwrap_or_default();
+        let mut seen = HashSet::new();
+        let new = keys.into_iter().rev().filter(|key| seen.insert(*key));
+        let sound = new.filter_map(|key| {
+            let entry = self.entries.get(&key).filter(|entry| entry.meta.task == task)?;
+            Some((key, entry.meta.clone()))
+        });
+        sound.take(most).collect()
+    }
+
+    /// What became of an entry.
+    fn fate_of(&self, key: &Digest) -> Option<Fate> {
+        (self.removed.contains(key) && !self.entries.contains_key(key)).then_some(Fate::Removed)
     }
 }
 
@@ -91,12 +145,19 @@ impl CacheStore for MemoryStore {
 
     fn remove<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, bool> {
         let removed = self.entries.remove(key).is_some();
+        if removed {
+            self.note_removed(*key);
+        }
         self.removals.fetch_add(1, Ordering::Release);
         Box::pin(ready(Ok(removed)))
     }
 
     fn clear<'a>(&'a self) -> StoreFuture<'a, ()> {
+        for entry in self.entries.iter().take(REMEMBERED_REMOVALS) {
+            self.note_removed(*entry.key());
+        }
         self.entries.clear();
+        self.recent.clear();
         self.removals.fetch_add(1, Ordering::Release);
         Box::pin(ready(Ok(())))
     }
@@ -116,5 +177,26 @@ impl CacheStore for MemoryStore {
 
     fn removals(&self) -> u64 {
         self.removals.load(Ordering::Acquire)
+    }
+
+    fn describe<'a>(&'a self, record: &'a TaskRecord) -> StoreFuture<'a, ()> {
+        self.records.entry(record.id()).or_insert_with(|| record.clone());
+        Box::pin(ready(Ok(())))
+    }
+
+    fn described<'a>(&'a self, id: &'a Digest) -> StoreFuture<'a, Option<TaskRecord>> {
+        Box::pin(ready(Ok(self.records.get(id).map(|record| record.clone()))))
+    }
+
+    fn history<'a>(
+        &'a self,
+        task: &'a str,
+        most: usize,
+    ) -> StoreFuture<'a, Vec<(Digest, ArtifactMeta)>> {
+        Box::pin(ready(Ok(self.last_of(task, most))))
+    }
+
+    fn fate<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, Option<Fate>> {
+        Box::pin(ready(Ok(self.fate_of(key))))
     }
 }

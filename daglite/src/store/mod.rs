@@ -1,16 +1,17 @@
 //! Cache stores: where artifacts live by key, safe to delete at any time.
 //!
-//! Files in reading order: `contract` (what every store promises), `error`, `memory` (the smallest store there is),
+//! Files in reading order: `contract` (what every store promises), `preimage` (what explains a miss), `error`, `memory` (the smallest store there is),
 //! `file` (a folder that many processes share).
 
 mod contract;
 mod error;
 mod file;
 mod memory;
+mod preimage;
 
 pub use contract::{
-    Artifact, ArtifactMeta, CacheStore, Glimpse, KeyClaim, KeyHold, KeyPart, Lookup, Put,
-    RunReport, StoreFuture,
+    Artifact, ArtifactMeta, CacheStore, Glimpse, KeyClaim, KeyHold, Lookup, Put, RunReport,
+    StoreFuture,
 };
 pub use error::StoreError;
 pub use file::{
@@ -18,6 +19,7 @@ pub use file::{
     StoreStats, TaskStats, Verification,
 };
 pub use memory::MemoryStore;
+pub use preimage::{Fate, KeyPart, PartKind, TaskRecord};
 
 pub(crate) use file::{
     Durable, Staged, folder_path, is_missing, open_at_once, publish, set_aside, sweep_stale,

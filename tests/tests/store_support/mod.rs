@@ -28,10 +28,8 @@ pub(crate) fn artifact(bytes: &[u8]) -> Artifact {
         task: "pipeline::features".to_owned(),
         fingerprint: key("a fingerprint"),
         took: Duration::from_micros(1_234_567),
-        parts: vec![
-            KeyPart { name: "flights".to_owned(), digest: key("336,776 rows") },
-            KeyPart { name: "größe".to_owned(), digest: key("30") },
-        ],
+        record: None,
+        parts: vec![KeyPart::new("flights", key("336,776 rows")), KeyPart::new("größe", key("30"))],
     };
     Artifact { meta, bytes: bytes.to_vec() }
 }

@@ -8,7 +8,7 @@
 //! 12   4   length of the header, h
 //! 16   8   length of the value, v
 //! 24  32   key
-//! 56   h   header: the metadata, postcard of `HeaderV1`
+//! 56   h   header: the metadata, postcard of `HeaderV2`; of `HeaderV1` in version 1
 //! +0  32   BLAKE3 of everything above
 //! +32  v   value
 //! ```
@@ -18,15 +18,18 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::contract::{Artifact, ArtifactMeta, KeyPart};
+use super::super::contract::{Artifact, ArtifactMeta};
 use super::super::error::StoreError;
+use super::super::preimage::{KeyPart, PartKind};
 use crate::clock::Timestamp;
 use crate::digest::Digest;
 
 /// The first bytes of every entry. The first is no ASCII and no UTF-8, so that no text is mistaken for an entry.
 const MAGIC: [u8; 8] = *b"\x89daglite";
-/// The version of the layout that this file describes.
-const VERSION: u32 = 1;
+/// The version of the layout that is written.
+const VERSION: u32 = 2;
+/// The oldest version that is read.
+const OLDEST: u32 = 1;
 /// How many bytes come before the header.
 pub(super) const PRELUDE: usize = 56;
 /// How many bytes of checksum come after the header.
@@ -51,7 +54,7 @@ impl fmt::Display for Flaw {
     }
 }
 
-/// The metadata as the first version of the layout writes it. Never change it: add a `HeaderV2`.
+/// The metadata as the first version of the layout writes it. Never change it.
 #[derive(Serialize, Deserialize)]
 struct HeaderV1 {
     digest: Digest,
@@ -67,9 +70,37 @@ struct HeaderV1 {
     parts: Vec<(String, Digest)>,
 }
 
-impl HeaderV1 {
+/// The metadata as the second version of the layout writes it. Never change it: add a `HeaderV3`.
+#[derive(Serialize, Deserialize)]
+struct HeaderV2<'a> {
+    digest: Digest,
+    format: &'a str,
+    extension: &'a str,
+    shape: Digest,
+    created: u64,
+    expires: Option<u64>,
+    task: &'a str,
+    fingerprint: Digest,
+    took_secs: u64,
+    took_nanos: u32,
+    record: Option<Digest>,
+    #[serde(borrow)]
+    parts: Vec<(&'a str, Digest, u8, &'a str)>,
+}
+
+/// The numbers that kinds of parts have in a header.
+const KINDS: [PartKind; 6] = [
+    PartKind::Content,
+    PartKind::Artifact,
+    PartKind::Custom,
+    PartKind::Variable,
+    PartKind::Excluded,
+    PartKind::ExcludedArtifact,
+];
+
+impl<'a> HeaderV2<'a> {
     /// The header of `meta`; the size is in the prelude.
-    fn of(meta: &ArtifactMeta) -> Self {
+    fn of(meta: &'a ArtifactMeta) -> Self {
         let ArtifactMeta {
             digest,
             format,
@@ -81,28 +112,58 @@ impl HeaderV1 {
             task,
             fingerprint,
             took,
+            record,
             parts,
-        } = meta.clone();
+        } = meta;
+        let number = |kind| KINDS.iter().position(|known| *known == kind).unwrap_or_default() as u8;
+        let part = |part: &'a KeyPart| {
+            (part.name.as_str(), part.digest, number(part.kind), part.shown.as_str())
+        };
         Self {
-            digest,
+            digest: *digest,
             format,
             extension,
-            shape,
+            shape: *shape,
             created: created.millis(),
             expires: expires.map(Timestamp::millis),
             task,
-            fingerprint,
+            fingerprint: *fingerprint,
             took_secs: took.as_secs(),
             took_nanos: took.subsec_nanos(),
-            parts: parts.into_iter().map(|part| (part.name, part.digest)).collect(),
+            record: *record,
+            parts: parts.iter().map(part).collect(),
         }
     }
 
     /// The metadata, with the size that the prelude had.
     fn into_meta(self, size: u64) -> Result<ArtifactMeta, Flaw> {
-        if self.took_nanos >= 1_000_000_000 {
-            return Err(Flaw::new("the header has a duration that does not exist"));
+        let mut parts = Vec::with_capacity(self.parts.len());
+        for (name, digest, kind, shown) in self.parts {
+            let Some(kind) = KINDS.get(usize::from(kind)).copied() else {
+                return Err(Flaw::new("the header has a part of a kind that does not exist"));
+            };
+            parts.push(KeyPart { name: name.to_owned(), digest, kind, shown: shown.to_owned() });
         }
+        Ok(ArtifactMeta {
+            digest: self.digest,
+            format: self.format.to_owned(),
+            extension: self.extension.to_owned(),
+            shape: self.shape,
+            size,
+            created: Timestamp::from_millis(self.created),
+            expires: self.expires.map(Timestamp::from_millis),
+            task: self.task.to_owned(),
+            fingerprint: self.fingerprint,
+            took: duration(self.took_secs, self.took_nanos)?,
+            record: self.record,
+            parts,
+        })
+    }
+}
+
+impl HeaderV1 {
+    /// The metadata, with the size that the prelude had.
+    fn into_meta(self, size: u64) -> Result<ArtifactMeta, Flaw> {
         Ok(ArtifactMeta {
             digest: self.digest,
             format: self.format,
@@ -113,10 +174,23 @@ impl HeaderV1 {
             expires: self.expires.map(Timestamp::from_millis),
             task: self.task,
             fingerprint: self.fingerprint,
-            took: Duration::new(self.took_secs, self.took_nanos),
-            parts: self.parts.into_iter().map(|(name, digest)| KeyPart { name, digest }).collect(),
+            took: duration(self.took_secs, self.took_nanos)?,
+            record: None,
+            parts: self
+                .parts
+                .into_iter()
+                .map(|(name, digest)| KeyPart::new(name, digest))
+                .collect(),
         })
     }
+}
+
+/// A duration of these parts, if it exists.
+fn duration(seconds: u64, nanos: u32) -> Result<Duration, Flaw> {
+    if nanos >= 1_000_000_000 {
+        return Err(Flaw::new("the header has a duration that does not exist"));
+    }
+    Ok(Duration::new(seconds, nanos))
 }
 
 /// Refuses an artifact whose metadata gives another size.
@@ -135,7 +209,7 @@ pub(super) fn check_size(artifact: &Artifact) -> Result<(), StoreError> {
 
 /// Everything that comes before the value, in bytes.
 pub(super) fn encode_head(key: &Digest, meta: &ArtifactMeta) -> Result<Vec<u8>, StoreError> {
-    let header = postcard::to_stdvec(&HeaderV1::of(meta)).map_err(|cause| {
+    let header = postcard::to_stdvec(&HeaderV2::of(meta)).map_err(|cause| {
         StoreError::new("cannot encode the header of a cache entry").with_source(cause)
     })?;
     let header_length = u32::try_from(header.len()).ok().filter(|&length| length <= MAX_HEADER).ok_or_else(|| {
@@ -214,9 +288,9 @@ fn parse_lengths(start: &[u8], file_length: u64) -> Result<(Lengths, Digest), Fl
         return Err(Flaw::new(format!("truncated: {file_length} of at least {least} bytes")));
     };
     let version = u32::from_le_bytes(field(prelude, 8));
-    if version != VERSION {
+    if !(OLDEST..=VERSION).contains(&version) {
         return Err(Flaw::new(format!(
-            "in layout version {version}, but this daglite reads version {VERSION}"
+            "in layout version {version}, but this daglite reads versions {OLDEST} to {VERSION}"
         )));
     }
     let header = u32::from_le_bytes(field(prelude, 12));
@@ -234,13 +308,21 @@ pub(super) fn parse_head(head: &[u8], value_length: u64) -> Result<ArtifactMeta,
     if Digest::of_bytes(checked).as_bytes() != checksum {
         return Err(Flaw::new("the header does not match its checksum"));
     }
-    let unreadable = |_| Flaw::new("the header cannot be decoded");
-    let (header, rest) =
-        postcard::take_from_bytes::<HeaderV1>(&checked[PRELUDE..]).map_err(unreadable)?;
+    let header = &checked[PRELUDE..];
+    if checked[8..12] == OLDEST.to_le_bytes() {
+        return decoded::<HeaderV1>(header)?.into_meta(value_length);
+    }
+    decoded::<HeaderV2<'_>>(header)?.into_meta(value_length)
+}
+
+/// The header in `bytes`, which is all that is in them.
+fn decoded<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Flaw> {
+    let (header, rest) = postcard::take_from_bytes::<T>(bytes)
+        .map_err(|_| Flaw::new("the header cannot be decoded"))?;
     if !rest.is_empty() {
         return Err(Flaw::new("the header has bytes left over"));
     }
-    header.into_meta(value_length)
+    Ok(header)
 }
 
 /// Whether `value` is what `meta` says.

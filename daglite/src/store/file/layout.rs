@@ -34,6 +34,8 @@ pub(super) struct Layout {
     locks: PathBuf,
     /// The index of the entries.
     index: PathBuf,
+    /// The folder of what explains misses, where each entry is a file.
+    tasks: PathBuf,
 }
 
 impl Layout {
@@ -46,6 +48,7 @@ impl Layout {
             tmp: version.join("tmp"),
             locks: version.join("locks"),
             index: version.join("index.sqlite"),
+            tasks: version.join("tasks"),
             version,
             root,
         }
@@ -79,6 +82,11 @@ impl Layout {
     /// The folder of lock files.
     pub(super) fn locks(&self) -> &Path {
         &self.locks
+    }
+
+    /// The folder of what explains misses, where each entry is a file.
+    pub(super) fn tasks(&self) -> &Path {
+        &self.tasks
     }
 
     /// The index of the entries.

@@ -27,6 +27,7 @@ use super::contract::{
     Artifact, ArtifactMeta, CacheStore, Glimpse, KeyClaim, Lookup, Put, RunReport, StoreFuture,
 };
 use super::error::StoreError;
+use super::preimage::{Fate, TaskRecord};
 use crate::clock::Timestamp;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
@@ -289,5 +290,41 @@ impl CacheStore for FileStore {
             Kind::Indexed(store) => store.removals(),
             Kind::Files(store) => store.removals(),
         }
+    }
+
+    fn describe<'a>(&'a self, record: &'a TaskRecord) -> StoreFuture<'a, ()> {
+        Box::pin(ready(match &self.0 {
+            Kind::Indexed(store) => {
+                store.describe(record);
+                Ok(())
+            }
+            Kind::Files(store) => store.describe(record),
+        }))
+    }
+
+    fn described<'a>(&'a self, id: &'a Digest) -> StoreFuture<'a, Option<TaskRecord>> {
+        Box::pin(ready(match &self.0 {
+            Kind::Indexed(store) => store.described(id),
+            Kind::Files(store) => Ok(store.described(id)),
+        }))
+    }
+
+    fn history<'a>(
+        &'a self,
+        task: &'a str,
+        most: usize,
+    ) -> StoreFuture<'a, Vec<(Digest, ArtifactMeta)>> {
+        Box::pin(ready(match &self.0 {
+            Kind::Indexed(store) => store.history(task, most),
+            Kind::Files(store) => Ok(store.history(task, most)),
+        }))
+    }
+
+    fn fate<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, Option<Fate>> {
+        Box::pin(ready(match &self.0 {
+            Kind::Indexed(store) => store.fate(key),
+            // Nobody writes down there what went.
+            Kind::Files(_) => Ok(None),
+        }))
     }
 }

@@ -12,7 +12,7 @@ use super::rows::{ROW_OVERHEAD, State};
 use super::trouble::Trouble;
 use super::usage::{self, SlotMap, Used};
 use super::{Failed, Indexed};
-use crate::store::StoreError;
+use crate::store::{Fate, StoreError};
 
 /// So many entries go in one transaction: a few milliseconds for whoever wants to write meanwhile.
 const STEP: usize = 250;
@@ -181,11 +181,13 @@ impl Indexed {
         expired: bool,
     ) -> Result<((u64, u64), u64, u64), Trouble> {
         let before = self.bytes.load(Ordering::Relaxed);
+        let fate = if expired { Fate::Expired } else { Fate::Evicted };
         let gone = self.edit(|_, edit| {
             let mut gone = 0;
             let mut bytes = 0;
             for candidate in entries {
                 if edit.remove_entry(candidate.id, candidate.slot)? {
+                    edit.note_gone(candidate.slot, fate)?;
                     gone += 1;
                     bytes = candidate.bytes.saturating_add(bytes);
                 }

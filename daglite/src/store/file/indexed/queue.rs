@@ -9,7 +9,7 @@ use parking_lot::{Condvar, Mutex};
 use super::super::layout::ObjectName;
 use super::rows::Row;
 use crate::digest::Digest;
-use crate::store::StoreError;
+use crate::store::{StoreError, TaskRecord};
 
 /// How long a row waits for others.
 const PATIENCE: Duration = Duration::from_millis(15);
@@ -45,6 +45,8 @@ struct State {
     since: Option<Instant>,
     /// Objects of rows that were replaced before they were written.
     superseded: Vec<ObjectName>,
+    /// What entries have in common, that nobody writes yet.
+    records: Vec<TaskRecord>,
     /// Keys whose locks are to be given back once their rows are written.
     locked: HashSet<Digest>,
     /// Why the last batch was lost.
@@ -62,6 +64,16 @@ pub(super) struct Batch {
     pub(super) rows: Vec<Arc<Row>>,
     /// Objects of rows that were replaced before they were written.
     pub(super) superseded: Vec<ObjectName>,
+    /// What entries have in common.
+    pub(super) records: Vec<TaskRecord>,
+}
+
+impl Batch {
+    /// Whether nothing is to be written.
+    pub(super) fn is_empty(&self) -> bool {
+        let Self { rows, superseded, records } = self;
+        rows.is_empty() && superseded.is_empty() && records.is_empty()
+    }
 }
 
 /// What a row's arrival asks for.
@@ -103,6 +115,17 @@ impl Queue {
         Arrival::Expected
     }
 
+    /// Adds what entries have in common: written with them.
+    pub(super) fn describe(&self, record: TaskRecord) {
+        self.state.lock().records.push(record);
+    }
+
+    /// The record under `id`, if it waits.
+    pub(super) fn described(&self, id: &Digest) -> Option<TaskRecord> {
+        let state = self.state.lock();
+        state.records.iter().find(|record| record.id() == *id).cloned()
+    }
+
     /// No writing thread could be made.
     pub(super) fn has_no_writer(&self) {
         self.state.lock().has_writer = false;
@@ -128,7 +151,10 @@ impl Queue {
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         let state = self.state.lock();
-        state.fresh.is_empty() && state.writing.is_empty() && state.superseded.is_empty()
+        state.fresh.is_empty()
+            && state.writing.is_empty()
+            && state.superseded.is_empty()
+            && state.records.is_empty()
     }
 
     /// Has the lock on `key` given back when its row is written; false if no row of it waits.
@@ -155,10 +181,11 @@ impl Queue {
         let mut rows: Vec<_> = fresh.values().cloned().collect();
         state.writing = fresh;
         let superseded = std::mem::take(&mut state.superseded);
+        let records = std::mem::take(&mut state.records);
         drop(state);
         // Neighbours in a graph are neighbours in the index: its next run reads few pages.
         rows.sort_unstable_by_key(|row| row.order);
-        Batch { rows, superseded }
+        Batch { rows, superseded, records }
     }
 
     /// Notes that the rows that were taken have been written, or lost; answers whose locks are to be given back.
@@ -183,6 +210,7 @@ impl Queue {
         state.bytes = 0;
         state.since = None;
         state.superseded.clear();
+        state.records.clear();
         state.fresh.clear();
     }
 

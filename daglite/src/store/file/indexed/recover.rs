@@ -174,5 +174,5 @@ fn saved_row(row: &rusqlite::Row<'_>) -> Result<Option<Row>, rusqlite::Error> {
     let size = rows::possible_size(kind, &bytes, row.get(2).unwrap_or(0));
     let size = size.max(0).cast_unsigned();
     let expires = meta.expires.map(crate::clock::Timestamp::millis);
-    Ok(Some(Row { key, order: 0, bytes, object, size, expires }))
+    Ok(Some(Row { key, task: meta.task, order: 0, bytes, object, size, expires }))
 }

@@ -4,9 +4,10 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::super::access::{is_missing, remove_whatever};
 use super::super::layout::{Layout, ObjectName};
+use super::explain::{self, Recent};
 use super::trouble::Trouble;
 use crate::digest::Digest;
-use crate::store::{ArtifactMeta, StoreError};
+use crate::store::{ArtifactMeta, Fate, StoreError};
 
 /// What a row costs beside its bytes: its other columns, its slot, and the free space of half-filled pages.
 pub(super) const ROW_OVERHEAD: u64 = 60;
@@ -27,6 +28,8 @@ pub(super) fn slot_of(key: &Digest) -> i64 {
 pub(super) struct Row {
     /// Its key.
     pub(super) key: Digest,
+    /// The task whose result it has.
+    pub(super) task: String,
     /// Its place among those that wait.
     pub(super) order: u64,
     /// Its head, and its value if that lies in place.
@@ -192,6 +195,10 @@ pub(super) struct Edit<'a> {
     pub(super) state: State,
     /// Objects that perhaps nobody uses any more.
     released: Vec<ObjectName>,
+    /// What was put, by task.
+    recent: Recent,
+    /// Whether it is noted of anything that it went.
+    notes_gone: bool,
 }
 
 impl<'a> Edit<'a> {
@@ -205,7 +212,14 @@ impl<'a> Edit<'a> {
             // Numbers begin with one: zero stands for a row that waits to be written.
             return Err(Trouble::damaged(format!("its next entry has the number {}", state.next)));
         }
-        Ok(Self { transaction, layout, state, released: Vec::new() })
+        Ok(Self {
+            transaction,
+            layout,
+            state,
+            released: Vec::new(),
+            recent: Recent::default(),
+            notes_gone: false,
+        })
     }
 
     /// Whether there is something in `slot`.
@@ -242,6 +256,7 @@ impl<'a> Edit<'a> {
                 "INSERT INTO entry (id, slot, kind, size, expires, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
             .execute(params![id, slot, row.kind(), size, expires, row.bytes])?;
+        self.recent.add(&row.task, id);
         self.state.next = after(id)?;
         self.state.entries += 1;
         let mut added = row.bytes.len() as u64 + ROW_OVERHEAD;
@@ -326,6 +341,12 @@ impl<'a> Edit<'a> {
         Ok(())
     }
 
+    /// Notes what became of the entry in `slot`, to explain a miss.
+    pub(super) fn note_gone(&mut self, slot: i64, fate: Fate) -> Result<(), Trouble> {
+        self.notes_gone = true;
+        explain::note_gone(self.transaction, slot, fate, self.state.next)
+    }
+
     /// Notes an object that was published for a row which did not come.
     pub(super) fn release(&mut self, name: ObjectName) {
         self.released.push(name);
@@ -347,6 +368,10 @@ impl<'a> Edit<'a> {
         });
         if let Some(error) = failure {
             return Err(error.into());
+        }
+        self.recent.write(self.transaction)?;
+        if self.notes_gone {
+            explain::forget_gone(self.transaction)?;
         }
         self.state.save(self.transaction)?;
         Ok((self.state, unneeded))

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, TransactionBehavior, config::DbConfig};
 
+use super::explain;
 use super::trouble::Trouble;
 
 /// The version of the tables, as SQLite's `user_version`.
@@ -102,15 +103,17 @@ fn try_set_up_writer(connection: &mut Connection, patience: Duration) -> Result<
     connection.execute_batch(&format!(
         "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};"
     ))?;
-    if pragma(connection, "user_version")? == VERSION {
+    if pragma(connection, "user_version")? == VERSION && explain::has_tables(connection)? {
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have been faster.
     match (pragma(&transaction, "user_version")?, pragma(&transaction, "schema_version")?) {
-        (VERSION, _) => {}
+        // Of an older daglite, perhaps.
+        (VERSION, _) => transaction.execute_batch(explain::TABLES)?,
         (0, 0) => {
             transaction.execute_batch(TABLES)?;
+            transaction.execute_batch(explain::TABLES)?;
             transaction.pragma_update(None, "application_id", APPLICATION)?;
             transaction.pragma_update(None, "user_version", VERSION)?;
         }

@@ -16,7 +16,7 @@ use super::rows::{
     IN_PLACE, ROW_OVERHEAD, State, give_space_back, object_of, possible_size, slot_of,
 };
 use super::trouble::Trouble;
-use super::{Failed, Indexed, objects, usage};
+use super::{Failed, Indexed, explain, objects, usage};
 use crate::clock::{Clock, Timestamp};
 use crate::digest::Digest;
 use crate::store::StoreError;
@@ -228,6 +228,7 @@ impl Indexed {
         let orphans = self.settle(&orphans)?;
         if self.connections.path().exists() {
             let tidied = self.guarded(|| {
+                self.connections.write(|transaction| explain::forget_tasks(transaction))?;
                 self.connections.with_writer(|connection| {
                     give_space_back(connection)?;
                     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;

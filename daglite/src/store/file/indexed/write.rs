@@ -19,10 +19,10 @@ use super::queue::{Arrival, Batch};
 use super::rows::{self, Edit, ROW_OVERHEAD, Row, State, slot_of};
 use super::trouble::Trouble;
 use super::usage::Due;
-use super::{Indexed, objects, pack};
+use super::{Indexed, explain, objects, pack};
 use crate::digest::Digest;
 use crate::size::ByteSize;
-use crate::store::{Artifact, Put, StoreError};
+use crate::store::{Artifact, Fate, Put, StoreError};
 
 /// Up to this size a value lies in its row.
 const IN_PLACE: usize = 16 << 10;
@@ -76,7 +76,8 @@ impl Indexed {
             (Some(name), stored.len() as u64)
         };
         let expires = meta.expires.map(crate::clock::Timestamp::millis);
-        let row = Row { key: *key, order: 0, bytes: row_bytes, object, size, expires };
+        let task = meta.task.clone();
+        let row = Row { key: *key, task, order: 0, bytes: row_bytes, object, size, expires };
         self.usage.put(slot_of(key));
         if self.limits.eviction == Eviction::None {
             // Nothing makes room for what is too much: what waits counts already.
@@ -163,7 +164,7 @@ impl Indexed {
         let _turn = self.writing.lock();
         let batch = self.queue.take();
         let due = self.usage.take();
-        if batch.rows.is_empty() && batch.superseded.is_empty() {
+        if batch.is_empty() {
             if due.is_empty() || !self.connections.path().exists() {
                 return Ok(());
             }
@@ -226,6 +227,9 @@ impl Indexed {
             edit.state.hits = edit.state.hits.saturating_add(due.hits);
             edit.state.misses = edit.state.misses.saturating_add(due.misses);
             edit.state.saved = edit.state.saved.saturating_add(due.saved);
+            for record in &batch.records {
+                explain::write_record(transaction, record)?;
+            }
             for row in &batch.rows {
                 edit.put(row)?;
             }
@@ -318,9 +322,12 @@ impl Indexed {
         let removed = self.guarded_twice(|| {
             self.wait_for_salvage();
             self.edit(|_, edit| {
-                let mut removed = 0;
+                let mut removed: u64 = 0;
                 for key in keys {
-                    removed += u64::from(edit.remove_slot(slot_of(key))?);
+                    if edit.remove_slot(slot_of(key))? {
+                        edit.note_gone(slot_of(key), Fate::Removed)?;
+                        removed += 1;
+                    }
                 }
                 Ok(removed)
             })
@@ -359,8 +366,14 @@ impl Indexed {
         let cleared = self.guarded_twice(|| {
             self.wait_for_salvage();
             let state = self.connections.write(|transaction| {
+                transaction.execute(
+                    "INSERT OR REPLACE INTO gone (slot, fate, at) \
+                     SELECT slot, ?1, id FROM entry ORDER BY id DESC LIMIT ?2",
+                    [explain::number_of(Fate::Removed), explain::GONE],
+                )?;
+                explain::forget_gone(transaction)?;
                 transaction.execute_batch(
-                    "DELETE FROM entry; DELETE FROM slot; DELETE FROM object; DELETE FROM touch; \
+                    "DELETE FROM record; DELETE FROM recent; DELETE FROM entry; DELETE FROM slot; DELETE FROM object; DELETE FROM touch; \
                      UPDATE state SET entries = 0, bytes = 0;",
                 )?;
                 State::load(transaction)

@@ -48,6 +48,7 @@ impl PlainFiles {
             return Ok(Put::Refused(refusal));
         }
         let length = self.publish_entry(key, artifact)?;
+        self.note_put(&artifact.meta.task, *key);
         self.put_since.fetch_add(size, Ordering::Relaxed);
         if let Some((bytes, entries)) = &mut self.fill.lock().known {
             *bytes += length;
@@ -118,6 +119,7 @@ impl PlainFiles {
 
     /// A run has ended.
     pub(in crate::store::file) fn end_run(&self) -> Result<(), StoreError> {
+        self.write_recent();
         if self.put_since.load(Ordering::Relaxed) > self.look_after.load(Ordering::Relaxed) {
             self.collect(false)?;
         }
@@ -137,6 +139,7 @@ impl PlainFiles {
             return Ok(collected);
         }
         sweep_stale(self.layout.tmp());
+        self.forget_old_tasks();
         let mut files = Vec::new();
         self.each_entry(|path, key, found| {
             if found.is_file() {

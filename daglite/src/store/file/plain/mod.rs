@@ -1,11 +1,13 @@
 //! One file an entry: for file systems on which an index cannot be shared.
 //!
-//! Files in reading order: `read`, `put`, `keep` (within the limits, and what people ask).
+//! Files in reading order: `read`, `put`, `keep` (within the limits, and what people ask), `explain` (what explains a miss).
 
+mod explain;
 mod keep;
 mod put;
 mod read;
 
+use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -43,6 +45,8 @@ pub(super) struct PlainFiles {
     look_after: AtomicU64,
     /// How full the folder is, where nothing is evicted.
     fill: Mutex<Fill>,
+    /// The keys that were put since the last run ended, by task.
+    recent: Mutex<HashMap<String, VecDeque<Digest>>>,
 }
 
 /// How full a folder is of which nothing is evicted.
@@ -76,6 +80,7 @@ impl PlainFiles {
             put_since: AtomicU64::new(0),
             look_after: AtomicU64::new(0),
             fill: Mutex::default(),
+            recent: Mutex::default(),
         }
     }
 

@@ -87,6 +87,7 @@ impl PlainFiles {
     /// Removes every entry, all at once where the system can.
     pub(in crate::store::file) fn remove_all(&self) -> Result<(), StoreError> {
         let removed = self.try_remove_all();
+        self.forget_tasks();
         // Afterwards: who reads an entry before it goes has counted the removals before.
         self.removals.fetch_add(1, Ordering::AcqRel);
         self.has_room_again();
