@@ -90,7 +90,7 @@ fn build(
     let mut ways = cache_hash_params.map_or_else(Vec::new, |(_, ways)| ways);
     let custom = ways.iter().filter_map(|(_, way)| match way {
         Hash::Custom(function) => Some(function),
-        Hash::Excluded | Hash::Value(_) | Hash::Registry => None,
+        Hash::Excluded | Hash::Covered | Hash::Value(_) | Hash::Registry => None,
     });
     let hash_functions: Vec<&Path> =
         cache_hash.iter().map(|(_, function)| function).chain(custom).collect();
@@ -108,7 +108,8 @@ fn build(
             let way =
                 ways.iter().position(|(param, _)| *param == ident).map(|at| ways.swap_remove(at).1);
             let hash = match way {
-                _ if hash.is_some() || excluded(&ident) => Hash::Excluded,
+                _ if excluded(&ident) => Hash::Excluded,
+                _ if hash.is_some() => Hash::Covered,
                 Some(way) => way,
                 None => Hash::Value(Strategy::Auto),
             };

@@ -288,7 +288,11 @@ fn formats(result: &Output, cached: bool, private: &Path) -> TokenStream {
 fn param_hash(param: &Param, private: &Path) -> TokenStream {
     let stored = stored(private, &param.taken);
     match &param.hash {
-        Hash::Excluded => quote!(#private::ParamHash::Excluded),
+        Hash::Excluded => {
+            let probe = probe(private, &stored);
+            quote!(#private::ParamHash::Excluded((&&&&#probe).__daglite_hash().excluded()))
+        }
+        Hash::Covered => quote!(#private::ParamHash::Covered),
         Hash::Value(strategy) => {
             let strategy = match strategy {
                 Strategy::Auto => quote!(Auto),

@@ -100,8 +100,10 @@ pub(crate) enum Taken {
 
 /// How the argument for a parameter is hashed.
 pub(crate) enum Hash {
-    /// Not at all.
+    /// Not at all, and noted beside the key.
     Excluded,
+    /// Not by itself: the function of `cache_hash` takes it.
+    Covered,
     /// By the type, with a strategy.
     Value(Strategy),
     /// By what a function makes of it.

@@ -96,7 +96,7 @@ pub use checkpoint::{Checkpoint, CheckpointStore, FileCheckpoints};
 pub use digest::{Digest, ParseDigestError};
 pub use engine::TaskOutcome;
 pub use error::{Error, ErrorKind};
-pub use event::{Event, MissReason, Observer, Summary};
+pub use event::{Change, Event, ItemChange, MissReason, Observer, Summary};
 pub use future::{CheckpointOwnFormat, Join, Outcome, TaskFuture, TaskRun, join, join_all};
 pub use graph::{IntoArg, Origin};
 pub use hash::{

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::error::Error;
-use crate::event::Event;
+use crate::event::{Event, MissReason};
 use crate::graph::{Input, Key, Node, TaskOp, take_value};
+use crate::store::KeyPart;
 use crate::task::{Args, Body, Failure, Task, Value};
 
 use super::caught;
@@ -35,6 +36,10 @@ pub(super) struct Order {
     pub(super) task: &'static Task,
     /// The key to fill.
     pub(super) key: Option<Arc<Key>>,
+    /// What the key was made from.
+    pub(super) parts: Vec<KeyPart>,
+    /// Why the cache had no result, if it was asked.
+    pub(super) reason: Option<MissReason>,
     /// The right to compute the key.
     pub(super) flight: Option<Flight>,
     /// The checkpoints that the arguments were made from.
@@ -67,13 +72,16 @@ impl Run {
     ) -> Progress {
         let task = call.task;
         let name = task.spec.name;
-        if let Some((_, reason)) = &call.missed {
-            self.tally.misses.fetch_add(1, Ordering::Relaxed);
-            let key = call.key.as_ref().map(|key| key.digest);
-            self.engine.tell(|| Event::Miss { task: name, key, reason: reason.clone() });
-        }
+        let mut call = call;
+        let parts = match &call.key {
+            Some(key) => self.engine.parts_of(task, &call.args, key),
+            None => Vec::new(),
+        };
+        let missed = call.missed.take().map(|(_, reason)| reason);
+        let reason = missed.map(|reason| self.miss(&call, reason, &parts));
         self.engine.tell(|| Event::Started { task: name });
-        let order = Order { task, checkpoints: lineage(&call), key: call.key, flight };
+        let checkpoints = lineage(&call);
+        let order = Order { task, checkpoints, key: call.key, parts, reason, flight };
         let values: Option<smallvec::SmallVec<[Value; 3]>> = call
             .args
             .into_iter()
@@ -123,6 +131,26 @@ impl Run {
                 Progress::Parked
             }
         }
+    }
+
+    /// Notes a miss, and tells of it; answers why it was one.
+    fn miss(&self, call: &TaskOp, reason: MissReason, parts: &[KeyPart]) -> MissReason {
+        self.tally.misses.fetch_add(1, Ordering::Relaxed);
+        let (engine, task) = (&self.engine, call.task);
+        let key = call.key.as_ref().map(|key| key.digest);
+        let reason = match (reason, &key) {
+            (MissReason::NoEntry, Some(key)) if self.wants_reasons() => {
+                engine.explain(&self.context.ledger.histories, task, key, parts)
+            }
+            (reason, _) => reason,
+        };
+        engine.tell(|| Event::Miss { task: task.spec.name, key, reason: reason.clone() });
+        reason
+    }
+
+    /// Whether somebody will be told why a call was a miss.
+    fn wants_reasons(&self) -> bool {
+        self.report.is_some() || self.engine.wants_reasons
     }
 
     /// Whether somebody will be told how long a body ran.

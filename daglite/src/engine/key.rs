@@ -9,8 +9,11 @@ use smallvec::SmallVec;
 use crate::digest::Digest;
 use crate::graph::{ArgPart, Input, Key, Node, Slot, TaskOp};
 use crate::hash::{ContentHasher, Strategy};
-use crate::store::ArtifactMeta;
+use crate::store::{ArtifactMeta, PartKind};
 use crate::task::{CacheSpec, ParamHash, Task, TaskSpec, Value};
+
+/// How keys are made: their first words, which change with it.
+pub(super) const KEY_SCHEME: &str = "daglite key v1";
 
 /// What came of the attempt to make a key.
 pub(super) enum Keyed {
@@ -30,6 +33,17 @@ enum Source {
     Custom = 3,
 }
 
+impl Source {
+    /// The same, as it is kept.
+    fn kind(self) -> PartKind {
+        match self {
+            Self::Artifact => PartKind::Artifact,
+            Self::Content => PartKind::Content,
+            Self::Custom => PartKind::Custom,
+        }
+    }
+}
+
 /// The cache key of a call, from the digests of its arguments.
 pub(super) fn key_of(call: &TaskOp, cache: &CacheSpec, hash: &Hashing<'_>) -> Keyed {
     let task = call.task;
@@ -39,7 +53,7 @@ pub(super) fn key_of(call: &TaskOp, cache: &CacheSpec, hash: &Hashing<'_>) -> Ke
         stream.text(name);
         stream.bytes(&[source as u8]);
         stream.bytes(digest.as_bytes());
-        parts.push(ArgPart { name, digest, from_artifact: source == Source::Artifact });
+        parts.push(ArgPart { name, digest, kind: source.kind() });
     };
     for ((arg, name), param) in call.args.iter().zip(task.spec.params).zip(&task.params) {
         let part = match &arg.0 {
@@ -85,7 +99,7 @@ pub(super) fn fingerprint(task: &Task) -> Digest {
 fn fixed(task: &Task) -> (Digest, Vec<u8>) {
     let fingerprint = fingerprint_of(task.spec);
     let mut stream = Stream::default();
-    stream.text("daglite key v1");
+    stream.text(KEY_SCHEME);
     stream.bytes(fingerprint.as_bytes());
     stream.count(task.types.len());
     for type_name in task.types {
@@ -146,7 +160,7 @@ enum Part {
 impl Hashing<'_> {
     fn node(&self, node: &Node, param: &ParamHash) -> Part {
         let value = match (&*node.slot.lock(), param) {
-            (_, ParamHash::Excluded) => return Part::Nothing,
+            (_, ParamHash::Excluded(_) | ParamHash::Covered) => return Part::Nothing,
             (
                 Slot::Done { digest: Some(digest), .. },
                 ParamHash::Value(..) | ParamHash::Registry(_),
@@ -164,7 +178,7 @@ impl Hashing<'_> {
 
     fn value(&self, value: &Value, param: &ParamHash) -> Part {
         let (hasher, source) = match param {
-            ParamHash::Excluded => return Part::Nothing,
+            ParamHash::Excluded(_) | ParamHash::Covered => return Part::Nothing,
             ParamHash::Value(hash, strategy) => {
                 let mut hasher = ContentHasher::new(*strategy);
                 hash.hash(&**value, &mut hasher);

@@ -13,6 +13,7 @@ use crate::digest::Digest;
 use crate::store::{CacheStore, RunReport};
 
 use super::block::wait;
+use super::explain::Histories;
 use super::run::Tally;
 use super::{Engine, caught};
 
@@ -29,6 +30,8 @@ pub(super) struct Ledger {
     saved_nanos: AtomicU64,
     /// The keys that memory answered.
     used: Mutex<Used>,
+    /// What misses are explained with.
+    pub(super) histories: Histories,
 }
 
 /// Keys, and how many there may be before those that are there twice go.

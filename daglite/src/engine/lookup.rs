@@ -72,7 +72,7 @@ impl Run {
         let Glimpse { meta, bytes } = glimpse;
         let engine = &self.engine;
         if let Some(reason) = engine.why_unusable(task, meta.created, &meta.format, &meta.shape) {
-            return Found::Nothing(reason);
+            return Found::Nothing(engine.explain_result(reason, &meta));
         }
         self.count_hit(task, key, meta.took);
         let bytes = bytes.filter(|bytes| {
@@ -95,7 +95,8 @@ impl Run {
         self.tally.hits.fetch_add(1, Ordering::Relaxed);
         let nanos = u64::try_from(saved.as_nanos()).unwrap_or(u64::MAX);
         self.tally.saved_nanos.fetch_add(nanos, Ordering::Relaxed);
-        self.note(TaskOutcome { task: name, origin: Origin::Hit, took: Duration::ZERO, saved });
+        let (origin, took, reason) = (Origin::Hit, Duration::ZERO, None);
+        self.note(TaskOutcome { task: name, origin, took, saved, reason });
         self.engine.tell(|| Event::Hit { task: name, key: key.digest, saved });
     }
 
@@ -219,7 +220,8 @@ impl Engine {
         match formats.shape(&self.registry, format) {
             None => Some(MissReason::Undecodable(format!("no format `{format}` is known"))),
             Some(now) if now != *shape => {
-                Some(MissReason::Undecodable("the result type has another shape now".to_string()))
+                let (from, to) = (String::new(), formats.type_name().to_string());
+                Some(MissReason::ResultChanged { from, to })
             }
             Some(_) => None,
         }

@@ -14,7 +14,7 @@ use quick_cache::{OptionsBuilder, Weighter};
 use crate::clock::Timestamp;
 use crate::digest::Digest;
 use crate::size::ByteSize;
-use crate::store::ArtifactMeta;
+use crate::store::{ArtifactMeta, KeyPart};
 use crate::task::{Task, Value};
 
 use super::key::reference;
@@ -47,6 +47,8 @@ pub(super) struct Kept {
     pub(super) shape: Digest,
     /// When it was computed.
     pub(super) created: Timestamp,
+    /// What was recorded of its excluded arguments.
+    pub(super) excluded: Vec<KeyPart>,
     /// What it counts against the bound.
     weight: u64,
     /// The store's count of removals before it was read or put.
@@ -151,6 +153,7 @@ impl Memory {
             format: meta.format.clone(),
             shape: meta.shape,
             created: meta.created,
+            excluded: meta.parts.iter().filter(|part| part.kind.is_excluded()).cloned().collect(),
             weight,
             removals,
         })

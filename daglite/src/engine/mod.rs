@@ -1,7 +1,7 @@
 //! The engine: runs a graph against the stores.
 //!
 //! Read in this order: `run` (the queue of nodes and the future that drives it), `step` (what happens to one node),
-//! `key` (a call's cache key), `lookup` (what the cache has), `plan` (many look-ups at once), `memory` (results that
+//! `key` (a call's cache key), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the cache has), `plan` (many look-ups at once), `memory` (results that
 //! are kept as they are), `execute` (bodies), `record` (what becomes of results), `save` (checkpoints), `flight` (one
 //! computation a key), `others` (other processes), `ledger` (what the store is told of a run), `pool` (threads),
 //! `context` (what a thread is doing).
@@ -9,6 +9,7 @@
 mod block;
 mod context;
 mod execute;
+mod explain;
 mod flight;
 mod key;
 mod ledger;
@@ -17,6 +18,7 @@ mod memory;
 mod others;
 mod plan;
 mod pool;
+mod preimage;
 mod record;
 mod run;
 mod save;
@@ -46,6 +48,7 @@ use flight::Flights;
 use memory::Memory;
 use others::Others;
 use pool::Pool;
+use preimage::Records;
 
 /// What runs graphs: the stores, the threads and those who watch.
 pub(crate) struct Engine {
@@ -54,6 +57,12 @@ pub(crate) struct Engine {
     registry: Registry,
     clock: Clock,
     observers: Vec<Box<dyn Observer>>,
+    /// Whether one of them makes use of the reasons of misses.
+    wants_reasons: bool,
+    /// Whether a hit whose excluded arguments differ is told.
+    warn_excluded: bool,
+    /// What the store has been told of tasks.
+    records: Records,
     pool: Pool,
     flights: Arc<Flights>,
     /// Results that need not be asked of the store.
@@ -94,6 +103,8 @@ pub(crate) struct Parts {
     pub(crate) memory: ByteSize,
     /// How long a key that another process computes is waited for.
     pub(crate) wait_for_others: Duration,
+    /// Whether a hit whose excluded arguments differ is told.
+    pub(crate) warn_excluded: bool,
 }
 
 impl Engine {
@@ -108,7 +119,9 @@ impl Engine {
             concurrency,
             memory,
             wait_for_others,
+            warn_excluded,
         } = parts;
+        let wants_reasons = observers.iter().any(|observer| observer.wants_reasons());
         let memory = cache
             .as_ref()
             .filter(|_| memory.bytes() > 0)
@@ -119,6 +132,9 @@ impl Engine {
             registry,
             clock,
             observers,
+            wants_reasons,
+            warn_excluded,
+            records: Records::default(),
             pool: Pool::new(concurrency),
             flights: Arc::default(),
             memory,

@@ -22,7 +22,7 @@ use super::run::{Progress, Run, TaskOutcome};
 impl Run {
     /// Sees to the result of a body.
     pub(super) fn record_completion(&self, node: &Node, completion: Completion) -> Progress {
-        let Completion { order, result, took } = completion;
+        let Completion { mut order, result, took } = completion;
         let task = order.task.spec.name;
         let value = match result {
             Ok(Ok(value)) => value,
@@ -33,10 +33,14 @@ impl Run {
             }
         };
         self.tally.computed.fetch_add(1, Ordering::Relaxed);
-        self.note(TaskOutcome { task, origin: Origin::Computed, took, saved: Duration::ZERO });
+        let (origin, saved, reason) = (Origin::Computed, Duration::ZERO, order.reason.take());
+        self.note(TaskOutcome { task, origin, took, saved, reason });
         self.engine.tell(|| Event::Computed { task, took });
         let (digest, stored) = match &order.key {
-            Some(key) => self.keep(order.task, key, &value, took),
+            Some(key) => {
+                let parts = std::mem::take(&mut order.parts);
+                self.keep(order.task, key, parts, &value, took)
+            }
             None => (None, true),
         };
         let made = (order.key.is_some() || !order.checkpoints.is_empty()).then(|| {
@@ -68,6 +72,7 @@ impl Run {
         &self,
         task: &'static Task,
         key: &Key,
+        parts: Vec<KeyPart>,
         value: &Value,
         took: Duration,
     ) -> (Option<Digest>, bool) {
@@ -89,7 +94,8 @@ impl Run {
                 return (None, false);
             }
         };
-        let artifact = self.artifact(task, key, encoded, took);
+        let record = engine.described(task, store.as_ref());
+        let artifact = self.artifact(task, record, parts, encoded, took);
         let (digest, reference) = (artifact.meta.digest, reference(&artifact.meta));
         let removals = store.removals();
         let put = wait(store.put(&key.digest, &artifact));
@@ -124,7 +130,14 @@ impl Run {
         }
     }
 
-    fn artifact(&self, task: &Task, key: &Key, encoded: Encoded, took: Duration) -> Artifact {
+    fn artifact(
+        &self,
+        task: &Task,
+        record: Digest,
+        parts: Vec<KeyPart>,
+        encoded: Encoded,
+        took: Duration,
+    ) -> Artifact {
         let Encoded { bytes, format, extension, shape } = encoded;
         let created = self.engine.clock.now();
         let ttl = task.spec.cache.as_ref().and_then(|cache| cache.ttl_millis);
@@ -139,8 +152,8 @@ impl Run {
             task: task.spec.name.to_string(),
             fingerprint: fingerprint(task),
             took,
-            record: None,
-            parts: key_parts(key),
+            record: Some(record),
+            parts,
         };
         Artifact { meta, bytes }
     }
@@ -148,6 +161,9 @@ impl Run {
 
 /// A key's parts, as they are kept.
 pub(super) fn key_parts(key: &Key) -> Vec<KeyPart> {
-    let part = |part: &crate::graph::ArgPart| KeyPart::new(part.name, part.digest);
+    let part = |part: &crate::graph::ArgPart| KeyPart {
+        kind: part.kind,
+        ..KeyPart::new(part.name, part.digest)
+    };
     key.parts.iter().map(part).collect()
 }

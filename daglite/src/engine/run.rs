@@ -17,7 +17,7 @@ use smallvec::SmallVec;
 
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
-use crate::event::{Event, Summary};
+use crate::event::{Event, MissReason, Summary};
 use crate::graph::{Handover, Node, Origin, Slot};
 use crate::task::{Body, Value};
 
@@ -71,7 +71,7 @@ pub(super) struct Tally {
 /// assert!(outcome.tasks[0].task.ends_with("one"));
 /// # Ok::<(), daglite::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TaskOutcome {
     /// The task, as `module::path::name`.
@@ -82,6 +82,8 @@ pub struct TaskOutcome {
     pub took: Duration,
     /// How long its body ran when the result was computed that now was a hit; zero if it was computed.
     pub saved: Duration,
+    /// Why a cached task was computed; `None` if it was not, or is not cached.
+    pub reason: Option<MissReason>,
 }
 
 /// The nodes of a run and where they stand.

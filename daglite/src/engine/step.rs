@@ -12,7 +12,7 @@ use crate::graph::{
     Entry, Gather, Handover, Input, Key, Known, Look, Made, Mode, Node, Op, Slot, TaskOp,
     Transform, WakeFn, take_value,
 };
-use crate::store::{CacheStore, KeyClaim};
+use crate::store::{CacheStore, KeyClaim, PartKind};
 use crate::task::{Body, Value};
 
 use super::block::wait;
@@ -445,10 +445,12 @@ impl Run {
                 };
                 match self.look_up(call.task, &key, ahead, landed) {
                     Found::Value(kept) => {
+                        self.engine.tell_excluded(call, &key.digest, &kept.excluded);
                         let made = self.made_by_hit(node, call, key, kept.took);
                         return Some((Cached::Value(kept), made));
                     }
                     Found::Entry(entry) => {
+                        self.engine.tell_excluded(call, &key.digest, &entry.meta.parts);
                         let made = self.made_by_hit(node, call, key, entry.meta.took);
                         return Some((Cached::Entry(entry), made));
                     }
@@ -638,7 +640,8 @@ fn is_outdated(call: &TaskOp) -> bool {
     call.args.iter().zip(call.task.spec.params).any(|(arg, name)| {
         let Input::Node(node) = &arg.0 else { return false };
         let now = digest_and_made(node).0;
-        let then = key.parts.iter().find(|part| part.name == *name && part.from_artifact);
+        let then =
+            key.parts.iter().find(|part| part.name == *name && part.kind == PartKind::Artifact);
         matches!((then, now), (Some(then), Some(now)) if then.digest != now)
     })
 }

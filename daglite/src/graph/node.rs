@@ -15,7 +15,7 @@ use crate::digest::Digest;
 use crate::error::Error;
 use crate::event::MissReason;
 use crate::registry::ValueFormats;
-use crate::store::{ArtifactMeta, Glimpse, Lookup};
+use crate::store::{ArtifactMeta, Glimpse, Lookup, PartKind};
 use crate::task::{Task, Value};
 
 use super::arg::{Arg, Input};
@@ -202,8 +202,8 @@ pub(crate) struct ArgPart {
     pub(crate) name: &'static str,
     /// The digest that went into the key.
     pub(crate) digest: Digest,
-    /// Whether it is the digest of an artifact, not of the value itself.
-    pub(crate) from_artifact: bool,
+    /// What it is the digest of.
+    pub(crate) kind: PartKind,
 }
 
 /// Whether the cache may answer a call.

@@ -3,7 +3,7 @@
 //! So what is shown is what is hashed, and no type needs `Debug` for it. Whatever the stream is, this ends and does not
 //! fail: it serves messages alone.
 
-use std::fmt::Write;
+use std::fmt::{self, Debug, Write};
 use std::time::Duration;
 
 use super::tag;
@@ -61,13 +61,19 @@ struct Reader<'a> {
     chars: usize,
 }
 
+impl Write for Reader<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.write(text).ok_or(fmt::Error)
+    }
+}
+
 /// What a tag of a number says of its bytes.
 macro_rules! numbers {
     ($self:ident, $tag:ident, $($name:ident: $type:ty),*) => {
         match $tag {
             $(tag::$name => {
                 let number = <$type>::from_le_bytes($self.array()?);
-                $self.display(number)
+                $self.number(number)
             })*
             _ => None,
         }
@@ -115,11 +121,9 @@ impl<'a> Reader<'a> {
         Some(())
     }
 
-    /// Writes what something displays.
-    fn display(&mut self, value: impl std::fmt::Display) -> Option<()> {
-        let mut text = String::new();
-        write!(text, "{value}").ok()?;
-        self.write(&text)
+    /// Writes a number or a truth value.
+    fn number(&mut self, value: impl Debug) -> Option<()> {
+        write!(self, "{value:?}").ok()
     }
 
     /// Writes text in quotation marks; `bytes` may be cut, `whole` is how long they were.
@@ -148,7 +152,7 @@ impl<'a> Reader<'a> {
             tag::UNIT => self.write("()"),
             tag::BOOL => {
                 let value = self.byte()? == 1;
-                self.display(value)
+                self.number(value)
             }
             tag::CHAR => {
                 let letter = char::from_u32(u32::from_le_bytes(self.array()?))?;
@@ -223,7 +227,7 @@ impl<'a> Reader<'a> {
             match element {
                 tag::BOOL => {
                     let value = self.byte()? == 1;
-                    self.display(value)?;
+                    self.number(value)?;
                 }
                 tag::CHAR => {
                     let letter = char::from_u32(u32::from_le_bytes(self.array()?))?;
@@ -423,7 +427,7 @@ mod tests {
         let expected = "Settings { window: 30, modes: [At(1, 0.5…";
         assert_eq!(shown(&settings()), expected);
         assert_eq!(shown_by_serde(&settings()), expected);
-        assert_eq!(shown_by_serde(&(Mode::Off, Mode::At(2, 1.0))), "(Off, At(2, 1))");
+        assert_eq!(shown_by_serde(&(Mode::Off, Mode::At(2, 1.0))), "(Off, At(2, 1.0))");
         assert_eq!(shown_by_serde(&vec![Some(1), None]), "[Some(1), None]");
         assert_eq!(shown_by_serde(&BTreeMap::from([(1, "a")])), "{1 entry}");
     }

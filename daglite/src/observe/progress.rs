@@ -108,12 +108,20 @@ impl fmt::Debug for Progress {
 }
 
 impl Observer for Progress {
+    fn wants_reasons(&self) -> bool {
+        self.each_task
+    }
+
     fn event(&self, event: &Event) {
         match event {
             Event::Warning { message } => self.line(format_args!("warning: {message}")),
             Event::AlsoPanicked { message } => {
                 self.line(format_args!("warning: the closure of an `also` panicked: {message}"));
             }
+            Event::ExcludedDiffers { task, parameter, from, to, .. } => self.line(format_args!(
+                "warning: `{task}` was a hit, though the excluded argument `{parameter}` differs{}",
+                differs(from, to)
+            )),
             Event::RunFinished { summary } if self.summary => self.line(format_args!("{summary}")),
             Event::Hit { task, saved, .. } if self.each_task => {
                 self.line(format_args!("hit       {task} (saved {})", Short(*saved)));
@@ -134,4 +142,12 @@ impl Observer for Progress {
             _ => {}
         }
     }
+}
+
+/// What an argument was and is, if both are known.
+fn differs(from: &str, to: &str) -> String {
+    if from.is_empty() || to.is_empty() || from == to {
+        return String::new();
+    }
+    format!(": it was {from}, and is {to}")
 }

@@ -54,6 +54,7 @@ pub struct ValueFormats {
     encode: EncodeFn,
     decode: DecodeFn,
     shape: ShapeFn,
+    type_name: fn() -> &'static str,
 }
 
 impl ValueFormats {
@@ -67,6 +68,7 @@ impl ValueFormats {
                 decode::<T>(Formats::of(registry, BuiltIn::serde()), bytes, format, shape)
             },
             shape: |registry, format| Formats::<T>::of(registry, BuiltIn::serde()).shape(format),
+            type_name: type_name::<T>,
         }
     }
 
@@ -80,7 +82,13 @@ impl ValueFormats {
                 decode::<T>(Formats::of(registry, BuiltIn::own()), bytes, format, shape)
             },
             shape: |registry, format| Formats::<T>::of(registry, BuiltIn::own()).shape(format),
+            type_name: type_name::<T>,
         }
+    }
+
+    /// The name of the type, for people.
+    pub(crate) fn type_name(&self) -> &'static str {
+        (self.type_name)()
     }
 
     /// Encodes a value in the named format or in the default one.

@@ -38,6 +38,7 @@ pub struct SessionBuilder {
     concurrency: Option<usize>,
     memory: Option<Result<ByteSize, Error>>,
     wait_for_others: Option<Duration>,
+    warn_excluded: Option<bool>,
 }
 
 /// How long a key that another process computes is waited for if nobody says anything.
@@ -173,6 +174,47 @@ impl SessionBuilder {
         self
     }
 
+    /// Tells of hits whose excluded arguments (`cache_exclude`) differ from those of the call that computed the result: an
+    /// [`Event::ExcludedDiffers`](crate::Event::ExcludedDiffers) each. Off if nothing is said.
+    ///
+    /// What an entry records of excluded arguments when this is off: plain values of up to 64 bytes (numbers, `bool`, small
+    /// structs of those), text of up to 4 KiB, and results of cached tasks, as these cost next to nothing. When it is on, all
+    /// that can be hashed. What an entry did not record is not compared.
+    ///
+    /// ```
+    /// use daglite::prelude::*;
+    /// use daglite::Event;
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// #[task(cache, cache_exclude = [verbose])]
+    /// fn double(n: u64, verbose: bool) -> u64 {
+    ///     if verbose {
+    ///         println!("doubling {n}");
+    ///     }
+    ///     2 * n
+    /// }
+    ///
+    /// let log = Arc::new(Mutex::new(Vec::new()));
+    /// let seen = Arc::clone(&log);
+    /// let session = Session::builder()
+    ///     .cache(MemoryStore::new())
+    ///     .warn_excluded(true)
+    ///     .observe(move |event: &Event| {
+    ///         if let Event::ExcludedDiffers { parameter, from, to, .. } = event {
+    ///             seen.lock().unwrap().push(format!("{parameter}: {from}, {to}"));
+    ///         }
+    ///     })
+    ///     .build()?;
+    /// double(21, false).run_in(&session)?;
+    /// double(21, true).run_in(&session)?;
+    /// assert_eq!(*log.lock().unwrap(), ["verbose: false, true"]);
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn warn_excluded(mut self, warn: bool) -> Self {
+        self.warn_excluded = Some(warn);
+        self
+    }
+
     /// Tells `observer` of each event. May be called several times. Without any, warnings go to standard error.
     ///
     /// ```
@@ -206,6 +248,7 @@ impl SessionBuilder {
             concurrency,
             memory,
             wait_for_others,
+            warn_excluded,
         } = self;
         let settings = Settings::read()?;
         let memory = match memory {
@@ -215,6 +258,7 @@ impl SessionBuilder {
             None => settings.memory.unwrap_or(DEFAULT_MEMORY),
         };
         let wait_for_others = wait_for_others.or(settings.wait_for_others).unwrap_or(DEFAULT_WAIT);
+        let warn_excluded = warn_excluded.or(settings.warn_excluded).unwrap_or(false);
         let cache: Option<Arc<dyn CacheStore>> = match cache {
             Some(CacheChoice::Off) => None,
             Some(CacheChoice::Store(store)) => Some(store),
@@ -255,6 +299,7 @@ impl SessionBuilder {
             concurrency,
             memory,
             wait_for_others,
+            warn_excluded,
         })))
     }
 }

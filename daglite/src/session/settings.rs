@@ -21,6 +21,7 @@ pub(super) struct Settings {
     pub(super) progress: Option<ProgressSetting>,
     pub(super) memory: Option<ByteSize>,
     pub(super) wait_for_others: Option<Duration>,
+    pub(super) warn_excluded: Option<bool>,
 }
 
 /// Where results are cached.
@@ -101,6 +102,7 @@ struct File {
     memory: Option<ByteSize>,
     #[serde(default, deserialize_with = "time_in_file")]
     wait_for_others: Option<Duration>,
+    warn_excluded: Option<bool>,
 }
 
 /// What is expected where a size of memory stands.
@@ -201,6 +203,12 @@ impl Settings {
         let memory = setting("MEMORY", MEMORY_EXPECTED, memory_size, file.memory)?;
         let wait_for_others =
             setting("WAIT_FOR_OTHERS", TIME_EXPECTED, time, file.wait_for_others)?;
+        let warn_excluded = setting(
+            "WARN_EXCLUDED",
+            "`true` or `false`",
+            |text| text.parse().ok(),
+            file.warn_excluded,
+        )?;
         Ok(Self {
             cache,
             cache_limits,
@@ -209,6 +217,7 @@ impl Settings {
             progress,
             memory,
             wait_for_others,
+            warn_excluded,
         })
     }
 }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Args, CloneFn, Failure, Value};
+use super::{Args, CloneFn, ExcludedHash, Failure, Value};
 use crate::hash::{ContentHash, ContentHasher, ValueHash, serde_hash};
 use crate::registry::{HasFormat, ValueFormats};
 
@@ -99,6 +99,14 @@ impl<T: ContentHash> OwnHash<T> {
         ValueHash::own::<T>()
     }
 
+    /// How an excluded parameter of the type is hashed.
+    pub fn excluded(self) -> Option<ExcludedHash>
+    where
+        T: 'static,
+    {
+        Some(ExcludedHash::of::<T>(ValueHash::own::<T>()))
+    }
+
     /// Hashes what a user's hash function made.
     pub fn write(self, value: &T, hasher: &mut ContentHasher) {
         value.content_hash(hasher);
@@ -112,6 +120,14 @@ impl<T: Serialize> SerdeHash<T> {
         T: 'static,
     {
         ValueHash::serde::<T>()
+    }
+
+    /// How an excluded parameter of the type is hashed.
+    pub fn excluded(self) -> Option<ExcludedHash>
+    where
+        T: 'static,
+    {
+        Some(ExcludedHash::of::<T>(ValueHash::serde::<T>()))
     }
 
     /// Hashes what a user's hash function made.
@@ -129,6 +145,11 @@ impl<T> NoHash<T> {
         unreachable!("a key can hash no type that has no hash")
     }
 
+    /// How an excluded parameter of the type is hashed: in no way.
+    pub fn excluded(self) -> Option<ExcludedHash> {
+        None
+    }
+
     /// The compile-time error.
     pub fn write(self, _: &T, _: &mut ContentHasher)
     where
@@ -142,6 +163,11 @@ impl<T> MootHash<T> {
     /// No hash: that the type cannot be an argument is said where it is taken.
     pub fn value<Asked>(self) -> ValueHash {
         unreachable!("taking the argument does not compile")
+    }
+
+    /// How an excluded parameter of the type is hashed: in no way.
+    pub fn excluded(self) -> Option<ExcludedHash> {
+        None
     }
 
     /// The compile-time error.

@@ -131,7 +131,7 @@ fn task() -> Task {
         spec: &SPEC,
         types: &[std::any::type_name::<u32>],
         body: Body::Sync(|_| Err(Failure::returned("never called".into()))),
-        params: vec![ParamHash::Excluded],
+        params: vec![ParamHash::Excluded(None)],
         hash_all: None,
         result: None,
         clone: None,

@@ -1,10 +1,14 @@
-//! What happens in a run, told to whoever wants to know.
+//! What happens in a run, told to whoever wants to know; `miss` has the reasons of misses.
+
+mod miss;
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::digest::Digest;
 use crate::error::Error;
+
+pub use miss::{Change, ItemChange, MissReason};
 
 /// Something that happened in a run. Each variant says when it is told.
 ///
@@ -57,6 +61,20 @@ pub enum Event {
         key: Option<Digest>,
         /// Why.
         reason: MissReason,
+    },
+    /// A hit's excluded argument differs from that of the call that computed the result. Told if the session
+    /// [asks for it](crate::SessionBuilder::warn_excluded).
+    ExcludedDiffers {
+        /// The task.
+        task: &'static str,
+        /// The cache key.
+        key: Digest,
+        /// The parameter that `cache_exclude` names.
+        parameter: &'static str,
+        /// The value then, cut short; empty if it is not known.
+        from: String,
+        /// The value now.
+        to: String,
     },
     /// Another run, or another node of this one, is computing the same key: this node waits for it.
     Waiting {
@@ -157,48 +175,6 @@ pub enum Event {
     },
 }
 
-/// Why a cached task had to be computed.
-///
-/// ```
-/// use daglite::MissReason;
-/// assert_eq!(MissReason::NoEntry.to_string(), "no entry yet");
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum MissReason {
-    /// The store has nothing under this key.
-    NoEntry,
-    /// The entry is older than the task's `cache_ttl`.
-    Expired,
-    /// The entry claims to be from the future: the clock was moved back, so its age cannot be told.
-    FromTheFuture,
-    /// The entry was damaged and has been removed.
-    Damaged(String),
-    /// The entry could not be turned into the task's result type.
-    Undecodable(String),
-    /// `.refresh()` asked for a new computation.
-    Refreshed,
-    /// An argument could not be hashed, so the call has no key.
-    Unhashable(String),
-    /// The store answered with an error.
-    StoreFailed(String),
-}
-
-impl fmt::Display for MissReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoEntry => f.write_str("no entry yet"),
-            Self::Expired => f.write_str("the entry has expired"),
-            Self::FromTheFuture => f.write_str("the entry is dated in the future"),
-            Self::Damaged(why) => write!(f, "the entry was damaged: {why}"),
-            Self::Undecodable(why) => write!(f, "the entry could not be decoded: {why}"),
-            Self::Refreshed => f.write_str("a refresh was asked for"),
-            Self::Unhashable(why) => write!(f, "an argument could not be hashed: {why}"),
-            Self::StoreFailed(why) => write!(f, "the store failed: {why}"),
-        }
-    }
-}
-
 /// The run in figures. Displays as one line.
 ///
 /// ```
@@ -281,6 +257,19 @@ impl fmt::Display for Short {
 pub trait Observer: Send + Sync + 'static {
     /// Something happened.
     fn event(&self, event: &Event);
+
+    /// Whether it makes use of the reasons of misses. If no observer does, nobody looks for what has changed: a task that
+    /// the store has no entry for is a [`MissReason::NoEntry`] then.
+    ///
+    /// ```
+    /// use daglite::{Observer, Progress};
+    ///
+    /// assert!(!Progress::stderr().wants_reasons());
+    /// assert!(Progress::stderr().each_task().wants_reasons());
+    /// ```
+    fn wants_reasons(&self) -> bool {
+        true
+    }
 }
 
 impl<F: Fn(&Event) + Send + Sync + 'static> Observer for F {
