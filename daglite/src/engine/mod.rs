@@ -1,11 +1,12 @@
 //! The engine: runs a graph against the stores.
 //!
 //! Read in this order: `run` (the queue of nodes and the future that drives it), `step` (what happens to one node),
-//! `key` (a call's cache key), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the cache has), `plan` (many look-ups at once), `memory` (results that
+//! `key` (a call's cache key), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the cache has), `ahead` (many look-ups at once), `memory` (results that
 //! are kept as they are), `execute` (bodies), `record` (what becomes of results), `save` (checkpoints), `flight` (one
 //! computation a key), `others` (other processes), `ledger` (what the store is told of a run), `pool` (threads),
 //! `context` (what a thread is doing).
 
+mod ahead;
 mod block;
 mod context;
 mod execute;
@@ -16,7 +17,7 @@ mod ledger;
 mod lookup;
 mod memory;
 mod others;
-mod plan;
+
 mod pool;
 mod preimage;
 mod record;

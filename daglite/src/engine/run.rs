@@ -22,10 +22,10 @@ use crate::graph::{Handover, Node, Origin, Slot};
 use crate::task::{Body, Value};
 
 use super::Engine;
+use super::ahead::{Batch, MOST_AHEAD, run_number};
 use super::block;
 use super::context::{Context, current};
 use super::execute::{Completion, Flying};
-use super::plan::{Batch, MOST_AHEAD, run_number};
 use super::pool::{Permit, without_permits};
 
 /// One run of a graph.
