@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::checkpoint::Checkpoint;
-use crate::engine::{Finished, RunFuture, TaskOutcome, block_on, current};
+use crate::engine::{Finished, Plan, RunFuture, TaskOutcome, block_on, current};
 use crate::error::{Error, ErrorKind};
 use crate::event::Summary;
 use crate::graph::{Arg, Input, IntoArg, Mode, Node, Op, Save, Slot, TaskOp};
@@ -38,6 +38,7 @@ use crate::task::{Task, Value};
 /// | [`run`](Self::run), [`run_in`](Self::run_in), `.await` | the value |
 /// | [`run_shared`](Self::run_shared) | the value in an `Arc` |
 /// | [`outcome`](Self::outcome) | the value, and how each result came to be |
+/// | [`plan`](Self::plan) | no execution: what a run would do, and why |
 ///
 /// ```
 /// use daglite::prelude::*;
@@ -452,6 +453,59 @@ impl<T: Send + Sync + 'static> TaskFuture<T> {
         Outcome::new(finish(session, self.node, true)?, &self.cloner)
     }
 
+    /// What a run in the current session would do: which tasks the cache would answer, and why not the others. Nothing is
+    /// run and nothing is put; the cache is looked into, on this thread.
+    ///
+    /// # Errors
+    ///
+    /// A malformed configuration; and a call from inside an async runtime, which it would block.
+    ///
+    /// ```
+    /// use daglite::prelude::*;
+    ///
+    /// #[task]
+    /// fn answer() -> u8 {
+    ///     42
+    /// }
+    ///
+    /// let plan = answer().plan()?;
+    /// assert!(plan.to_string().starts_with("1 task: 1 to compute\n"));
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn plan(&self) -> Result<Plan, Error> {
+        self.plan_in(&Session::current()?)
+    }
+
+    /// As [`plan`](Self::plan), in `session`.
+    ///
+    /// # Errors
+    ///
+    /// A call from inside an async runtime, which it would block.
+    ///
+    /// ```
+    /// use daglite::prelude::*;
+    /// use daglite::{MissReason, PlannedState};
+    ///
+    /// #[task(cache)]
+    /// fn square(n: u64) -> u64 {
+    ///     n * n
+    /// }
+    ///
+    /// let session = Session::builder().cache(MemoryStore::new()).build()?;
+    /// let future = square(4);
+    /// let before = future.plan_in(&session)?;
+    /// assert_eq!(before.nodes[0].state, PlannedState::WouldCompute(MissReason::NoEntry));
+    /// future.run_in(&session)?;
+    /// assert_eq!(square(4).plan_in(&session)?.hits(), 1);
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn plan_in(&self, session: &Session) -> Result<Plan, Error> {
+        let advice =
+            "`plan()` would block the async runtime it was called in: call it in `spawn_blocking`";
+        may_block(advice)?;
+        Ok(session.engine().plan(Arc::clone(&self.node)))
+    }
+
     /// As [`outcome`](Self::outcome), for `.await`, in the current session.
     ///
     /// # Errors
@@ -636,12 +690,14 @@ impl<T: Send + Sync + 'static> TaskFuture<Vec<T>> {
 
 /// Runs `node` on this thread.
 fn finish(session: &Session, node: Arc<Node>, report: bool) -> Result<Finished, Error> {
-    may_block()?;
+    may_block(
+        "`run()` would block the async runtime it was called in: write `.await` in place of `.run()`",
+    )?;
     block_on(RunFuture::new(session.engine(), node, true, report))
 }
 
-/// Whether the calling thread may wait for a result.
-fn may_block() -> Result<(), Error> {
+/// Whether the calling thread may wait for a result; if not, an error that gives `advice`.
+fn may_block(advice: &str) -> Result<(), Error> {
     let refused = match current() {
         Some(body) => !body.blocking,
         None => polled_by_runtime(),
@@ -649,8 +705,7 @@ fn may_block() -> Result<(), Error> {
     if !refused {
         return Ok(());
     }
-    let message = "`run()` would block the async runtime it was called in: write `.await` in place of `.run()`";
-    Err(Error::new(ErrorKind::Blocking, message))
+    Err(Error::new(ErrorKind::Blocking, advice))
 }
 
 /// Whether the calling thread is polling a future of a tokio runtime.

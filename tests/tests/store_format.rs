@@ -4,11 +4,13 @@ mod store_support;
 
 use std::fs;
 
-use daglite::store::Lookup;
+use daglite::store::{Artifact, KeyPart, Lookup, PartKind, TaskRecord};
 use store_support::{artifact, entry_path, get, key, open, put, tree};
 
 /// An entry as version 1 of the layout writes it: `artifact(b"the value of the golden entry")` under `key("golden")`.
 const GOLDEN: &[u8] = include_bytes!("golden/store_entry_v1.bin");
+/// An entry as version 2 writes it: `golden()` under `key("golden")`.
+const GOLDEN_2: &[u8] = include_bytes!("golden/store_entry_v2.bin");
 
 #[test]
 fn an_entry_of_version_1_is_still_read() {
@@ -21,16 +23,59 @@ fn an_entry_of_version_1_is_still_read() {
     assert_eq!(get(&open(folder.path()), &key), Lookup::Found(expected));
 }
 
+/// What version 2 of the layout writes more of it than version 1.
+fn golden() -> Artifact {
+    let mut golden = artifact(b"the value of the golden entry");
+    golden.meta.record = Some(key("a record"));
+    let kinds = [
+        PartKind::Content,
+        PartKind::Artifact,
+        PartKind::Custom,
+        PartKind::Variable,
+        PartKind::Excluded,
+        PartKind::ExcludedArtifact,
+    ];
+    golden.meta.parts = kinds
+        .into_iter()
+        .enumerate()
+        .map(|(at, kind)| KeyPart {
+            kind,
+            shown: "größe".repeat(at),
+            ..KeyPart::new(format!("part {at}"), key("the part"))
+        })
+        .collect();
+    golden
+}
+
 #[test]
-fn an_entry_is_written_as_version_1() {
+fn an_entry_is_written_as_version_2_and_read() {
     let folder = tempfile::tempdir().unwrap();
     let key = key("golden");
-    put(&open(folder.path()), &key, &artifact(b"the value of the golden entry"));
+    put(&open(folder.path()), &key, &golden());
     let written = fs::read(entry_path(folder.path(), &key)).unwrap();
     assert!(
-        written == GOLDEN,
+        written == GOLDEN_2,
         "the bytes of an entry have changed: raise the version of the layout and keep reading this one"
     );
+    assert_eq!(get(&open(folder.path()), &key), Lookup::Found(golden()));
+}
+
+#[test]
+fn the_record_of_a_task_is_written_as_ever() {
+    let record = TaskRecord {
+        task: "pipeline::features".to_owned(),
+        package: "pipeline".to_owned(),
+        scheme: "daglite key v1".to_owned(),
+        code: vec![("helpers::scale".to_owned(), u64::MAX), ("größe".to_owned(), 0)],
+        types: vec!["u8".to_owned()],
+        version: "2".to_owned(),
+        result: "f64".to_owned(),
+    };
+    let golden = b"\x12pipeline::features\x08pipeline\x0edaglite key v1\x02\x0ehelpers::scale\
+                   \xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x07gr\xc3\xb6\xc3\x9fe\x00\x01\x02u8\x012\x03f64";
+    assert_eq!(record.to_bytes(), golden);
+    let whole = [b"daglite task record v1".as_slice(), golden].concat();
+    assert_eq!(record.id(), daglite::Digest::of_bytes(&whole));
 }
 
 #[test]

@@ -2,12 +2,14 @@
 //!
 //! All or nothing: a part that cannot be hashed means that the call has no key, never a key without that part.
 
+use std::collections::HashMap;
+use std::ptr;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use crate::digest::Digest;
-use crate::graph::{ArgPart, Input, Key, Node, Slot, TaskOp};
+use crate::graph::{Arg, ArgPart, Input, Key, Node, Slot};
 use crate::hash::{ContentHasher, Strategy};
 use crate::store::{ArtifactMeta, PartKind};
 use crate::task::{CacheSpec, ParamHash, Task, TaskSpec, Value};
@@ -45,17 +47,16 @@ impl Source {
 }
 
 /// The cache key of a call, from the digests of its arguments.
-pub(super) fn key_of(call: &TaskOp, cache: &CacheSpec, hash: &Hashing<'_>) -> Keyed {
-    let task = call.task;
+pub(super) fn key_of(task: &Task, args: &[Arg], cache: &CacheSpec, hash: &Hashing<'_>) -> Keyed {
     let mut stream = Stream::of_task(task, cache);
-    let mut parts = Vec::with_capacity(call.args.len());
+    let mut parts = Vec::with_capacity(args.len());
     let mut add = |name: &'static str, source: Source, digest: Digest| {
         stream.text(name);
         stream.bytes(&[source as u8]);
         stream.bytes(digest.as_bytes());
         parts.push(ArgPart { name, digest, kind: source.kind() });
     };
-    for ((arg, name), param) in call.args.iter().zip(task.spec.params).zip(&task.params) {
+    for ((arg, name), param) in args.iter().zip(task.spec.params).zip(&task.params) {
         let part = match &arg.0 {
             Input::Value(value) => hash.value(value, param),
             Input::Node(node) => hash.node(node, param),
@@ -70,8 +71,8 @@ pub(super) fn key_of(call: &TaskOp, cache: &CacheSpec, hash: &Hashing<'_>) -> Ke
         }
     }
     if let Some(hash_all) = task.hash_all {
-        let mut values = Vec::with_capacity(call.args.len());
-        for arg in &call.args {
+        let mut values = Vec::with_capacity(args.len());
+        for arg in args {
             match &arg.0 {
                 Input::Value(value) => values.push(Arc::clone(value)),
                 Input::Node(node) => match &*node.slot.lock() {
@@ -147,6 +148,8 @@ pub(super) fn joined(parts: &[Digest]) -> Digest {
 pub(super) struct Hashing<'a> {
     pub(super) engine: &'a super::Engine,
     pub(super) task: &'static str,
+    /// What stands for results that are not there, but would be.
+    pub(super) planned: Option<&'a HashMap<*const Node, Digest>>,
 }
 
 /// One argument's part of the key.
@@ -159,6 +162,11 @@ enum Part {
 
 impl Hashing<'_> {
     fn node(&self, node: &Node, param: &ParamHash) -> Part {
+        if let Some(digest) = self.planned.and_then(|planned| planned.get(&ptr::from_ref(node)))
+            && matches!(param, ParamHash::Value(..) | ParamHash::Registry(_))
+        {
+            return Part::Digest(Source::Artifact, *digest);
+        }
         let value = match (&*node.slot.lock(), param) {
             (_, ParamHash::Excluded(_) | ParamHash::Covered) => return Part::Nothing,
             (

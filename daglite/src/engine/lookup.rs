@@ -202,7 +202,7 @@ impl Engine {
     }
 
     /// Why an entry that is there may not be used, if it may not.
-    fn why_unusable(
+    pub(super) fn why_unusable(
         &self,
         task: &Task,
         created: Timestamp,

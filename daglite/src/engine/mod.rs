@@ -3,7 +3,7 @@
 //! Read in this order: `run` (the queue of nodes and the future that drives it), `step` (what happens to one node),
 //! `key` (a call's cache key), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the cache has), `ahead` (many look-ups at once), `memory` (results that
 //! are kept as they are), `execute` (bodies), `record` (what becomes of results), `save` (checkpoints), `flight` (one
-//! computation a key), `others` (other processes), `ledger` (what the store is told of a run), `pool` (threads),
+//! computation a key), `others` (other processes), `ledger` (what the store is told of a run), `plan` (what a run would do), `pool` (threads),
 //! `context` (what a thread is doing).
 
 mod ahead;
@@ -17,6 +17,7 @@ mod ledger;
 mod lookup;
 mod memory;
 mod others;
+mod plan;
 
 mod pool;
 mod preimage;
@@ -42,6 +43,7 @@ use crate::store::CacheStore;
 
 pub(crate) use context::current;
 pub(crate) use memory::DEFAULT_MEMORY;
+pub use plan::{Plan, PlannedNode, PlannedState};
 pub use run::TaskOutcome;
 pub(crate) use run::{Finished, RunFuture, block_on};
 

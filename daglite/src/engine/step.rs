@@ -397,8 +397,8 @@ impl Run {
         if call.key.is_some() || call.missed.is_some() {
             return true;
         }
-        let hashing = Hashing { engine, task: task.spec.name };
-        let keyed = caught(|| key_of(call, cache, &hashing))
+        let hashing = Hashing { engine, task: task.spec.name, planned: None };
+        let keyed = caught(|| key_of(task, &call.args, cache, &hashing))
             .unwrap_or_else(|panic| Keyed::Unhashable(format!("hashing panicked: {panic}")));
         match keyed {
             Keyed::Key(key) => call.key = Some(Arc::new(key)),

@@ -18,6 +18,14 @@ pub(crate) enum Input {
 }
 
 impl Arg {
+    /// The same argument once more.
+    pub(crate) fn share(&self) -> Self {
+        Self(match &self.0 {
+            Input::Value(value) => Input::Value(Arc::clone(value)),
+            Input::Node(node) => Input::Node(Arc::clone(node)),
+        })
+    }
+
     fn value<T: Send + Sync + 'static>(value: T) -> Self {
         Self(Input::Value(Arc::new(value)))
     }

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use daglite::Digest;
 use daglite::store::{
-    Artifact, ArtifactMeta, CacheStore, Glimpse, KeyClaim, KeyHold, Lookup, MemoryStore, Put,
-    RunReport, StoreError, StoreFuture,
+    Artifact, ArtifactMeta, CacheStore, Fate, Glimpse, KeyClaim, KeyHold, Lookup, MemoryStore, Put,
+    RunReport, StoreError, StoreFuture, TaskRecord,
 };
 
 /// What other processes do.
@@ -40,6 +40,12 @@ pub(crate) struct Seen {
     pub(crate) keys: usize,
     /// Calls of `get`.
     pub(crate) gets: usize,
+    /// Calls of `put`.
+    pub(crate) puts: usize,
+    /// Calls of `history`.
+    pub(crate) histories: usize,
+    /// Calls of `describe`.
+    pub(crate) describes: usize,
     /// Calls of `claim`.
     pub(crate) claims: usize,
     /// Calls of `begin_run`.
@@ -137,6 +143,7 @@ impl CacheStore for Handle {
     }
 
     fn put<'a>(&'a self, key: &'a Digest, artifact: &'a Artifact) -> StoreFuture<'a, Put> {
+        self.0.seen.lock().unwrap().puts += 1;
         if self.0.refuses.load(Ordering::SeqCst) {
             return Box::pin(async { Ok(Put::Refused("too large for this test".into())) });
         }
@@ -211,6 +218,28 @@ impl CacheStore for Handle {
 
     fn removals(&self) -> u64 {
         self.0.inner.removals()
+    }
+
+    fn describe<'a>(&'a self, record: &'a TaskRecord) -> StoreFuture<'a, ()> {
+        self.0.seen.lock().unwrap().describes += 1;
+        self.0.inner.describe(record)
+    }
+
+    fn described<'a>(&'a self, id: &'a Digest) -> StoreFuture<'a, Option<TaskRecord>> {
+        self.0.inner.described(id)
+    }
+
+    fn history<'a>(
+        &'a self,
+        task: &'a str,
+        most: usize,
+    ) -> StoreFuture<'a, Vec<(Digest, ArtifactMeta)>> {
+        self.0.seen.lock().unwrap().histories += 1;
+        self.0.inner.history(task, most)
+    }
+
+    fn fate<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, Option<Fate>> {
+        self.0.inner.fate(key)
     }
 }
 

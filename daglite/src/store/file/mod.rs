@@ -76,7 +76,7 @@ enum Kind {
     /// In an index.
     Indexed(Arc<Indexed>),
     /// In files.
-    Files(PlainFiles),
+    Files(Box<PlainFiles>),
 }
 
 impl FileStore {
@@ -98,7 +98,7 @@ impl FileStore {
 
     /// One of files.
     fn in_files(store: PlainFiles) -> Self {
-        Self(Kind::Files(store))
+        Self(Kind::Files(Box::new(store)))
     }
 
     /// What the clock of the store shows.

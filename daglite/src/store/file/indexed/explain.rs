@@ -3,6 +3,7 @@
 //! None of it is needed to find a value. So it is bounded, and what cannot be read is not known.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
@@ -221,7 +222,15 @@ impl Indexed {
 
     /// What became of the entry under `key`.
     pub(in crate::store::file) fn fate(&self, key: &Digest) -> Result<Option<Fate>, StoreError> {
+        // Nearly always so, and asked at each miss.
+        if self.nothing_gone.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
         self.explaining(|connection| {
+            if !connection.prepare_cached("SELECT 1 FROM gone LIMIT 1")?.exists([])? {
+                self.nothing_gone.store(true, Ordering::Relaxed);
+                return Ok(None);
+            }
             let mut statement = connection.prepare_cached(
                 "SELECT fate FROM gone WHERE slot = ?1 AND NOT EXISTS (SELECT 1 FROM slot WHERE key = ?1)",
             )?;

@@ -80,6 +80,8 @@ pub(super) struct Indexed {
     is_futile: AtomicBool,
     /// Whether users have been told that the cache is full and nothing in it can go.
     told_full: AtomicBool,
+    /// Whether it was seen since the last run began that nothing has gone, so that no miss is explained by it.
+    nothing_gone: AtomicBool,
 }
 
 impl Indexed {
@@ -106,6 +108,7 @@ impl Indexed {
             waiting: Mutex::default(),
             is_futile: AtomicBool::new(false),
             told_full: AtomicBool::new(false),
+            nothing_gone: AtomicBool::new(false),
         })
     }
 
@@ -150,6 +153,7 @@ impl Indexed {
 
     /// A run begins; answers its number.
     pub(in crate::store::file) fn begin_run(&self) -> u64 {
+        self.nothing_gone.store(false, Ordering::Relaxed);
         self.connections.refresh();
         let generation = self.connections.generation();
         if self.known_generation.swap(generation, Ordering::AcqRel) != generation {

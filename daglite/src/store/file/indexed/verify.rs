@@ -228,7 +228,7 @@ impl Indexed {
         let orphans = self.settle(&orphans)?;
         if self.connections.path().exists() {
             let tidied = self.guarded(|| {
-                self.connections.write(|transaction| explain::forget_tasks(transaction))?;
+                self.connections.write(explain::forget_tasks)?;
                 self.connections.with_writer(|connection| {
                     give_space_back(connection)?;
                     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;

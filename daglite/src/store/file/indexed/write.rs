@@ -263,6 +263,7 @@ impl Indexed {
             }
             Ok((changed, state, unneeded))
         })?;
+        self.nothing_gone.store(false, Ordering::Relaxed);
         self.note_state(&state);
         if !unneeded.is_empty() {
             // What is missed here is an orphan that `gc` finds.
@@ -401,6 +402,7 @@ impl Indexed {
         });
         match cleared {
             Ok(state) => {
+                self.nothing_gone.store(false, Ordering::Relaxed);
                 self.note_state(&state);
                 Ok(())
             }
