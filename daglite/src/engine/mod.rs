@@ -3,7 +3,7 @@
 //! Read in this order: `run` (the queue of nodes and the future that drives it), `step` (what happens to one node),
 //! `key` (a call's cache key), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the cache has), `ahead` (many look-ups at once), `memory` (results that
 //! are kept as they are), `execute` (bodies), `record` (what becomes of results), `save` (checkpoints), `flight` (one
-//! computation a key), `others` (other processes), `ledger` (what the store is told of a run), `plan` (what a run would do), `pool` (threads),
+//! computation a key), `others` (other processes), `ledger` (what the store is told of a run), `plan` and `planner` (what a run would do), `pool` (threads),
 //! `context` (what a thread is doing).
 
 mod ahead;
@@ -18,6 +18,7 @@ mod lookup;
 mod memory;
 mod others;
 mod plan;
+mod planner;
 
 mod pool;
 mod preimage;
