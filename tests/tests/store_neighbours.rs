@@ -171,9 +171,17 @@ fn a_version_that_no_daglite_ever_has_is_damage() {
     }
 }
 
-/// The store of version 1 that is kept in the repository.
+/// The stores of version 1 that are kept in the repository: one with entries of version 1 and none of the tables that
+/// explain misses, and one as it is written today.
+fn all_golden() -> [PathBuf; 2] {
+    ["store_v1", "store_v1_entries_v2"]
+        .map(|name| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name))
+}
+
+/// The one that is as it is written today.
 fn golden() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/store_v1")
+    let [_, today] = all_golden();
+    today
 }
 
 /// What is in the golden store.
@@ -243,12 +251,18 @@ fn bless() {
 }
 
 #[test]
-fn a_store_of_version_1_is_read_whole() {
+fn each_store_of_version_1_is_read_whole() {
     if std::env::var_os("DAGLITE_BLESS").is_some() {
         bless();
     }
+    for golden in all_golden() {
+        golden_store_is_read_whole(&golden);
+    }
+}
+
+fn golden_store_is_read_whole(golden: &Path) {
     let folder = tempfile::tempdir().unwrap();
-    copy(&golden(), folder.path());
+    copy(golden, folder.path());
     let store = open_index(folder.path());
     let entries = golden_entries();
     for (key, artifact) in &entries {
@@ -273,24 +287,26 @@ fn a_store_of_version_1_is_read_whole() {
 }
 
 #[test]
-fn the_golden_store_has_this_layout() {
+fn the_golden_stores_have_this_layout() {
     let name = |value: &[u8], extension: &str| {
         let digits = Digest::of_bytes(value).to_string();
         format!("v1/objects/{}/{}/{}.{extension}", &digits[..2], &digits[2..4], &digits[4..])
     };
-    let files: Vec<_> = tree(&golden()).into_iter().filter(|name| !name.ends_with('/')).collect();
-    let mut expected = vec![
-        "CACHEDIR.TAG".to_owned(),
-        "v1/index.sqlite".to_owned(),
-        name(&bytes(2, 20_000), "bin"),
-        name(&bytes(3, 16_385), "bin"),
-    ];
-    expected.sort();
-    assert_eq!(files, expected);
-    // The fixed part of the header of SQLite: its own version, and the bytes `dagl`.
-    let index = fs::read(index(&golden())).unwrap();
-    assert_eq!(&index[..16], b"SQLite format 3\0");
-    assert_eq!((&index[60..64], &index[68..72]), (&[0, 0, 0, 1][..], &b"dagl"[..]));
+    for golden in all_golden() {
+        let files: Vec<_> = tree(&golden).into_iter().filter(|name| !name.ends_with('/')).collect();
+        let mut expected = vec![
+            "CACHEDIR.TAG".to_owned(),
+            "v1/index.sqlite".to_owned(),
+            name(&bytes(2, 20_000), "bin"),
+            name(&bytes(3, 16_385), "bin"),
+        ];
+        expected.sort();
+        assert_eq!(files, expected);
+        // The fixed part of the header of SQLite: its own version, and the bytes `dagl`.
+        let index = fs::read(index(&golden)).unwrap();
+        assert_eq!(&index[..16], b"SQLite format 3\0");
+        assert_eq!((&index[60..64], &index[68..72]), (&[0, 0, 0, 1][..], &b"dagl"[..]));
+    }
 }
 
 /// What is written today is what the golden store has: the columns and the meaning of each.
@@ -322,6 +338,9 @@ fn what_is_written_today_has_the_rows_of_the_golden_store() {
             dump("SELECT * FROM slot ORDER BY key"),
             dump("SELECT * FROM object ORDER BY name"),
             dump("SELECT next, entries, bytes FROM state"),
+            dump("SELECT * FROM record"),
+            dump("SELECT * FROM recent ORDER BY task"),
+            dump("SELECT * FROM gone"),
         ]
     };
     assert!(
