@@ -31,7 +31,8 @@
 //!
 //! * [`task`](macro@task) turns a function into a task: its call returns a [`TaskFuture`], a node of a graph.
 //! * A parameter takes a value, a task future or an `Arc` of its type: see [`IntoArg`].
-//! * [`TaskFuture`] has the combinators, and runs: `run()`, `.await`, [`outcome`](TaskFuture::outcome).
+//! * [`TaskFuture`] has the combinators, and runs: `run()`, `.await`, [`outcome`](TaskFuture::outcome); or says what a run
+//!   would do: [`plan`](TaskFuture::plan).
 //! * [`join`] and [`join_all`] make one future of many; [`TaskFuture::map_each`] is a task for each element of a list.
 //! * A [`Session`] has the stores, the threads and the observers; without one, the default session is used.
 //! * Results of tasks with the option `cache` go to a [`CacheStore`]: [`FileStore`] or [`MemoryStore`].
@@ -51,6 +52,17 @@
 //! body uses is not covered yet, and neither is what a build decides: `cfg!`, `#[cfg]`, `env!`, `option_env!`,
 //! `include_str!`, `include_bytes!` and `line!` count by their text, not by what they stand for. Change the task's
 //! `cache_version` when you change one.
+//!
+//! # Why is it computed again?
+//!
+//! Each miss has a [`MissReason`], which displays as a sentence: "argument `window` changed from 30 to 90". It tells a call
+//! from the most similar of the last 32 entries of its task. [`Event::Miss`] has it, [`TaskOutcome::reason`], and
+//! [`plan`](TaskFuture::plan). For that an entry keeps its arguments cut to some 40 characters; those whose names look secret, and fields
+//! and variables with such names, are kept as digests alone. Arguments that [`ContentHash`] or serde hash are shown as
+//! they are hashed; what a function of the user's makes of one (`cache_hash`, `cache_hash_params`) is not shown.
+//!
+//! What `cache_exclude` leaves out is recorded beside the key, so that
+//! [`warn_excluded`](SessionBuilder::warn_excluded) can tell of hits that differ in it.
 //!
 //! # The cache
 //!
