@@ -3,6 +3,8 @@
 //! A library apart from the macros, since a crate of macros can give nothing else to others.
 
 pub mod canonical;
+mod reach;
+mod sources;
 
 #[cfg(test)]
 mod tests;
