@@ -17,8 +17,20 @@ use syn::punctuated::Punctuated;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Attribute, Expr, ItemFn, Path, Token, Visibility};
 
-/// The first bytes of every fingerprint; a new normal form gets a new number.
-const DOMAIN: &[u8] = b"daglite function v1\0";
+/// The first bytes of every fingerprint; a new normal form gets a new number, here and below.
+const DOMAIN: &[u8] = b"daglite function v2\0";
+
+/// The first bytes of an item's digest.
+const ITEM_DOMAIN: &[u8] = b"daglite item v2\0";
+
+/// The first bytes of the digest of an impl's item.
+const IMPL_ITEM_DOMAIN: &[u8] = b"daglite impl item v2\0";
+
+/// The first bytes of the digest of a trait's item.
+const TRAIT_ITEM_DOMAIN: &[u8] = b"daglite trait item v2\0";
+
+/// The first bytes of the digest of loose tokens.
+const TOKENS_DOMAIN: &[u8] = b"daglite tokens v2\0";
 
 /// The fingerprint of `function` and of the functions that hash its arguments.
 ///
@@ -41,6 +53,72 @@ pub fn fingerprint(function: &ItemFn, hash_functions: &[&Path]) -> [u8; 32] {
         write(Tag::HashFunction, "", &mut hasher);
         walk(path.into_token_stream(), &mut hasher);
     }
+    *hasher.finalize().as_bytes()
+}
+
+/// The digest of any item's normal form: a type, an impl, a trait, a constant, a macro, a module, an import.
+///
+/// ```
+/// use daglite_fingerprint::canonical::item_digest;
+///
+/// let written = syn::parse_str("struct Point { x: u8, y: u8 }").unwrap();
+/// let formatted = syn::parse_str("/// A place.\npub struct Point {\n    x: u8,\n    y: u8,\n}").unwrap();
+/// assert_eq!(item_digest(&written), item_digest(&formatted));
+/// ```
+pub fn item_digest(item: &syn::Item) -> [u8; 32] {
+    let mut item = item.clone();
+    Normalise::default().visit_item_mut(&mut item);
+    digest(ITEM_DOMAIN, item.into_token_stream())
+}
+
+/// The digest of the normal form of one item of an impl.
+///
+/// ```
+/// use daglite_fingerprint::canonical::impl_item_digest;
+///
+/// let written = syn::parse_str("fn x(&self) -> u8 { self.x }").unwrap();
+/// let formatted = syn::parse_str("/// The place.\npub fn x(&self,) -> u8 {\n    self.x\n}").unwrap();
+/// assert_eq!(impl_item_digest(&written), impl_item_digest(&formatted));
+/// ```
+pub fn impl_item_digest(item: &syn::ImplItem) -> [u8; 32] {
+    let mut item = item.clone();
+    Normalise::default().visit_impl_item_mut(&mut item);
+    digest(IMPL_ITEM_DOMAIN, item.into_token_stream())
+}
+
+/// The digest of the normal form of one item of a trait.
+///
+/// ```
+/// use daglite_fingerprint::canonical::trait_item_digest;
+///
+/// let written = syn::parse_str("fn x(&self) -> u8;").unwrap();
+/// let formatted = syn::parse_str("/// The place.\nfn x(\n    &self,\n) -> u8;").unwrap();
+/// assert_eq!(trait_item_digest(&written), trait_item_digest(&formatted));
+/// ```
+pub fn trait_item_digest(item: &syn::TraitItem) -> [u8; 32] {
+    let mut item = item.clone();
+    Normalise::default().visit_trait_item_mut(&mut item);
+    digest(TRAIT_ITEM_DOMAIN, item.into_token_stream())
+}
+
+/// The digest of tokens that are no item: every token counts, and white space and comments do not.
+///
+/// ```
+/// use daglite_fingerprint::canonical::tokens_digest;
+///
+/// let digest = |text: &str| tokens_digest(text.parse().unwrap());
+/// assert_eq!(digest("a+b"), digest("a + b // The sum."));
+/// assert_ne!(digest("a+b"), digest("a+b,"));
+/// ```
+pub fn tokens_digest(tokens: TokenStream) -> [u8; 32] {
+    digest(TOKENS_DOMAIN, tokens)
+}
+
+/// The digest of a stream under a domain.
+fn digest(domain: &[u8], stream: TokenStream) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(domain);
+    walk(stream, &mut hasher);
     *hasher.finalize().as_bytes()
 }
 
