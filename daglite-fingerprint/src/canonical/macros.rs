@@ -3,7 +3,7 @@
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 use syn::visit_mut::VisitMut;
-use syn::{Expr, ExprTry, Macro, MacroDelimiter, Token};
+use syn::{Expr, ExprTry, Macro, Path, Token};
 
 use super::literals::documentation_by_value;
 use super::normalise::Normalise;
@@ -22,16 +22,7 @@ pub(super) fn tried(call: &Macro) -> Option<ExprTry> {
 /// Normalises the tokens of a call.
 pub(super) fn normalise(normalise: &mut Normalise, call: &mut Macro) {
     call.tokens = documentation_by_value(std::mem::take(&mut call.tokens));
-    let mut names = call.path.segments.iter().map(|segment| &segment.ident);
-    let plain = |name: &syn::Ident| PLAIN_MACROS.iter().any(|plain| name == plain);
-    let is_plain = match (names.next(), names.next(), names.next()) {
-        (Some(name), None, _) => plain(name),
-        (Some(root), Some(name), None) => {
-            ["std", "core", "alloc"].iter().any(|library| root == library) && plain(name)
-        }
-        _ => false,
-    };
-    if !is_plain {
+    if !is_plain_macro(&call.path) {
         return;
     }
     let arguments = Punctuated::<Expr, Token![,]>::parse_terminated;
@@ -41,6 +32,19 @@ pub(super) fn normalise(normalise: &mut Normalise, call: &mut Macro) {
             normalise.visit_expr_mut(argument);
         }
         call.tokens = arguments.into_token_stream();
+    }
+}
+
+/// Whether a macro is one of the standard library whose arguments are expressions.
+pub(crate) fn is_plain_macro(path: &Path) -> bool {
+    let mut names = path.segments.iter().map(|segment| &segment.ident);
+    let plain = |name: &syn::Ident| PLAIN_MACROS.iter().any(|plain| name == plain);
+    match (names.next(), names.next(), names.next()) {
+        (Some(name), None, _) => plain(name),
+        (Some(root), Some(name), None) => {
+            ["std", "core", "alloc"].iter().any(|library| root == library) && plain(name)
+        }
+        _ => false,
     }
 }
 

@@ -21,6 +21,7 @@ use quote::ToTokens;
 use syn::visit_mut::VisitMut;
 use syn::{ItemFn, Path};
 
+pub(crate) use macros::is_plain_macro;
 use normalise::Normalise;
 use walk::{Tag, walk, write};
 

@@ -9,6 +9,7 @@ use proc_macro2::TokenStream;
 use syn::visit::Visit;
 use syn::{ImplItem, Item, TraitItem};
 
+use super::links::{Links, Symbol};
 use super::references::{References, Surroundings};
 use super::resolve::{Resolver, Target};
 use crate::canonical;
@@ -28,17 +29,18 @@ pub(crate) struct Index {
     pub(crate) open_impls: Vec<NodeId>,
     /// The impls of a trait.
     pub(crate) impls_by_trait: HashMap<NodeId, Vec<NodeId>>,
-    /// The members of impls and traits.
-    pub(crate) members: HashMap<String, Vec<NodeId>>,
     /// What is known of each macro call that makes items.
     pub(crate) calls: HashMap<NodeId, Call>,
     /// The calls that mention a type.
     pub(crate) calls_by_type: HashMap<NodeId, Vec<NodeId>>,
-    /// The calls that mention a name.
-    pub(crate) calls_by_name: HashMap<String, Vec<NodeId>>,
+    /// The numbers of names.
+    symbols: HashMap<String, Symbol>,
+    /// By the number of a name: the members of impls and traits, and the macro calls that mention it.
+    named: Vec<(Vec<NodeId>, Vec<NodeId>)>,
+    links: RefCell<HashMap<(NodeId, ModuleId), Rc<Links>>>,
+    labels: RefCell<HashMap<NodeId, Rc<str>>>,
     facts: RefCell<HashMap<NodeId, Rc<Facts>>>,
     scopes: RefCell<HashMap<ModuleId, Rc<HashSet<NodeId>>>>,
-    indexed: usize,
 }
 
 /// What is known of an impl.
@@ -77,11 +79,42 @@ pub(crate) struct Facts {
     pub(crate) references: References,
 }
 
+/// Traits that have no methods.
+const MARKERS: [&str; 5] = ["Copy", "Send", "Sized", "Sync", "Unpin"];
+
 /// Traits of the standard library whose arguments are of values that must be there before.
 const TAKES_ITS_ARGUMENT: [&str; 32] = [
-    "Add", "AddAssign", "AsMut", "BitAnd", "BitAndAssign", "BitOr", "BitOrAssign", "BitXor", "BitXorAssign", "Div",
-    "DivAssign", "Extend", "From", "FromIterator", "Index", "IndexMut", "Mul", "MulAssign", "PartialEq", "PartialOrd",
-    "Product", "Rem", "RemAssign", "Shl", "ShlAssign", "Shr", "ShrAssign", "Sub", "SubAssign", "Sum", "TryFrom",
+    "Add",
+    "AddAssign",
+    "AsMut",
+    "BitAnd",
+    "BitAndAssign",
+    "BitOr",
+    "BitOrAssign",
+    "BitXor",
+    "BitXorAssign",
+    "Div",
+    "DivAssign",
+    "Extend",
+    "From",
+    "FromIterator",
+    "Index",
+    "IndexMut",
+    "Mul",
+    "MulAssign",
+    "PartialEq",
+    "PartialOrd",
+    "Product",
+    "Rem",
+    "RemAssign",
+    "Shl",
+    "ShlAssign",
+    "Shr",
+    "ShrAssign",
+    "Sub",
+    "SubAssign",
+    "Sum",
+    "TryFrom",
     "FromStream",
 ];
 
@@ -95,37 +128,44 @@ impl Index {
             impls_by_type: HashMap::new(),
             open_impls: Vec::new(),
             impls_by_trait: HashMap::new(),
-            members: HashMap::new(),
             calls: HashMap::new(),
             calls_by_type: HashMap::new(),
-            calls_by_name: HashMap::new(),
+            symbols: HashMap::new(),
+            named: Vec::new(),
+            links: RefCell::default(),
+            labels: RefCell::default(),
             facts: RefCell::default(),
             scopes: RefCell::default(),
-            indexed: 0,
         };
-        index.add_new();
+        index.add_all();
         index
     }
 
-    /// Adds what the world has got since the last call.
-    fn add_new(&mut self) {
-        for node in self.indexed..self.world.nodes.len() {
+    /// Takes everything in the world.
+    fn add_all(&mut self) {
+        // The calls first: the types of impls may be made by them.
+        for node in 0..self.world.nodes.len() {
             let it = &self.world.nodes[node];
             if it.owner.is_some() {
-                self.members.entry(it.name.clone()).or_default().push(node);
-            }
-            match &it.what {
-                NodeKind::Impl(_) => self.add_impl(node),
-                NodeKind::Call(_) if it.owner.is_none() => self.add_call(node),
-                _ => {}
+                let symbol = self.new_symbol(&it.name.clone());
+                self.named[symbol].0.push(node);
+            } else if let NodeKind::Call(_) = it.what {
+                self.add_call(node);
             }
         }
-        self.indexed = self.world.nodes.len();
+        for node in 0..self.world.nodes.len() {
+            if let NodeKind::Impl(_) = self.world.nodes[node].what {
+                self.add_impl(node);
+            }
+        }
     }
 
     fn add_impl(&mut self, node: NodeId) {
-        let Node { module, what: NodeKind::Impl(head), .. } = &self.world.nodes[node] else { return };
-        let mut needs = if head.is_open { BTreeSet::new() } else { self.types(*module, &head.types) };
+        let Node { module, what: NodeKind::Impl(head), .. } = &self.world.nodes[node] else {
+            return;
+        };
+        let mut needs =
+            if head.is_open { BTreeSet::new() } else { self.types(*module, &head.types) };
         let of = match &head.of_trait {
             None => ImplOf::Inherent,
             Some(path) => {
@@ -168,17 +208,27 @@ impl Index {
             Target::Node(node, after) if after.is_empty() => Some(node),
             _ => None,
         };
-        targets.into_iter().filter_map(node).filter(|node| wanted(&self.world.nodes[*node].what)).collect()
+        targets
+            .into_iter()
+            .filter_map(node)
+            .filter(|node| wanted(&self.world.nodes[*node].what))
+            .collect()
     }
 
-    /// The structs, enums and traits of ours that paths mean, aliases seen through.
+    /// The structs, enums and traits of ours that paths mean, aliases seen through; the macro calls that may make them.
     fn types(&self, module: ModuleId, paths: &[Vec<String>]) -> BTreeSet<NodeId> {
         let mut found = BTreeSet::new();
         let mut pending: Vec<(ModuleId, Vec<String>)> =
             paths.iter().map(|path| (module, path.clone())).collect();
         let mut seen = HashSet::new();
         while let Some((module, path)) = pending.pop() {
-            for node in self.nodes(module, &path, |_| true) {
+            let nodes = self.nodes(module, &path, |_| true);
+            if nodes.is_empty()
+                && let Some(name) = path.last()
+            {
+                found.extend(self.calls_named(name));
+            }
+            for node in nodes {
                 match &self.world.nodes[node].what {
                     NodeKind::Struct | NodeKind::Enum(_) | NodeKind::Trait(_) => {
                         found.insert(node);
@@ -201,6 +251,34 @@ impl Index {
             NodeKind::Alias(paths) => self.types(it.module, paths),
             _ => BTreeSet::from([alias]),
         }
+    }
+
+    /// The items that a path may mean.
+    pub(crate) fn named(&self, module: ModuleId, path: &[String]) -> Vec<NodeId> {
+        self.nodes(module, path, |_| true)
+    }
+
+    /// The types of ours that implement a trait, ours or another.
+    pub(crate) fn who_implements(&self, module: ModuleId, path: &[String]) -> BTreeSet<NodeId> {
+        let of: Vec<NodeId> = self.nodes(module, path, |what| matches!(what, NodeKind::Trait(_)));
+        let last = path.last().map(String::as_str).unwrap_or_default();
+        let mut types = BTreeSet::new();
+        for (node, it) in &self.impls {
+            let is_it = match &it.of {
+                ImplOf::Ours(traits) => traits.iter().any(|one| of.contains(one)),
+                ImplOf::Foreign => {
+                    of.is_empty()
+                        && !MARKERS.contains(&last)
+                        && matches!(&self.world.nodes[*node].what, NodeKind::Impl(head)
+                            if head.of_trait.as_ref().and_then(|path| path.last()).is_some_and(|name| name == last))
+                }
+                ImplOf::Inherent => false,
+            };
+            if is_it {
+                types.extend(it.needs.iter().copied());
+            }
+        }
+        types
     }
 
     fn add_call(&mut self, node: NodeId) {
@@ -232,7 +310,8 @@ impl Index {
                     }
                 }
                 if let Some(last) = reference.path.last() {
-                    pending.extend(self.macros(last).into_iter().filter(|found| seen.insert(*found)));
+                    pending
+                        .extend(self.macros(last).into_iter().filter(|found| seen.insert(*found)));
                 }
             }
             if let NodeKind::Call(path) = &self.world.nodes[part].what
@@ -245,11 +324,65 @@ impl Index {
             self.calls_by_type.entry(*found).or_default().push(node);
         }
         for name in names {
-            self.calls_by_name.entry(name).or_default().push(node);
+            let symbol = self.new_symbol(&name);
+            self.named[symbol].1.push(node);
         }
         let call =
             Call { traits: traits.into_iter().collect(), has_types: !types.is_empty(), has_impl };
         self.calls.insert(node, call);
+    }
+
+    fn new_symbol(&mut self, name: &str) -> Symbol {
+        if let Some(known) = self.symbols.get(name) {
+            return *known;
+        }
+        self.named.push((Vec::new(), Vec::new()));
+        self.symbols.insert(name.to_string(), self.named.len() - 1);
+        self.named.len() - 1
+    }
+
+    /// The number of a name, if a member or a macro call has it.
+    pub(crate) fn symbol(&self, name: &str) -> Option<Symbol> {
+        self.symbols.get(name).copied()
+    }
+
+    /// The members of impls and traits that have a name, and the macro calls that mention it.
+    pub(crate) fn named_by(&self, symbol: Symbol) -> (&[NodeId], &[NodeId]) {
+        let (members, calls) = &self.named[symbol];
+        (members, calls)
+    }
+
+    /// The macro calls that mention a name.
+    pub(crate) fn calls_named(&self, name: &str) -> &[NodeId] {
+        self.symbol(name).map_or(&[], |symbol| &self.named[symbol].1)
+    }
+
+    /// Whether a type or a trait of ours has a member of that name for itself.
+    pub(crate) fn has_member(&self, node: NodeId, name: &str) -> bool {
+        let Some(symbol) = self.symbol(name) else { return false };
+        self.named[symbol].0.iter().any(|member| {
+            self.world.nodes[*member].owner.is_some_and(|owner| {
+                owner == node || self.impls.get(&owner).is_some_and(|of| of.needs.contains(&node))
+            })
+        })
+    }
+
+    /// Where the names of an item lead.
+    pub(crate) fn links(&self, node: NodeId, context: ModuleId) -> Rc<Links> {
+        if let Some(known) = self.links.borrow().get(&(node, context)) {
+            return Rc::clone(known);
+        }
+        let home = self.world.nodes[node].module;
+        let modules = if context == home { vec![home] } else { vec![context, home] };
+        let links = Rc::new(Links::of(self, Some(node), &modules, &self.facts(node).references));
+        self.links.borrow_mut().insert((node, context), Rc::clone(&links));
+        links
+    }
+
+    /// The path of an item, for people.
+    pub(crate) fn label(&self, node: NodeId) -> Rc<str> {
+        let mut labels = self.labels.borrow_mut();
+        Rc::clone(labels.entry(node).or_insert_with(|| self.world.label(node).into()))
     }
 
     /// All macros of a name, in all crates.
@@ -349,8 +482,9 @@ impl Index {
         while let Some(module) = pending.pop() {
             let it = &self.world.modules[module];
             let imports = it.nameless.iter();
-            let mut targets: Vec<Target> =
-                imports.flat_map(|import| self.resolver.import(&self.world, module, import)).collect();
+            let mut targets: Vec<Target> = imports
+                .flat_map(|import| self.resolver.import(&self.world, module, import))
+                .collect();
             for named in it.names.values().flatten() {
                 match named {
                     Named::Node(node) if is_trait(node) => {

@@ -49,7 +49,11 @@ impl Loose {
             }
             TokenTree::Punct(sign) if sign.as_char() == '$' && is_ident(tokens, at + 1) => {
                 // A variable of the macro; only `$crate` starts a path that can be told.
-                if name(&tokens[at + 1]) == "crate" { self.path(tokens, at + 1, false) } else { at + 2 }
+                if name(&tokens[at + 1]) == "crate" {
+                    self.path(tokens, at + 1, false)
+                } else {
+                    at + 2
+                }
             }
             TokenTree::Punct(sign) if sign.as_char() == '.' && is_ident(tokens, at + 1) => {
                 let name = name(&tokens[at + 1]);
@@ -69,8 +73,8 @@ impl Loose {
     }
 
     fn path(&mut self, tokens: &[TokenTree], mut at: usize, global: bool) -> usize {
-        let from_dollar = at > 0
-            && matches!(&tokens[at - 1], TokenTree::Punct(sign) if sign.as_char() == '$');
+        let from_dollar =
+            at > 0 && matches!(&tokens[at - 1], TokenTree::Punct(sign) if sign.as_char() == '$');
         let first = name(&tokens[at]);
         let first = if from_dollar && first == "crate" { "$crate".to_string() } else { first };
         let mut path = vec![first];
@@ -98,9 +102,8 @@ fn is_ident(tokens: &[TokenTree], at: usize) -> bool {
 }
 
 fn is_colons(tokens: &[TokenTree], at: usize) -> bool {
-    let colon = |at: usize| {
-        matches!(tokens.get(at), Some(TokenTree::Punct(sign)) if sign.as_char() == ':')
-    };
+    let colon =
+        |at: usize| matches!(tokens.get(at), Some(TokenTree::Punct(sign)) if sign.as_char() == ':');
     colon(at) && colon(at + 1)
 }
 
@@ -113,10 +116,43 @@ fn name(token: &TokenTree) -> String {
 fn is_keyword(word: &str) -> bool {
     matches!(
         word,
-        "as" | "async" | "await" | "break" | "const" | "continue" | "crate" | "dyn" | "else" | "enum" | "extern"
-            | "false" | "fn" | "for" | "if" | "impl" | "in" | "let" | "loop" | "match" | "mod" | "move" | "mut"
-            | "pub" | "ref" | "return" | "self" | "static" | "struct" | "super" | "trait" | "true" | "type"
-            | "unsafe" | "use" | "where" | "while" | "_"
+        "as" | "async"
+            | "await"
+            | "break"
+            | "const"
+            | "continue"
+            | "crate"
+            | "dyn"
+            | "else"
+            | "enum"
+            | "extern"
+            | "false"
+            | "fn"
+            | "for"
+            | "if"
+            | "impl"
+            | "in"
+            | "let"
+            | "loop"
+            | "match"
+            | "mod"
+            | "move"
+            | "mut"
+            | "pub"
+            | "ref"
+            | "return"
+            | "self"
+            | "static"
+            | "struct"
+            | "super"
+            | "trait"
+            | "true"
+            | "type"
+            | "unsafe"
+            | "use"
+            | "where"
+            | "while"
+            | "_"
     )
 }
 
@@ -152,39 +188,4 @@ pub(crate) fn texts(tokens: TokenStream) -> Vec<String> {
         }
     }
     found
-}
-
-/// The tokens before the first comma.
-pub(crate) fn first(tokens: TokenStream) -> TokenStream {
-    let is_comma =
-        |token: &TokenTree| matches!(token, TokenTree::Punct(sign) if sign.as_char() == ',');
-    tokens.into_iter().take_while(|token| !is_comma(token)).collect()
-}
-
-/// The single conditions in the arguments of `cfg`: `unix`, `feature = "fast"`.
-pub(crate) fn conditions(tokens: TokenStream, found: &mut BTreeSet<String>) {
-    let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-    let mut at = 0;
-    while at < tokens.len() {
-        if let TokenTree::Ident(ident) = &tokens[at] {
-            match (tokens.get(at + 1), tokens.get(at + 2)) {
-                (Some(TokenTree::Group(group)), _) => {
-                    if matches!(ident.to_string().as_str(), "all" | "any" | "not") {
-                        conditions(group.stream(), found);
-                    }
-                    at += 1;
-                }
-                (Some(TokenTree::Punct(sign)), Some(TokenTree::Literal(value)))
-                    if sign.as_char() == '=' =>
-                {
-                    found.insert(format!("{ident} = {value}"));
-                    at += 2;
-                }
-                _ => {
-                    found.insert(ident.to_string());
-                }
-            }
-        }
-        at += 1;
-    }
 }

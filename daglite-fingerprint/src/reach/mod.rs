@@ -2,6 +2,7 @@
 
 pub(crate) mod closure;
 pub(crate) mod index;
+pub(crate) mod links;
 mod loose;
 pub(crate) mod references;
 mod resolve;

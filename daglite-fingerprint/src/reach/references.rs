@@ -11,6 +11,7 @@ use syn::{Attribute, Expr, Lit, Meta, Pat, Path, Token};
 
 use super::loose;
 use crate::canonical::is_plain_macro;
+use crate::sources::conditions;
 use crate::sources::included;
 use crate::sources::use_tree::{Brought, Import};
 
@@ -180,7 +181,7 @@ impl Collector<'_> {
                     self.found.variables.insert(name.value());
                 }
             }
-            "cfg" => loose::conditions(tokens, &mut self.found.conditions),
+            "cfg" => conditions::of(tokens, &mut self.found.conditions),
             "line" | "column" => self.found.has_place = true,
             _ => return false,
         }
@@ -199,12 +200,7 @@ impl Collector<'_> {
     }
 }
 
-fn use_tree(
-    tree: &syn::UseTree,
-    path: &mut Vec<String>,
-    global: bool,
-    imports: &mut Vec<Import>,
-) {
+fn use_tree(tree: &syn::UseTree, path: &mut Vec<String>, global: bool, imports: &mut Vec<Import>) {
     let mut add = |path: Vec<String>, name: Brought| {
         imports.push(Import { path, global, name, conditional: false });
     };
@@ -249,9 +245,28 @@ fn use_tree(
 
 /// Attributes of the compiler that name nothing.
 const SILENT: [&str; 22] = [
-    "allow", "automatically_derived", "cold", "deny", "deprecated", "doc", "expect", "forbid", "global_allocator",
-    "ignore", "inline", "link", "link_name", "macro_export", "macro_use", "must_use", "no_mangle", "non_exhaustive",
-    "path", "repr", "track_caller", "warn",
+    "allow",
+    "automatically_derived",
+    "cold",
+    "deny",
+    "deprecated",
+    "doc",
+    "expect",
+    "forbid",
+    "global_allocator",
+    "ignore",
+    "inline",
+    "link",
+    "link_name",
+    "macro_export",
+    "macro_use",
+    "must_use",
+    "no_mangle",
+    "non_exhaustive",
+    "path",
+    "repr",
+    "track_caller",
+    "warn",
 ];
 
 impl<'ast> Visit<'ast> for Collector<'_> {
@@ -458,7 +473,7 @@ impl<'ast> Visit<'ast> for Collector<'_> {
             Meta::NameValue(value) => quote::ToTokens::to_token_stream(&value.value),
         };
         if name == "cfg" {
-            return loose::conditions(tokens, &mut self.found.conditions);
+            return conditions::of(tokens, &mut self.found.conditions);
         }
         if name == "derive" {
             let parser = Punctuated::<Path, Token![,]>::parse_terminated;
@@ -468,7 +483,7 @@ impl<'ast> Visit<'ast> for Collector<'_> {
             return;
         }
         if name == "cfg_attr" {
-            loose::conditions(loose::first(tokens.clone()), &mut self.found.conditions);
+            conditions::of(tokens.clone(), &mut self.found.conditions);
         }
         self.path(path, Position::Macro);
         for text in loose::texts(tokens.clone()) {

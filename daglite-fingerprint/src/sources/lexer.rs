@@ -246,7 +246,8 @@ impl Lexer<'_> {
         while start > 0 && (continues(self.bytes[start - 1]) || self.bytes[start - 1] == b'.') {
             start -= 1;
         }
-        !matches!(self.bytes.get(start + 1), Some(b'x' | b'b' | b'o')) && self.peek(1).is_ascii_digit()
+        !matches!(self.bytes.get(start + 1), Some(b'x' | b'b' | b'o'))
+            && self.peek(1).is_ascii_digit()
     }
 
     /// A name, or a literal that starts with letters.

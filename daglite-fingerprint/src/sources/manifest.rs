@@ -74,6 +74,12 @@ impl Package {
             name,
         })
     }
+
+    /// The build script as a crate.
+    pub(crate) fn script_target(&self) -> Option<Target> {
+        let root = self.build_script.clone()?;
+        Some(Target { name: "build_script_build".to_string(), root })
+    }
 }
 
 /// A file of TOML.
@@ -243,7 +249,8 @@ struct Locked {
 impl Lock {
     /// The lock that holds for the package in `folder`, and its file.
     pub(crate) fn of(folder: &Path) -> Option<(Self, PathBuf)> {
-        let path = folder.ancestors().map(|above| above.join("Cargo.lock")).find(|path| path.is_file())?;
+        let path =
+            folder.ancestors().map(|above| above.join("Cargo.lock")).find(|path| path.is_file())?;
         let table = read(&path)?;
         let mut packages = Vec::new();
         for package in table.get("package")?.as_array()? {

@@ -1,5 +1,6 @@
 //! The sources of packages, as far as a fingerprint needs them.
 
+pub(crate) mod conditions;
 pub(crate) mod included;
 mod lexer;
 pub(crate) mod manifest;

@@ -240,11 +240,22 @@ impl<'a> Skimmer<'a> {
             let next = self.word(at + 1);
             at += match self.word(at) {
                 "unsafe" | "async" | "default" | "safe" | "auto" | "gen"
-                    if !next.is_empty() || self.open(at + 1, b'{') => 1,
-                "const" if matches!(next, "fn" | "unsafe" | "async" | "extern" | "trait" | "impl") => 1,
+                    if !next.is_empty() || self.open(at + 1, b'{') =>
+                {
+                    1
+                }
+                "const"
+                    if matches!(next, "fn" | "unsafe" | "async" | "extern" | "trait" | "impl") =>
+                {
+                    1
+                }
                 "extern" if next == "fn" => 1,
                 "extern" if self.kind(at + 1) == Some(Kind::Text) && self.word(at + 2) == "fn" => 2,
-                "extern" if self.kind(at + 1) == Some(Kind::Text) && self.word(at + 2) == "unsafe" => 2,
+                "extern"
+                    if self.kind(at + 1) == Some(Kind::Text) && self.word(at + 2) == "unsafe" =>
+                {
+                    2
+                }
                 _ => return at,
             };
         }
@@ -301,7 +312,8 @@ impl<'a> Skimmer<'a> {
             names.extend(self.name(here));
             at = here;
             while at < close && !self.sign(at, b',') {
-                at = if let Kind::Open(_) = self.tokens[at].kind { self.partner(at) } else { at } + 1;
+                at = if let Kind::Open(_) = self.tokens[at].kind { self.partner(at) } else { at }
+                    + 1;
             }
             at += 1;
         }
@@ -321,7 +333,9 @@ impl<'a> Skimmer<'a> {
 
     /// The token that the group ending at `close` starts with.
     fn opening(&self, close: usize) -> Option<usize> {
-        let is_it = |at: &usize| matches!(self.tokens[*at].kind, Kind::Open(_)) && self.partner(*at) == close;
+        let is_it = |at: &usize| {
+            matches!(self.tokens[*at].kind, Kind::Open(_)) && self.partner(*at) == close
+        };
         (0..close).rev().find(is_it)
     }
 
@@ -338,14 +352,15 @@ impl<'a> Skimmer<'a> {
         while self.sign(here, b'!') || self.sign(here, b'?') || self.word(here) == "const" {
             here += 1;
         }
-        let head_end = self.at_depth_zero(here, open, |at| self.word(at) == "where").unwrap_or(open);
+        let head_end =
+            self.at_depth_zero(here, open, |at| self.word(at) == "where").unwrap_or(open);
         let is_for = |at: usize| self.word(at) == "for" && !self.sign(at + 1, b'<');
         let (trait_tokens, type_start) = match self.at_depth_zero(here, head_end, is_for) {
             Some(word) => (Some((here, word)), word + 1),
             None => (None, here),
         };
-        let is_open = self.sign(type_start, b'<')
-            || (type_start..head_end).any(|at| self.sign(at, b'!'));
+        let is_open =
+            self.sign(type_start, b'<') || (type_start..head_end).any(|at| self.sign(at, b'!'));
         let mut head = ImplHead {
             end: self.tokens[open].start as usize,
             of_trait: None,
@@ -511,6 +526,17 @@ impl<'a> Skimmer<'a> {
 fn is_word_of_types(word: &str) -> bool {
     matches!(
         word,
-        "dyn" | "mut" | "const" | "as" | "impl" | "for" | "fn" | "where" | "unsafe" | "extern" | "_" | "ref"
+        "dyn"
+            | "mut"
+            | "const"
+            | "as"
+            | "impl"
+            | "for"
+            | "fn"
+            | "where"
+            | "unsafe"
+            | "extern"
+            | "_"
+            | "ref"
     )
 }

@@ -48,9 +48,8 @@ impl Reader<'_> {
     }
 
     fn is_colons(&self, at: usize) -> bool {
-        let colon = |at: usize| {
-            self.tokens.get(at).is_some_and(|token| token.kind == Kind::Sign(b':'))
-        };
+        let colon =
+            |at: usize| self.tokens.get(at).is_some_and(|token| token.kind == Kind::Sign(b':'));
         colon(at) && colon(at + 1)
     }
 

@@ -1,6 +1,6 @@
 //! The crates whose sources are at hand: every module and item of them, in one arena.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use super::manifest::{Dependency, Lock, Package, Target};
 use super::skim::{ImplHead, Skimmed, What, items};
 use super::use_tree::{Brought, Import};
+use syn::parse::Parser;
 
 /// The index of a crate.
 pub(crate) type CrateId = usize;
@@ -76,8 +77,8 @@ pub(crate) struct File {
 pub(crate) struct Crate {
     /// Its package.
     pub(crate) package: Rc<Package>,
-    /// What it is called in fingerprints.
-    pub(crate) label: String,
+    /// The conditions under which its modules and imports are there.
+    pub(crate) conditions: BTreeSet<String>,
     /// Its first module.
     pub(crate) root: ModuleId,
     /// The crates that its paths may start with.
@@ -150,6 +151,8 @@ pub(crate) struct Node {
     pub(crate) start: usize,
     /// The byte after its last.
     pub(crate) end: usize,
+    /// The byte after its attributes.
+    pub(crate) attributes_end: usize,
     /// Its name, or what stands for it.
     pub(crate) name: String,
     /// The impl or trait that it is a member of.
@@ -229,7 +232,7 @@ impl World {
         };
         self.crates.push(Crate {
             package: Rc::clone(package),
-            label: label.clone(),
+            conditions: BTreeSet::new(),
             root: self.modules.len(),
             externs: HashMap::new(),
             macros: HashMap::new(),
@@ -336,8 +339,14 @@ impl World {
     }
 
     fn add(&mut self, item: Skimmed, place: Place, folder: &Path, beside: &Path) {
-        let Skimmed { what, name, start, end, attributes: _, conditional } = item;
-        let Place { krate, module, file, .. } = place;
+        let Skimmed { what, name, start, end, attributes, conditional } = item;
+        let attributes_end = attributes.last().map_or(start, |(_, end)| *end);
+        let Place { krate, module, .. } = place;
+        if conditional && matches!(what, What::Use(_) | What::Module(..) | What::ExternCrate(_)) {
+            let text = &self.files[place.file].text;
+            let conditions = conditions(attributes.iter().map(|(start, end)| &text[*start..*end]));
+            self.crates[krate].conditions.extend(conditions);
+        }
         let what = match what {
             What::Use(imports) => return self.add_imports(module, imports),
             What::ExternCrate(original) => {
@@ -355,7 +364,8 @@ impl World {
                 return self.add_module(&name, inner, &paths, (start, end), place, folder, beside);
             }
             What::Foreign(names) => {
-                let node = self.new_node(NodeKind::Foreign, place, (start, end), "extern".to_string());
+                let node =
+                    self.new_node(NodeKind::Foreign, place, (start, end), "extern".to_string());
                 self.nodes[node].conditional = conditional;
                 for name in names {
                     self.modules[module].names.entry(name).or_default().push(Named::Node(node));
@@ -367,11 +377,25 @@ impl World {
             }
             What::Trait(head, members) => {
                 let name = name.unwrap_or_default();
-                return self.add_owner(NodeKind::Trait(head), name, members, (start, end), place, conditional);
+                return self.add_owner(
+                    NodeKind::Trait(head),
+                    name,
+                    members,
+                    (start, end),
+                    place,
+                    conditional,
+                );
             }
             What::Impl(head, members) => {
                 let name = impl_name(&head);
-                return self.add_owner(NodeKind::Impl(head), name, members, (start, end), place, conditional);
+                return self.add_owner(
+                    NodeKind::Impl(head),
+                    name,
+                    members,
+                    (start, end),
+                    place,
+                    conditional,
+                );
             }
             what => leaf(what),
         };
@@ -380,6 +404,7 @@ impl World {
         let is_call = matches!(what, NodeKind::Call(_));
         let node = self.new_node(what, place, (start, end), name.clone());
         self.nodes[node].conditional = conditional;
+        self.nodes[node].attributes_end = attributes_end;
         if is_macro {
             self.crates[krate].macros.entry(name.clone()).or_default().push(node);
         }
@@ -388,7 +413,6 @@ impl World {
         } else {
             self.modules[module].names.entry(name).or_default().push(Named::Node(node));
         }
-        let _ = file;
     }
 
     fn new_node(
@@ -405,6 +429,7 @@ impl World {
             file: place.file,
             start,
             end,
+            attributes_end: start,
             name,
             owner: None,
             members: Vec::new(),
@@ -556,6 +581,22 @@ impl World {
     }
 }
 
+/// The conditions in the texts of attributes.
+fn conditions<'a>(attributes: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for text in attributes {
+        let attributes = syn::Attribute::parse_outer.parse_str(text).unwrap_or_default();
+        for attribute in attributes {
+            if let syn::Meta::List(list) = attribute.meta
+                && (list.path.is_ident("cfg") || list.path.is_ident("cfg_attr"))
+            {
+                super::conditions::of(list.tokens, &mut found);
+            }
+        }
+    }
+    found
+}
+
 /// The kind of an item that has no items in it.
 fn leaf(what: What) -> NodeKind {
     match what {
@@ -568,9 +609,12 @@ fn leaf(what: What) -> NodeKind {
         What::Macro => NodeKind::Macro,
         What::Call(path) => NodeKind::Call(path),
         // None of these is a member, or has come here.
-        What::Trait(..) | What::Impl(..) | What::Foreign(_) | What::Module(..) | What::Use(_) | What::ExternCrate(_) => {
-            NodeKind::Foreign
-        }
+        What::Trait(..)
+        | What::Impl(..)
+        | What::Foreign(_)
+        | What::Module(..)
+        | What::Use(_)
+        | What::ExternCrate(_) => NodeKind::Foreign,
     }
 }
 

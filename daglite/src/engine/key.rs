@@ -100,10 +100,15 @@ fn fixed(task: &Task) -> (Digest, Vec<u8>) {
 
 fn fingerprint_of(spec: &TaskSpec) -> Digest {
     let mut stream = Stream::default();
-    stream.text("daglite fingerprint v1");
+    stream.text("daglite fingerprint v2");
     stream.text(spec.package);
     stream.text(spec.name);
     stream.bytes(&spec.fingerprint);
+    stream.count(spec.conditions.len());
+    for (condition, holds) in spec.conditions {
+        stream.text(condition);
+        stream.bytes(&[u8::from(*holds)]);
+    }
     stream.finish()
 }
 
