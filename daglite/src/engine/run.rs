@@ -478,9 +478,11 @@ impl Queue {
         let mut at = start as usize;
         while at < self.cells.len() {
             let node = self.cells[at].node.clone();
+            let mut want_values = false;
             if let Some(node) = node
                 && let Slot::Idle(op) = &*node.slot.lock()
             {
+                want_values = op.wants_values(self.cells[at].want_value);
                 op.each_source(|source| {
                     let settled =
                         matches!(&*source.slot.lock(), Slot::Done { .. } | Slot::Known(_));
@@ -496,13 +498,15 @@ impl Queue {
                 let known = if single { None } else { shared.get(&Arc::as_ptr(&source)).copied() };
                 let cell = known.unwrap_or_else(|| {
                     let pointer = Arc::as_ptr(&source);
-                    let cell = self.add(source, false);
+                    let cell = self.add(source, want_values);
                     if !single {
                         shared.insert(pointer, cell);
                     }
                     cell
                 });
-                self.cells[cell as usize].dependents.push(index(at));
+                let cell = &mut self.cells[cell as usize];
+                cell.want_value |= want_values;
+                cell.dependents.push(index(at));
                 missing += 1;
             }
             self.cells[at].missing = missing;
