@@ -25,7 +25,7 @@ pub(super) enum Found {
     /// The result, from memory.
     Value(Arc<Kept>),
     /// An entry that may be used, and what stands for it in keys.
-    Entry(Digest, Box<Entry>),
+    Entry(Digest, Entry),
     /// None, and why.
     Nothing(MissReason),
 }
@@ -84,7 +84,7 @@ impl Run {
         let ArtifactMeta { format, shape, size, created, took, .. } = meta;
         let key = key.digest;
         let entry = Entry { key, format, shape, size, created, took, bytes, removals };
-        Found::Entry(digest, Box::new(entry))
+        Found::Entry(digest, entry)
     }
 
     /// What the cache store has under `key`.
@@ -110,7 +110,7 @@ impl Run {
         let Op::Task(mut call) = op else { return Err(op) };
         let task = call.task;
         let took = entry.took;
-        let reason = match self.read(task, *entry, digest) {
+        let reason = match self.read(task, entry, digest) {
             Ok(value) => return Ok(Slot::Done { value, digest: Some(digest), made }),
             Err(reason) => reason,
         };

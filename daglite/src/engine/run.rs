@@ -403,10 +403,10 @@ impl Run {
             _ => queue.ready.len() + queue.light.len(),
         };
         let may_come = !queue.is_stopping() && queue.helpers < most;
-        // A thread with a permit can do all that waits. Without a permit left, what is light need not wait for one.
-        let permit_comes = may_come && pool.has_permit();
         let unclaimed = !queue.light.is_empty() && !queue.light_helper;
-        let for_light = who == Worker::Nobody && unclaimed && !permit_comes;
+        // A thread with a permit can do all that waits. Without a permit left, what is light need not wait for one.
+        let permit_comes = || may_come && pool.has_permit();
+        let for_light = who == Worker::Nobody && unclaimed && !permit_comes();
         let for_ready = may_come && waiting > queue.coming;
         queue.light_helper |= for_light;
         if for_ready {

@@ -35,7 +35,7 @@ enum Cached {
     /// In memory.
     Value(Arc<Kept>),
     /// In the store, with what stands for it in keys.
-    Entry(Digest, Box<Entry>),
+    Entry(Digest, Entry),
 }
 
 impl Run {
@@ -459,7 +459,7 @@ impl Run {
                 // Before the look, so that what comes during it is noticed.
                 call.seen = match &ahead {
                     Some(ahead) => ahead.changes,
-                    None => self.engine.cache.as_ref().map_or(0, |store| store.changes()),
+                    None => self.engine.changes_before(),
                 };
                 match self.look_up(call.task, &key, ahead, landed) {
                     Found::Value(kept) => {
@@ -548,10 +548,12 @@ impl Run {
                 if !hold.is_nothing() {
                     flight.hold(hold);
                     // Another process may have put the key between the last look and now.
-                    if call.seen != store.changes()
-                        && let Some((at, _)) = &mut call.missed
-                    {
-                        *at = NEVER;
+                    let changes = store.changes();
+                    if call.seen != changes {
+                        *self.engine.changes.lock() = Some(changes);
+                        if let Some((at, _)) = &mut call.missed {
+                            *at = NEVER;
+                        }
                     }
                 }
                 Ok((call, Some(flight)))
@@ -632,6 +634,17 @@ impl Engine {
     fn unclaimable(&self, why: &str) {
         self.unclaimable.lock().get_or_insert_with(|| why.to_owned());
         self.is_unclaimable.store(true, Ordering::Relaxed);
+    }
+
+    /// A count of what other processes have put that the store had before now.
+    fn changes_before(&self) -> u64 {
+        let Some(store) = &self.cache else { return 0 };
+        if let Some(known) = *self.changes.lock() {
+            return known;
+        }
+        // Not under the lock: it is anyone's code.
+        let changes = store.changes();
+        *self.changes.lock().get_or_insert(changes)
     }
 
     /// Tells it, of a store that can be written.

@@ -69,7 +69,7 @@ pub(crate) struct Known {
     /// The digest of the artifact.
     pub(crate) digest: Digest,
     /// The entry of the cache store that has the value.
-    pub(crate) entry: Option<Box<Entry>>,
+    pub(crate) entry: Option<Entry>,
     /// How the value is made if the entry cannot be read after all.
     pub(crate) op: Op,
     /// How it was made, for the metadata of checkpoints.
