@@ -44,15 +44,15 @@ fn doubled<T: std::ops::Add<Output = T> + Copy>(x: T) -> T {
 
 #[task(cache)]
 pub fn helpers_that_call_each_other(x: u64) -> u64 {
-    u64::from(is_even(x))
+    down(x)
 }
 
-fn is_even(x: u64) -> bool {
-    x == 0 || is_odd(x - 1)
+fn down(x: u64) -> u64 {
+    if x == 0 { 0 } else { 1 + down_again(x - 1) }
 }
 
-fn is_odd(x: u64) -> bool {
-    x != «helpers_that_call_each_other: 0 ¦ 1» && is_even(x - 1)
+fn down_again(x: u64) -> u64 {
+    if x == 0 { «helpers_that_call_each_other: 0 ¦ 5» } else { 1 + down(x - 1) }
 }
 
 #[task(cache)]

@@ -21,7 +21,7 @@ pub fn field_of_a_field(x: u64) -> u64 {
 
 struct Outer {
     _inner: Vec<Inner>,
-    _one: Inner,
+    _many: [Inner; 16],
 }
 
 struct Inner {

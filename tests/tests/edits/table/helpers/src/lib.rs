@@ -47,12 +47,12 @@ macro_rules! exported {
     };
 }
 
-#[cfg(feature = "loud")]
+#[cfg(feature = "resonant")]
 pub fn loudness() -> u64 {
     11
 }
 
-#[cfg(not(feature = "loud"))]
+#[cfg(not(feature = "resonant"))]
 pub fn loudness() -> u64 {
     1
 }
