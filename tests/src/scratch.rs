@@ -17,7 +17,7 @@ use crate::folders;
 use crate::processes::{Ended, Worker};
 
 /// How long a build may take before it counts as hanging: a cold one compiles daglite and all it depends on.
-const PATIENCE: Duration = Duration::from_secs(400);
+const PATIENCE: Duration = Duration::from_secs(240);
 /// How long a program may take to run its tasks.
 const PATIENCE_WITH_A_PROGRAM: Duration = Duration::from_secs(60);
 
@@ -225,7 +225,7 @@ impl Scratch {
         }
         command
             .args(["build", "--quiet", "--offline", "--message-format=json-render-diagnostics"])
-            .args(["--bins", "--examples", "--test=*"])
+            .args(["--bins", "--examples"])
             .arg("--target-dir")
             .arg(self.home.join(target))
             .env("CARGO_INCREMENTAL", "1")
@@ -238,20 +238,19 @@ impl Scratch {
         succeed(&mut command, &doing, PATIENCE).lines.iter().filter_map(|line| program(line)).collect()
     }
 
-    /// Adds what the template's `build.txt` says: a line each for variables, features and configuration.
+    /// Adds what the template's `build.txt` says: a line each for a variable or an option of cargo.
     fn apply_build_file(&self, command: &mut Command) {
         let Some(text) = self.written.get(Path::new("build.txt")) else { return };
         for line in text.lines() {
             let (what, rest) = line.split_once(' ').expect("a line of build.txt has two words");
-            let rest = rest.trim();
-            match what {
-                "env" => match rest.split_once(' ') {
-                    Some((name, value)) => command.env(name, value),
-                    None => command.env_remove(rest),
+            let mut words = rest.split_whitespace();
+            match (what, words.next()) {
+                ("env", Some(name)) => match words.next() {
+                    Some(value) => command.env(name, value),
+                    None => command.env_remove(name),
                 },
-                "feature" if rest.is_empty() => command,
-                "feature" => command.args(["--features", rest]),
-                "config" => command.args(["--config", rest]),
+                ("cargo", Some(option)) => command.arg(option),
+                ("cargo", None) => command,
                 _ => panic!("build.txt knows no `{what}`"),
             };
         }

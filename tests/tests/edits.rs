@@ -8,26 +8,28 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fmt::Write as _;
+use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::sync::LazyLock;
 
 use daglite_tests::scratch::{Answers, Profile, Rows, Scratch, Template, run};
 use tempfile::TempDir;
 
 /// What a build was for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Untouched,
     Edited,
     Undone,
     Meaningless,
-    Formatted,
+    Formatted(&'static str),
     Moved,
     Released,
 }
 
 /// What a task did that was not expected of it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     /// A hit, or a computation, that gave what the code gave before the edit.
     Stale,
@@ -213,7 +215,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         if is_wanted(name) {
             table.scratch.write(&nothing);
             table.scratch.format(options);
-            table.build(Step::Formatted, &nothing, Profile::Debug);
+            table.build(Step::Formatted(name), &nothing, Profile::Debug);
         }
     }
     table.step(Step::Undone, &nothing);
@@ -249,7 +251,7 @@ fn an_edit_that_means_nothing_is_still_a_hit() {
 
 #[test]
 fn whatever_rustfmt_does_is_still_a_hit() {
-    assert_none(&TABLE.faults(|finding| finding.step == Step::Formatted));
+    assert_none(&TABLE.faults(|finding| matches!(finding.step, Step::Formatted(_))));
 }
 
 #[test]
@@ -265,4 +267,63 @@ fn the_package_in_another_folder_is_still_a_hit() {
 #[test]
 fn a_release_build_in_another_target_folder_is_still_a_hit() {
     assert_none(&TABLE.faults(|finding| finding.step == Step::Released));
+}
+
+/// The packages among whose sources lies what nobody would expect there, done once.
+static BAD_INPUT: LazyLock<Table> = LazyLock::new(|| {
+    let mut table = Table::new("bad_input");
+    let nothing = Rows::new();
+    table.scratch.write(&nothing);
+    lay_traps(table.scratch.root());
+    table.step(Step::Untouched, &nothing);
+    for group in table.groups(|_| true, 1) {
+        table.step(Step::Edited, &group);
+    }
+    table.step(Step::Undone, &nothing);
+    eprintln!("{}", table.print());
+    table
+});
+
+/// Puts among the sources what cannot be told by a template.
+fn lay_traps(root: &Path) {
+    let write = |path: &str, bytes: &[u8]| {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    };
+    write("broken/src/broken.rs", b"pub fn helper(x: u64 -> u64 {{ \" 'a 0x ");
+    write("broken/src/nobody_includes_this.rs", b"fn }");
+    write("nested/src/deep.rs", "(".repeat(100_000).as_bytes());
+    write("nested/src/nobody_includes_this.rs", format!("fn f() {{ {} }}", "[".repeat(100_000)).as_bytes());
+    let deep = format!("const DEEP: u64 = {}1{};", "(".repeat(50_000), ")".repeat(50_000));
+    write("nested/src/balanced.rs", deep.as_bytes());
+    write("not-text/src/latin.rs", b"pub fn gr\xfc\xdfe() {}");
+    write("not-text/src/nobody_includes_this.rs", &[0xff, 0xfe, 0x00, 0xd8]);
+    write("not-text/src/zeros.rs", &[0; 4096]);
+    for number in 0..5_000 {
+        let text = format!("pub fn helper(x: u64) -> u64 {{ x + {number} }}\n");
+        write(&format!("many/src/{}/file_{number}.rs", number % 50), text.as_bytes());
+    }
+    write(&format!("many/src/{}end.rs", "deeper/".repeat(100)), b"pub fn helper() {}");
+    fs::create_dir(root.join("odd-files/src/folder.rs")).unwrap();
+    #[cfg(unix)]
+    {
+        use std::ffi::OsStr;
+        use std::os::unix::{ffi::OsStrExt, fs::symlink};
+        let source = root.join("odd-files/src");
+        for (name, to) in
+            [("circle", "."), ("up", "../.."), ("itself.rs", "itself.rs"), ("nowhere.rs", "none.rs")]
+        {
+            symlink(to, source.join(name)).unwrap();
+        }
+        let made = Command::new("mkfifo").arg(source.join("pipe.rs")).status().unwrap();
+        assert!(made.success());
+        // Not every file system takes it.
+        let _ = fs::write(root.join("not-text/src").join(OsStr::from_bytes(b"n\xff.rs")), "fn f() {}");
+    }
+}
+
+#[test]
+fn sources_that_cannot_be_read_are_never_taken_for_unchanged() {
+    assert_none(&BAD_INPUT.faults(|_| true));
 }

@@ -196,6 +196,7 @@ fn main() {
         outside::debug_assertions_asked_by_cfg(x),
         unrelated::comment_in_the_body(x),
         unrelated::doc_comment_of_a_task(x),
+        unrelated::doc_comment_of_a_type_with_derives(x),
         unrelated::blank_lines(x),
         unrelated::order_of_functions(x),
         unrelated::layout(x),

@@ -34,6 +34,18 @@ struct Documented {
 }
 
 #[task(cache)]
+pub fn doc_comment_of_a_type_with_derives(x: u64) -> u64 {
+    Derived { field: x }.clone().field
+}
+
+/// «doc_comment_of_a_type_with_derives -> nothing: One. ¦ Another.»
+#[derive(Debug, Clone)]
+struct Derived {
+    /// «doc_comment_of_a_field_of_a_type_with_derives -> nothing: One. ¦ Another.»
+    field: u64,
+}
+
+#[task(cache)]
 pub fn blank_lines(x: u64) -> u64 {
     let y = x;«blank_lines -> nothing: ¦
 
