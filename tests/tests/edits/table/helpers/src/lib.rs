@@ -68,3 +68,11 @@ pub fn reaches_further(x: u64) -> u64 {
 pub fn nobody_calls_this() -> u64 {
     «unrelated_function_of_a_path_dependency -> nothing: 1 ¦ 2»
 }
+
+pub fn under_another_name(x: u64) -> u64 {
+    x + «extern_crate_by_another_name: 1 ¦ 2»
+}
+
+pub fn speaks(value: &dyn std::fmt::Display) -> String {
+    value.to_string()
+}
