@@ -205,7 +205,8 @@ impl Scratch {
     pub fn format(&mut self, options: &str) {
         let is_rust = |path: &&PathBuf| path.extension().is_some_and(|found| found == "rs");
         let files: Vec<_> = self.written.keys().filter(is_rust).cloned().collect();
-        let files: Vec<_> = files.into_iter().filter(|file| !file.starts_with("registry")).collect();
+        let files: Vec<_> =
+            files.into_iter().filter(|file| !file.starts_with("registry")).collect();
         let mut command = Command::new("rustfmt");
         command.args(["--edition", "2024", "--config", options]).args(&files);
         succeed(command.current_dir(&self.root), "rustfmt", PATIENCE_WITH_A_PROGRAM);
@@ -235,7 +236,11 @@ impl Scratch {
         }
         self.apply_build_file(&mut command);
         let doing = format!("building with {edited:?}");
-        succeed(&mut command, &doing, PATIENCE).lines.iter().filter_map(|line| program(line)).collect()
+        succeed(&mut command, &doing, PATIENCE)
+            .lines
+            .iter()
+            .filter_map(|line| program(line))
+            .collect()
     }
 
     /// Adds what the template's `build.txt` says: a line each for a variable or an option of cargo.
