@@ -11,7 +11,7 @@ use crate::digest::Digest;
 use crate::event::Event;
 use crate::graph::{Arg, Input, Key, Slot, TaskOp};
 use crate::hash::{ContentHasher, Strategy, ValueHash, cut, looks_secret};
-use crate::store::{CacheStore, KeyPart, PartKind, TaskRecord};
+use crate::store::{ArtifactMeta, CacheStore, KeyPart, PartKind, TaskRecord};
 use crate::task::{ExcludedHash, ParamHash, Task, Value};
 
 use super::block::wait;
@@ -64,9 +64,15 @@ impl Engine {
         })
     }
 
+    /// What was recorded of excluded arguments, if somebody wants to know when they differ.
+    pub(super) fn excluded_of(&self, meta: &ArtifactMeta) -> Box<[KeyPart]> {
+        let parts = meta.parts.iter().filter(|part| self.warn_excluded && part.kind.is_excluded());
+        parts.cloned().collect()
+    }
+
     /// Tells of a hit whose excluded arguments are others than those that were recorded.
     pub(super) fn tell_excluded(&self, call: &TaskOp, key: &Digest, recorded: &[KeyPart]) {
-        if !self.warn_excluded || !recorded.iter().any(|part| part.kind.is_excluded()) {
+        if recorded.is_empty() {
             return;
         }
         for (parameter, now) in self.excluded(call.task, &call.args, true) {
@@ -106,11 +112,14 @@ impl Engine {
 /// What all entries of `task` have in common.
 pub(super) fn record_of(task: &Task) -> TaskRecord {
     let spec = task.spec;
+    let items = spec.code.iter().map(|part| (part.item.to_owned(), part.digest));
+    let conditions = spec.conditions.iter();
+    let conditions = conditions.map(|(text, holds)| (format!("cfg({text})"), u64::from(*holds)));
     TaskRecord {
         task: spec.name.to_owned(),
         package: spec.package.to_owned(),
         scheme: KEY_SCHEME.to_owned(),
-        code: spec.code.iter().map(|part| (part.item.to_owned(), part.digest)).collect(),
+        code: items.chain(conditions).collect(),
         types: task.types.iter().map(|name| name().to_owned()).collect(),
         version: spec.cache.as_ref().map_or("", |cache| cache.version).to_owned(),
         result: task.result.map_or("", |formats| formats.type_name()).to_owned(),

@@ -122,6 +122,7 @@ static SPEC: TaskSpec = TaskSpec {
     package: "daglite",
     fingerprint: [0; 32],
     code: &[],
+    conditions: &[],
     params: &["x"],
     cache: Some(CacheSpec { ttl_millis: None, version: "", env: &[] }),
 };
@@ -163,6 +164,7 @@ fn two_generic_functions_do_not_share_their_tasks() {
         package: "daglite",
         fingerprint: [0; 32],
         code: &[],
+        conditions: &[],
         params: &[],
         cache: None,
     };

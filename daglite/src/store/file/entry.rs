@@ -8,20 +8,16 @@
 //! 12   4   length of the header, h
 //! 16   8   length of the value, v
 //! 24  32   key
-//! 56   h   header: the metadata, postcard of `HeaderV2`; of `HeaderV1` in version 1
+//! 56   h   header: the metadata, see `header`
 //! +0  32   BLAKE3 of everything above
 //! +32  v   value
 //! ```
 
 use std::fmt;
-use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
 
 use super::super::contract::{Artifact, ArtifactMeta};
 use super::super::error::StoreError;
-use super::super::preimage::{KeyPart, PartKind};
-use crate::clock::Timestamp;
+use super::header;
 use crate::digest::Digest;
 
 /// The first bytes of every entry. The first is no ASCII and no UTF-8, so that no text is mistaken for an entry.
@@ -54,145 +50,6 @@ impl fmt::Display for Flaw {
     }
 }
 
-/// The metadata as the first version of the layout writes it. Never change it.
-#[derive(Serialize, Deserialize)]
-struct HeaderV1 {
-    digest: Digest,
-    format: String,
-    extension: String,
-    shape: Digest,
-    created: u64,
-    expires: Option<u64>,
-    task: String,
-    fingerprint: Digest,
-    took_secs: u64,
-    took_nanos: u32,
-    parts: Vec<(String, Digest)>,
-}
-
-/// The metadata as the second version of the layout writes it. Never change it: add a `HeaderV3`.
-#[derive(Serialize, Deserialize)]
-struct HeaderV2<'a> {
-    digest: Digest,
-    format: &'a str,
-    extension: &'a str,
-    shape: Digest,
-    created: u64,
-    expires: Option<u64>,
-    task: &'a str,
-    fingerprint: Digest,
-    took_secs: u64,
-    took_nanos: u32,
-    record: Option<Digest>,
-    #[serde(borrow)]
-    parts: Vec<(&'a str, Digest, u8, &'a str)>,
-}
-
-/// The numbers that kinds of parts have in a header.
-const KINDS: [PartKind; 6] = [
-    PartKind::Content,
-    PartKind::Artifact,
-    PartKind::Custom,
-    PartKind::Variable,
-    PartKind::Excluded,
-    PartKind::ExcludedArtifact,
-];
-
-impl<'a> HeaderV2<'a> {
-    /// The header of `meta`; the size is in the prelude.
-    fn of(meta: &'a ArtifactMeta) -> Self {
-        let ArtifactMeta {
-            digest,
-            format,
-            extension,
-            shape,
-            size: _,
-            created,
-            expires,
-            task,
-            fingerprint,
-            took,
-            record,
-            parts,
-        } = meta;
-        let number = |kind| KINDS.iter().position(|known| *known == kind).unwrap_or_default() as u8;
-        let part = |part: &'a KeyPart| {
-            (part.name.as_str(), part.digest, number(part.kind), part.shown.as_str())
-        };
-        Self {
-            digest: *digest,
-            format,
-            extension,
-            shape: *shape,
-            created: created.millis(),
-            expires: expires.map(Timestamp::millis),
-            task,
-            fingerprint: *fingerprint,
-            took_secs: took.as_secs(),
-            took_nanos: took.subsec_nanos(),
-            record: *record,
-            parts: parts.iter().map(part).collect(),
-        }
-    }
-
-    /// The metadata, with the size that the prelude had.
-    fn into_meta(self, size: u64) -> Result<ArtifactMeta, Flaw> {
-        let mut parts = Vec::with_capacity(self.parts.len());
-        for (name, digest, kind, shown) in self.parts {
-            let Some(kind) = KINDS.get(usize::from(kind)).copied() else {
-                return Err(Flaw::new("the header has a part of a kind that does not exist"));
-            };
-            parts.push(KeyPart { name: name.to_owned(), digest, kind, shown: shown.to_owned() });
-        }
-        Ok(ArtifactMeta {
-            digest: self.digest,
-            format: self.format.to_owned(),
-            extension: self.extension.to_owned(),
-            shape: self.shape,
-            size,
-            created: Timestamp::from_millis(self.created),
-            expires: self.expires.map(Timestamp::from_millis),
-            task: self.task.to_owned(),
-            fingerprint: self.fingerprint,
-            took: duration(self.took_secs, self.took_nanos)?,
-            record: self.record,
-            parts,
-        })
-    }
-}
-
-impl HeaderV1 {
-    /// The metadata, with the size that the prelude had.
-    fn into_meta(self, size: u64) -> Result<ArtifactMeta, Flaw> {
-        Ok(ArtifactMeta {
-            digest: self.digest,
-            format: self.format,
-            extension: self.extension,
-            shape: self.shape,
-            size,
-            created: Timestamp::from_millis(self.created),
-            expires: self.expires.map(Timestamp::from_millis),
-            task: self.task,
-            fingerprint: self.fingerprint,
-            took: duration(self.took_secs, self.took_nanos)?,
-            record: None,
-            parts: self
-                .parts
-                .into_iter()
-                .map(|(name, digest)| KeyPart::new(name, digest))
-                .collect(),
-        })
-    }
-}
-
-/// A duration of these parts, if it exists.
-fn duration(seconds: u64, nanos: u32) -> Result<Duration, Flaw> {
-    if nanos >= 1_000_000_000 {
-        return Err(Flaw::new("the header has a duration that does not exist"));
-    }
-    Ok(Duration::new(seconds, nanos))
-}
-
 /// Refuses an artifact whose metadata gives another size.
 pub(super) fn check_size(artifact: &Artifact) -> Result<(), StoreError> {
     let Artifact { meta, bytes } = artifact;
@@ -209,7 +66,7 @@ pub(super) fn check_size(artifact: &Artifact) -> Result<(), StoreError> {
 
 /// Everything that comes before the value, in bytes.
 pub(super) fn encode_head(key: &Digest, meta: &ArtifactMeta) -> Result<Vec<u8>, StoreError> {
-    let header = postcard::to_stdvec(&HeaderV2::of(meta)).map_err(|cause| {
+    let header = header::encode(meta).map_err(|cause| {
         StoreError::new("cannot encode the header of a cache entry").with_source(cause)
     })?;
     let header_length = u32::try_from(header.len()).ok().filter(|&length| length <= MAX_HEADER).ok_or_else(|| {
@@ -308,21 +165,8 @@ pub(super) fn parse_head(head: &[u8], value_length: u64) -> Result<ArtifactMeta,
     if Digest::of_bytes(checked).as_bytes() != checksum {
         return Err(Flaw::new("the header does not match its checksum"));
     }
-    let header = &checked[PRELUDE..];
-    if checked[8..12] == OLDEST.to_le_bytes() {
-        return decoded::<HeaderV1>(header)?.into_meta(value_length);
-    }
-    decoded::<HeaderV2<'_>>(header)?.into_meta(value_length)
-}
-
-/// The header in `bytes`, which is all that is in them.
-fn decoded<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Flaw> {
-    let (header, rest) = postcard::take_from_bytes::<T>(bytes)
-        .map_err(|_| Flaw::new("the header cannot be decoded"))?;
-    if !rest.is_empty() {
-        return Err(Flaw::new("the header has bytes left over"));
-    }
-    Ok(header)
+    let is_old = checked[8..12] == OLDEST.to_le_bytes();
+    header::parse(&checked[PRELUDE..], value_length, is_old)
 }
 
 /// Whether `value` is what `meta` says.

@@ -1,7 +1,7 @@
 //! `FileStore`: a cache in a folder that many processes share and anyone may delete.
 //!
 //! Files in reading order: `settings` (the builder), `layout` (what lies where), `filesystem` (where an index can be
-//! shared), `entry` (the bytes of one entry), `access` and `publish` (how something is opened, and becomes visible),
+//! shared), `entry` and `header` (the bytes of one entry), `access` and `publish` (how something is opened, and becomes visible),
 //! `staged` and `workplace` (what is not visible yet), `locks`; then the two ways to keep entries, `indexed` and `plain`;
 //! and what people ask: `browse`, `verify`.
 
@@ -9,6 +9,7 @@ mod access;
 mod browse;
 mod entry;
 mod filesystem;
+mod header;
 mod indexed;
 mod layout;
 mod locks;
