@@ -110,11 +110,12 @@ impl Table {
                 let (old, new) = (&original.answer, &fresh.answer);
                 unreal.push(format!("{task}: {old} became {new} after {touching:?}"));
             }
+            let is_spared = edited.iter().any(|row| self.scratch.rows()[row].spared.contains(task));
             let is_known = !self.seen.entry(task.clone()).or_default().insert(touching.clone());
             let is_hit = cached.origin == "Hit";
             let fault = if cached.answer != fresh.answer || is_hit && !is_known {
                 Fault::Stale
-            } else if !is_hit && is_known {
+            } else if !is_hit && is_known && !is_spared {
                 Fault::Spare
             } else {
                 continue;
@@ -131,7 +132,7 @@ impl Table {
     /// Each row must name tasks that there are.
     fn check_names(&self) {
         for (name, row) in self.scratch.rows() {
-            for task in &row.tasks {
+            for task in row.tasks.iter().chain(&row.spared) {
                 assert!(self.original.contains_key(task), "{name} names no task: {task}");
             }
         }

@@ -19,6 +19,11 @@ fn from_a_file_that_a_variable_names(x: u64) -> u64 {
 }
 
 #[task(cache)]
+fn from_a_generated_file_of_a_path_dependency(x: u64) -> u64 {
+    generated_helpers::generated(x)
+}
+
+#[task(cache)]
 fn value_that_a_build_script_sets(x: u64) -> u64 {
     x + env!("STAMP").parse::<u64>().expect("a number")
 }
@@ -42,6 +47,7 @@ fn main() {
     report::show([
         from_a_generated_file(3),
         from_a_file_that_a_variable_names(3),
+        from_a_generated_file_of_a_path_dependency(3),
         value_that_a_build_script_sets(3),
         condition_that_a_build_script_sets(3),
     ]);

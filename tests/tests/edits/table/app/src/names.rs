@@ -182,7 +182,7 @@ mod own_macros {
 
 macro_rules! defined_twice {
     () => {
-        «unrelated_macro_of_the_same_name -> macro_that_is_defined_again: 100 ¦ 200»
+        «unrelated_macro_of_the_same_name -> macro_that_is_defined_again ~macro_after_it_is_defined_again: 100 ¦ 200»
     };
 }
 
@@ -193,7 +193,7 @@ pub fn macro_that_is_defined_again(x: u64) -> u64 {
 
 macro_rules! defined_twice {
     () => {
-        «macro_of_the_same_name_further_down -> macro_after_it_is_defined_again: 1 ¦ 2»
+        «macro_of_the_same_name_further_down -> macro_after_it_is_defined_again ~macro_that_is_defined_again: 1 ¦ 2»
     };
 }
 
