@@ -587,7 +587,7 @@ mod task_before {
     use super::before::Point;
     use daglite::prelude::*;
 
-    #[task(cache, name = "point")]
+    #[task(cache, cache_track = "function", name = "point")]
     pub(crate) fn point() -> Point {
         Point { x: 1, y: 2 }
     }
@@ -597,7 +597,7 @@ mod task_after {
     use super::after::Point;
     use daglite::prelude::*;
 
-    #[task(cache, name = "point")]
+    #[task(cache, cache_track = "function", name = "point")]
     pub(crate) fn point() -> Point {
         Point { x: 1, y: 2 }
     }

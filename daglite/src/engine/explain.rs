@@ -229,3 +229,32 @@ fn items(then: &[(String, u64)], now: &[(String, u64)]) -> Vec<ItemChange> {
     changed.sort();
     changed
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(items: &[(&str, u64)]) -> Vec<(String, u64)> {
+        items.iter().map(|(item, digest)| ((*item).to_owned(), *digest)).collect()
+    }
+
+    #[test]
+    fn items_that_changed_came_and_went_are_told_apart() {
+        let then = code(&[("fit", 1), ("helpers::scale", 2), ("LIMIT", 3), ("same", 4)]);
+        let now = code(&[("same", 4), ("fit", 1), ("helpers::scale", 9), ("offset", 5)]);
+        let expected = [
+            ItemChange::Changed("helpers::scale".to_owned()),
+            ItemChange::Added("offset".to_owned()),
+            ItemChange::Removed("LIMIT".to_owned()),
+        ];
+        assert_eq!(items(&then, &now), expected);
+        assert_eq!(items(&then, &then), []);
+    }
+
+    #[test]
+    fn of_several_items_of_one_name_one_may_change() {
+        let then = code(&[("impl Scale", 1), ("impl Scale", 2)]);
+        let now = code(&[("impl Scale", 1), ("impl Scale", 3)]);
+        assert_eq!(items(&then, &now), [ItemChange::Changed("impl Scale".to_owned())]);
+    }
+}
