@@ -610,8 +610,7 @@ fn a_changed_result_type_never_decodes_into_wrong_data() {
     let point = task_after::point().run_in(&session).unwrap();
     assert_eq!((point.x, point.y), (1, 2));
     assert_eq!(log.count("computed point"), 2);
-    let reason =
-        log.take().into_iter().filter(|line| line.starts_with("miss")).next_back().unwrap();
+    let reason = log.take().into_iter().rfind(|line| line.starts_with("miss")).unwrap();
     assert!(reason.starts_with("miss point: the result type changed from `"), "{reason}");
     assert!(
         reason.contains("before::Point` to `") && reason.ends_with("after::Point`"),

@@ -6,7 +6,8 @@ use daglite::prelude::*;
 
 #[task(cache, cache_env = ["EXPLAINED_ZONE", "EXPLAINED_TOKEN"], cache_exclude = [verbose])]
 fn shift(hours: u32, verbose: bool) -> u32 {
-    if verbose { hours } else { hours }
+    let _ = verbose;
+    hours
 }
 
 fn main() {
