@@ -9,9 +9,9 @@ use super::{attributes, imports, literals, macros, statements};
 #[derive(Default)]
 pub(super) struct Normalise {
     /// Whether we are in a module, where visibility counts.
-    in_module: bool,
+    pub(super) in_module: bool,
     /// Whether we are in a type with derives, where documentation counts.
-    in_derived: bool,
+    pub(super) in_derived: bool,
 }
 
 /// Drops the trailing separator of some lists of a node, then goes on into the node.

@@ -47,7 +47,7 @@ fn tokens(text: &str, key: &(String, usize)) -> Vec<String> {
     let file = syn::parse_file(text).expect("it was parsed before");
     let mut of_path = functions(&file).into_iter().filter(|found| found.path == key.0);
     let mut into = Vec::new();
-    flatten(of_path.nth(key.1).expect("it was there").function.tokens(), &mut into);
+    flatten(of_path.nth(key.1).expect("it was there").function.normal_form(), &mut into);
     into
 }
 

@@ -8,17 +8,17 @@ use proc_macro2::{TokenStream, TokenTree};
 use serde_json::Value;
 
 /// One file of a crate.
-pub struct Source {
+pub(crate) struct Source {
     /// The crate's name, and the file's path in it.
-    pub name: String,
+    pub(crate) name: String,
     /// The edition that the crate is written in.
-    pub edition: String,
+    pub(crate) edition: String,
     /// The text, with its modules in other files made empty.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 /// Whether the large corpus was asked for.
-pub fn is_full() -> bool {
+pub(crate) fn is_full() -> bool {
     std::env::var("DAGLITE_CORPUS").is_ok_and(|value| value == "full")
 }
 
@@ -26,7 +26,7 @@ pub fn is_full() -> bool {
 const SMALL: [&str; 3] = ["quick_cache", "csv", "toml"];
 
 /// The files of the small corpus, or of the large one if `DAGLITE_CORPUS=full`.
-pub fn corpus() -> Vec<Source> {
+pub(crate) fn corpus() -> Vec<Source> {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let crates = if is_full() {
         // Fetches what is not in cargo's cache yet.
