@@ -12,7 +12,7 @@ use syn::parse::{ParseStream, Parser};
 use syn::visit_mut::VisitMut;
 use syn::{Block, Expr, ExprTry, Item, Macro, MacroDelimiter, Pat, Stmt, Token, Type};
 
-use super::literals::documentation_by_value;
+use super::literals::loose;
 use super::normalise::Normalise;
 use super::statements;
 
@@ -28,9 +28,9 @@ pub(super) fn tried(call: &Macro) -> Option<ExprTry> {
 
 /// Normalises the tokens of a call.
 pub(super) fn normalise(normalise: &mut Normalise, call: &mut Macro) {
-    call.tokens = documentation_by_value(std::mem::take(&mut call.tokens));
     let name = standard_name(call);
     let name = name.as_deref();
+    call.tokens = loose(std::mem::take(&mut call.tokens));
     if name == Some("macro_rules") {
         call.tokens = rules(&call.tokens).unwrap_or_else(|| std::mem::take(&mut call.tokens));
         return;
@@ -42,7 +42,12 @@ pub(super) fn normalise(normalise: &mut Normalise, call: &mut Macro) {
     if matches!(call.delimiter, MacroDelimiter::Brace(_)) || name == Some("stringify") {
         return;
     }
-    let Ok(mut arguments) = Arguments::parse.parse2(call.tokens.clone()) else { return };
+    let readings: [fn(ParseStream) -> syn::Result<Arguments>; 2] =
+        [Arguments::parse, Arguments::parse_types_first];
+    let read = |reading: &fn(ParseStream) -> syn::Result<Arguments>| {
+        reading.parse2(call.tokens.clone()).ok()
+    };
+    let Some(mut arguments) = readings.iter().find_map(read) else { return };
     for (argument, _) in &mut arguments.0 {
         argument.normalise(normalise);
     }
@@ -91,9 +96,18 @@ struct Arguments(Vec<(Argument, Option<Separator>)>);
 
 impl Arguments {
     fn parse(input: ParseStream) -> syn::Result<Arguments> {
+        Arguments::parse_each(input, false)
+    }
+
+    /// As rustfmt writes `Vec<u8,>`, it has read a type, and `Vec < u8` is half of it.
+    fn parse_types_first(input: ParseStream) -> syn::Result<Arguments> {
+        Arguments::parse_each(input, true)
+    }
+
+    fn parse_each(input: ParseStream, types_first: bool) -> syn::Result<Arguments> {
         let mut arguments = Vec::new();
         while !input.is_empty() {
-            let argument = Argument::parse(input)?;
+            let argument = Argument::parse(input, types_first)?;
             let separator = if input.peek(Token![;]) {
                 Some(Separator::Semicolon(input.parse()?))
             } else if input.is_empty() || matches!(argument, Argument::Item(_)) {
@@ -127,7 +141,7 @@ impl Arguments {
 
 impl Argument {
     /// The first reading that ends where an argument may end.
-    fn parse(input: ParseStream) -> syn::Result<Argument> {
+    fn parse(input: ParseStream, types_first: bool) -> syn::Result<Argument> {
         fn ends(input: ParseStream) -> bool {
             input.is_empty() || input.peek(Token![,]) || input.peek(Token![;])
         }
@@ -136,6 +150,9 @@ impl Argument {
             let read = parse(&ahead).ok().filter(|_| ends(&ahead))?;
             syn::parse::discouraged::Speculative::advance_to(input, &ahead);
             Some(read)
+        }
+        if types_first && let Some(read) = reading(input, |input| input.parse()) {
+            return Ok(Argument::Type(read));
         }
         if let Some(read) = reading(input, |input| input.parse()) {
             return Ok(Argument::Expr(read));

@@ -129,7 +129,7 @@ pub fn trait_item_digest(item: &syn::TraitItem) -> [u8; 32] {
 /// assert_ne!(digest("a+b"), digest("a+b,"));
 /// ```
 pub fn tokens_digest(tokens: TokenStream) -> [u8; 32] {
-    digest(TOKENS_DOMAIN, literals::documentation_by_value(tokens))
+    digest(TOKENS_DOMAIN, literals::loose(tokens))
 }
 
 /// The digest of a stream under a domain.

@@ -71,6 +71,11 @@ impl VisitMut for Normalise {
         }
     }
 
+    fn visit_meta_list_mut(&mut self, list: &mut syn::MetaList) {
+        visit_mut::visit_meta_list_mut(self, list);
+        list.tokens = literals::by_value(std::mem::take(&mut list.tokens));
+    }
+
     fn visit_visibility_mut(&mut self, visibility: &mut Visibility) {
         if !self.in_module {
             *visibility = Visibility::Inherited;

@@ -3,10 +3,11 @@
 //! With `DAGLITE_CORPUS=full` on those of sixteen crates and under more configurations, else on a few.
 
 mod functions;
+mod mutations;
 mod rustfmt;
 mod sources;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 
 use functions::functions;
@@ -147,4 +148,104 @@ fn no_configuration_of_rustfmt_changes_a_fingerprint() {
         }
     });
     assert_eq!(failed.into_inner().unwrap(), 0, "functions with another fingerprint");
+}
+
+/// What came of the mutations of one kind.
+#[derive(Default)]
+struct Tally {
+    /// Those that are no function any more.
+    without_parse: usize,
+    /// Those with the parse tree that was there before.
+    with_same_tree: usize,
+    /// Those with another digest.
+    changed: usize,
+    /// Those with the same digest, though they mean something else.
+    unchanged: Vec<String>,
+}
+
+/// How many mutations of a function are tried.
+const MUTATIONS: usize = 24;
+
+fn mutate(source: &Source, share: usize, tallies: &mut BTreeMap<mutations::Kind, Tally>) -> usize {
+    let file = syn::parse_file(&source.text).expect("it was parsed before");
+    let mut tried = 0;
+    for (index, found) in functions(&file).into_iter().enumerate() {
+        if index % share != 0 {
+            continue;
+        }
+        tried += 1;
+        let tokens = found.function.tokens();
+        let before = found.function.digest();
+        let all = mutations::mutations(&tokens);
+        // A prime as the step, so that all parts of long functions have their turn.
+        let chosen =
+            (0..all.len().min(MUTATIONS)).map(|turn| &all[(index + turn * 7919) % all.len()]);
+        for mutation in chosen {
+            let tally = tallies.entry(mutation.kind).or_default();
+            let parsed = mutations::apply(mutation, tokens.clone())
+                .and_then(|tokens| found.function.parse_like(tokens).ok());
+            match parsed {
+                None => tally.without_parse += 1,
+                Some(other) if other.is_like(&found.function) => tally.with_same_tree += 1,
+                Some(other) if other.digest() == before => {
+                    let text = format!(
+                        "{} {}: {mutation:?}\n    {}",
+                        source.name,
+                        found.path,
+                        other.tokens()
+                    );
+                    tally.unchanged.push(text);
+                }
+                Some(_) => tally.changed += 1,
+            }
+        }
+    }
+    tried
+}
+
+#[test]
+fn every_mutation_changes_the_fingerprint() {
+    let share = if sources::is_full() { 1 } else { 5 };
+    let sources = sources::corpus();
+    let next = Mutex::new(sources.iter());
+    let all = Mutex::new((0, BTreeMap::<mutations::Kind, Tally>::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let Some(source) = next.lock().unwrap().next() else { break };
+                    let mut tallies = BTreeMap::new();
+                    let tried = mutate(source, share, &mut tallies);
+                    let mut all = all.lock().unwrap();
+                    all.0 += tried;
+                    for (kind, tally) in tallies {
+                        let sum = all.1.entry(kind).or_default();
+                        sum.without_parse += tally.without_parse;
+                        sum.with_same_tree += tally.with_same_tree;
+                        sum.changed += tally.changed;
+                        sum.unchanged.extend(tally.unchanged);
+                    }
+                }
+            });
+        }
+    });
+    let (functions, tallies) = all.into_inner().unwrap();
+    println!("{functions} functions");
+    for (kind, tally) in &tallies {
+        println!(
+            "{:18} {:7} changed, {:4} unchanged, {:6} did not parse, {:5} with the same tree",
+            format!("{kind:?}"),
+            tally.changed,
+            tally.unchanged.len(),
+            tally.without_parse,
+            tally.with_same_tree
+        );
+        for text in &tally.unchanged {
+            println!("  {text}");
+        }
+    }
+    assert!(functions > 200, "only {functions} functions were found");
+    assert!(tallies.values().all(|tally| tally.changed > 0), "a kind was never tried");
+    let unchanged: usize = tallies.values().map(|tally| tally.unchanged.len()).sum();
+    assert_eq!(unchanged, 0, "mutations with the fingerprint that was there before");
 }
