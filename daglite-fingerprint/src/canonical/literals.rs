@@ -82,7 +82,7 @@ fn float(text: &str, suffix: &str) -> String {
     format!("{whole}.{fraction}{exponent}{suffix}")
 }
 
-/// Loose tokens with each literal by its value, as in attributes, where rustfmt breaks long strings.
+/// Loose tokens with each literal by its value.
 pub(super) fn by_value(stream: TokenStream) -> TokenStream {
     map(stream, |_| true)
 }

@@ -2,6 +2,7 @@
 //!
 //! With `DAGLITE_CORPUS=full` on those of sixteen crates and under more configurations, else on a few.
 
+mod exceptions;
 mod functions;
 mod mutations;
 mod rustfmt;
@@ -67,9 +68,14 @@ fn difference(before: &[String], after: &[String]) -> String {
 #[derive(Default)]
 struct Outcome {
     functions: usize,
+    /// How many files look otherwise.
     reformatted: usize,
+    /// Files that cannot be parsed any more.
     unreadable: Vec<String>,
+    /// Functions with another digest, and what differs.
     changed: Vec<String>,
+    /// Functions with another digest for a reason that is known.
+    exceptions: usize,
 }
 
 fn compare(configuration: &Configuration, sources: &[&Source], before: &[&Digests]) -> Outcome {
@@ -78,10 +84,15 @@ fn compare(configuration: &Configuration, sources: &[&Source], before: &[&Digest
     for ((source, before), text) in sources.iter().zip(before).zip(formatted) {
         outcome.functions += before.len();
         if text == source.text {
+            assert!(!source.name.starts_with("oddities"), "rustfmt cannot format {}", source.name);
             continue;
         }
         let Some(after) = digests(&text) else {
-            outcome.unreadable.push(source.name.clone());
+            if exceptions::is_file(configuration.settings, &source.name) {
+                outcome.exceptions += before.len();
+            } else {
+                outcome.unreadable.push(source.name.clone());
+            }
             continue;
         };
         outcome.reformatted += 1;
@@ -89,6 +100,15 @@ fn compare(configuration: &Configuration, sources: &[&Source], before: &[&Digest
         keys.sort();
         for key in keys {
             if after.get(key) == Some(&before[key]) {
+                continue;
+            }
+            if exceptions::is_function(configuration.settings, &source.name, &key.0)
+                || exceptions::is_tuple_of_wildcards(
+                    configuration.settings,
+                    &tokens(&source.text, key).join(" ").replace(" >Parenthesis", ")"),
+                )
+            {
+                outcome.exceptions += 1;
                 continue;
             }
             let difference = if after.contains_key(key) {
@@ -105,8 +125,8 @@ fn compare(configuration: &Configuration, sources: &[&Source], before: &[&Digest
 #[test]
 fn no_configuration_of_rustfmt_changes_a_fingerprint() {
     assert!(rustfmt::is_there(false), "rustfmt is missing: `rustup component add rustfmt`");
-    let nightly = rustfmt::is_there(true);
-    if !nightly {
+    let nightly = sources::is_full() && rustfmt::is_there(true);
+    if sources::is_full() && !nightly {
         println!("NO NIGHTLY RUSTFMT: unstable options were not tried");
     }
     let sources = sources::corpus();
@@ -129,12 +149,12 @@ fn no_configuration_of_rustfmt_changes_a_fingerprint() {
                     let outcome = compare(configuration, &sources, &before);
                     let mut failed = failed.lock().unwrap();
                     println!(
-                        "{:60} {:5} functions, {} files differ, {} unreadable, {} changed",
+                        "{:60} {:5} functions, {} files differ, {} changed, {} exceptions",
                         configuration.settings.replace('\n', ", "),
                         outcome.functions,
                         outcome.reformatted,
-                        outcome.unreadable.len(),
-                        outcome.changed.len()
+                        outcome.changed.len(),
+                        outcome.exceptions
                     );
                     for name in outcome.unreadable.iter() {
                         println!("  unreadable: {name}");
@@ -142,7 +162,7 @@ fn no_configuration_of_rustfmt_changes_a_fingerprint() {
                     for text in outcome.changed.iter() {
                         println!("{text}");
                     }
-                    *failed += outcome.changed.len();
+                    *failed += outcome.changed.len() + outcome.unreadable.len();
                 }
             });
         }
@@ -205,9 +225,10 @@ fn mutate(source: &Source, share: usize, tallies: &mut BTreeMap<mutations::Kind,
 
 #[test]
 fn every_mutation_changes_the_fingerprint() {
-    let share = if sources::is_full() { 1 } else { 5 };
+    let share = if sources::is_full() { 1 } else { 4 };
     let sources = sources::corpus();
-    let next = Mutex::new(sources.iter());
+    // In what hardly anybody writes there is more that says nothing, such as `use a::{};`.
+    let next = Mutex::new(sources.iter().filter(|source| !source.name.starts_with("oddities")));
     let all = Mutex::new((0, BTreeMap::<mutations::Kind, Tally>::new()));
     std::thread::scope(|scope| {
         for _ in 0..2 {

@@ -95,9 +95,9 @@ fn collect(
                     .for_each(|choice| add(Kind::Operator, at, choice));
             }
             TokenTree::Group(group) => match group.delimiter() {
-                // rustfmt writes square brackets behind `vec!`, so those of it say nothing.
+                // rustfmt writes square brackets behind `vec!` and `?` for `try!`, so theirs say nothing.
                 Delimiter::Parenthesis | Delimiter::Bracket
-                    if !is_attribute(tokens, at) && !is_vec(tokens, at) =>
+                    if !is_attribute(tokens, at) && !is_vec_or_try(tokens, at) =>
                 {
                     add(Kind::Brackets, at, 0);
                 }
@@ -123,7 +123,9 @@ fn collect(
         let ended = statements.iter().filter(|range| range.end < tokens.len()).count();
         let imports = |at: usize| {
             let mut tokens = tokens[statements[at].clone()].iter();
-            tokens.any(|token| matches!(token, TokenTree::Ident(name) if name == "use"))
+            tokens.any(
+                |token| matches!(token, TokenTree::Ident(name) if name == "use" || name == "crate"),
+            )
         };
         for at in 0..ended {
             if statements[at].is_empty() {
@@ -242,10 +244,10 @@ fn is_attribute(tokens: &[TokenTree], at: usize) -> bool {
             || at > 1 && is_sign(&tokens[at - 1], '!') && is_sign(&tokens[at - 2], '#'))
 }
 
-fn is_vec(tokens: &[TokenTree], at: usize) -> bool {
+fn is_vec_or_try(tokens: &[TokenTree], at: usize) -> bool {
     at > 1
         && is_sign(&tokens[at - 1], '!')
-        && matches!(&tokens[at - 2], TokenTree::Ident(name) if name == "vec")
+        && matches!(&tokens[at - 2], TokenTree::Ident(name) if name == "vec" || name == "try" || name == "r#try")
 }
 
 fn is_visibility(tokens: &[TokenTree], at: usize) -> bool {

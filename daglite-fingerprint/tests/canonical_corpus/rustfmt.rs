@@ -23,7 +23,7 @@ const fn unstable(settings: &'static str) -> Configuration {
 }
 
 /// All configurations.
-pub(crate) const ALL: [Configuration; 34] = [
+pub(crate) const ALL: [Configuration; 35] = [
     stable("max_width = 100"),
     stable("max_width = 60"),
     stable("max_width = 160"),
@@ -57,6 +57,7 @@ pub(crate) const ALL: [Configuration; 34] = [
     unstable("format_macro_matchers = true\nmax_width = 60"),
     unstable("format_macro_bodies = false"),
     unstable("reorder_impl_items = true\nindent_style = \"Visual\""),
+    unstable("condense_wildcard_suffixes = true"),
     unstable("overflow_delimited_expr = true\nstruct_lit_single_line = false"),
 ];
 

@@ -23,7 +23,7 @@ pub(crate) fn is_full() -> bool {
 }
 
 /// Crates that this workspace depends on anyway, for the small corpus.
-const SMALL: [&str; 3] = ["quick_cache", "csv", "toml"];
+const SMALL: [&str; 2] = ["quick_cache", "csv"];
 
 /// The files of the small corpus, or of the large one if `DAGLITE_CORPUS=full`.
 pub(crate) fn corpus() -> Vec<Source> {
@@ -37,8 +37,15 @@ pub(crate) fn corpus() -> Vec<Source> {
         let named = |package: &&Value| SMALL.iter().any(|name| package["name"] == **name);
         packages(&metadata).filter(named).cloned().collect()
     };
-    assert!(crates.len() >= 3, "cargo knows only {} of the crates", crates.len());
-    crates.iter().flat_map(files).collect()
+    assert!(crates.len() >= SMALL.len(), "cargo knows only {} of the crates", crates.len());
+    let oddities =
+        [("2021", include_str!("oddities.txt")), ("2015", include_str!("oddities_2015.txt"))];
+    let own = oddities.map(|(edition, text)| Source {
+        name: format!("oddities of {edition}"),
+        edition: edition.into(),
+        text: without_other_files(text).expect("it is Rust"),
+    });
+    crates.iter().flat_map(files).chain(own).collect()
 }
 
 fn metadata(manifest: &Path, options: &[&str]) -> Value {
