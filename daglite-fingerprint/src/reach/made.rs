@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// What is known of the items that a macro call makes.
 #[derive(Default)]
@@ -67,8 +67,10 @@ impl Made {
                     self.by_variable = true;
                     return;
                 }
-                TokenTree::Group(_) => {
-                    self.pastes = true;
+                TokenTree::Group(group) => {
+                    let first = group.stream().into_iter().next();
+                    self.pastes |= group.delimiter() == Delimiter::Bracket
+                        && matches!(first, Some(TokenTree::Punct(sign)) if sign.as_char() == '<');
                     return;
                 }
                 _ => return,
