@@ -453,19 +453,16 @@ impl<'a> Cover<'a> {
     fn reached(&mut self, reached: &Reached, own: Vec<CrateId>) {
         let world = &self.index.world;
         self.meaning = reached.meaning;
-        let mut digests: BTreeMap<NodeId, blake3::Hasher> = BTreeMap::new();
-        for (node, module) in &reached.looked_up {
-            let hasher = digests.entry(*node).or_insert_with(|| {
-                let mut hasher = blake3::Hasher::new();
-                hasher.update(&self.index.facts(*node).digest);
-                hasher
-            });
-            hasher.update(&self.index.links(*node, *module).meaning);
-        }
-        for (node, hasher) in digests {
-            let by = reached.nodes.get(&node).copied().flatten();
+        let mut looked_up = reached.looked_up.iter().peekable();
+        while let Some((node, module)) = looked_up.next() {
+            let mut bytes = self.index.facts(*node).digest.to_vec();
+            bytes.extend(self.index.links(*node, *module).meaning);
+            while let Some((_, module)) = looked_up.next_if(|(next, _)| next == node) {
+                bytes.extend(self.index.links(*node, *module).meaning);
+            }
+            let by = reached.nodes.get(node).copied().flatten();
             let by = by.map(|by| self.index.label(by));
-            self.add(self.index.label(node), *hasher.finalize().as_bytes(), by);
+            self.add(self.index.label(*node), *blake3::hash(&bytes).as_bytes(), by);
         }
         for (krate, package) in &reached.packages {
             let user = &world.crates[*krate].package;

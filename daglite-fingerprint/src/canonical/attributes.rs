@@ -79,13 +79,12 @@ const DEAF_DERIVES: [&str; 12] = [
 
 /// Whether an attribute derives something that may make code of documentation.
 pub(super) fn derives_of_documentation(attribute: &Attribute) -> bool {
-    let listed = Punctuated::<Path, Token![,]>::parse_terminated;
-    attribute.path().is_ident("derive")
-        && attribute.parse_args_with(listed).map_or(true, |derives| {
-            let is_deaf = |path: &Path| {
-                let last = path.segments.last();
-                last.is_some_and(|last| DEAF_DERIVES.iter().any(|name| last.ident == name))
-            };
-            !derives.iter().all(is_deaf)
-        })
+    let is_deaf = |path: &Path| {
+        let last = path.segments.last();
+        last.is_some_and(|last| DEAF_DERIVES.iter().any(|name| last.ident == name))
+    };
+    match derived(attribute) {
+        Some(derives) => !derives.iter().all(is_deaf),
+        None => attribute.path().is_ident("derive"),
+    }
 }

@@ -1,6 +1,6 @@
 //! What the closure asks of the sources: which impls a type has, who has a member of a name, what an item names.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::rc::Rc;
@@ -40,9 +40,11 @@ pub(crate) struct Index {
     named: Vec<(Vec<NodeId>, Vec<NodeId>)>,
     /// The calls that put names together, with the names that they are given.
     pasting: Vec<(NodeId, Vec<String>)>,
-    links: RefCell<HashMap<(NodeId, ModuleId), Rc<Links>>>,
-    labels: RefCell<HashMap<NodeId, Rc<str>>>,
-    facts: RefCell<HashMap<NodeId, Rc<Facts>>>,
+    links: Vec<OnceCell<Rc<Links>>>,
+    /// The links of macros, by the module in which they are called.
+    links_elsewhere: RefCell<HashMap<(NodeId, ModuleId), Rc<Links>>>,
+    labels: Vec<OnceCell<Rc<str>>>,
+    facts: Vec<OnceCell<Rc<Facts>>>,
     scopes: RefCell<HashMap<ModuleId, Rc<HashSet<NodeId>>>>,
 }
 
@@ -124,6 +126,7 @@ const TAKES_ITS_ARGUMENT: [&str; 32] = [
 impl Index {
     /// An index of `world`.
     pub(crate) fn new(world: World) -> Self {
+        let count = world.nodes.len();
         let mut index = Self {
             world,
             resolver: Resolver::default(),
@@ -136,9 +139,10 @@ impl Index {
             symbols: HashMap::new(),
             named: Vec::new(),
             pasting: Vec::new(),
-            links: RefCell::default(),
-            labels: RefCell::default(),
-            facts: RefCell::default(),
+            links: vec![OnceCell::new(); count],
+            links_elsewhere: RefCell::default(),
+            labels: vec![OnceCell::new(); count],
+            facts: vec![OnceCell::new(); count],
             scopes: RefCell::default(),
         };
         index.add_all();
@@ -385,20 +389,24 @@ impl Index {
 
     /// Where the names of an item lead.
     pub(crate) fn links(&self, node: NodeId, context: ModuleId) -> Rc<Links> {
-        if let Some(known) = self.links.borrow().get(&(node, context)) {
+        let home = self.world.nodes[node].module;
+        let work_out = |modules: &[ModuleId]| {
+            Rc::new(Links::of(self, Some(node), modules, &self.facts(node).references))
+        };
+        if context == home {
+            return Rc::clone(self.links[node].get_or_init(|| work_out(&[home])));
+        }
+        if let Some(known) = self.links_elsewhere.borrow().get(&(node, context)) {
             return Rc::clone(known);
         }
-        let home = self.world.nodes[node].module;
-        let modules = if context == home { vec![home] } else { vec![context, home] };
-        let links = Rc::new(Links::of(self, Some(node), &modules, &self.facts(node).references));
-        self.links.borrow_mut().insert((node, context), Rc::clone(&links));
+        let links = work_out(&[context, home]);
+        self.links_elsewhere.borrow_mut().insert((node, context), Rc::clone(&links));
         links
     }
 
     /// The path of an item, for people.
     pub(crate) fn label(&self, node: NodeId) -> Rc<str> {
-        let mut labels = self.labels.borrow_mut();
-        Rc::clone(labels.entry(node).or_insert_with(|| self.world.label(node).into()))
+        Rc::clone(self.labels[node].get_or_init(|| self.world.label(node).into()))
     }
 
     /// All macros of a name, in all crates.
@@ -409,12 +417,7 @@ impl Index {
 
     /// What an item is made of.
     pub(crate) fn facts(&self, node: NodeId) -> Rc<Facts> {
-        if let Some(known) = self.facts.borrow().get(&node) {
-            return Rc::clone(known);
-        }
-        let facts = Rc::new(self.work_out(node));
-        self.facts.borrow_mut().insert(node, Rc::clone(&facts));
-        facts
+        Rc::clone(self.facts[node].get_or_init(|| Rc::new(self.work_out(node))))
     }
 
     fn work_out(&self, node: NodeId) -> Facts {
