@@ -95,6 +95,8 @@ pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|---|
 /// | `#[content_hash(skip)]` | field | leaves the field out |
 /// | `#[content_hash(serde)]` | field | hashes the field by its `serde::Serialize` |
+/// | `#[content_hash(with = path)]` | field | hashes the field by a function `fn(&Field, &mut ContentHasher)` |
+/// | `#[content_hash(transparent)]` | struct | hashes it as the one field that is not skipped, without its own name |
 /// | `#[content_hash(crate = path)]` | type | the name under which daglite is known here |
 ///
 /// Type parameters must have a content hash themselves. Renaming the type, a field or a variant, or moving a variant,

@@ -1,7 +1,8 @@
 //! How a value becomes a digest: the data side of a cache key.
 //!
 //! In reading order: [`content`] has the trait, [`strategy`] how closely bulk data is read, [`hasher`] the canonical
-//! stream that every value writes, [`tag`] its first bytes and [`sample`] which blocks a sample takes. Then the types:
+//! stream that every value writes, [`tag`] its first bytes, [`sample`] which blocks a sample takes and [`deep`] how far
+//! down values may go. Then the types:
 //! [`numbers`], [`text`], [`option`], [`tuple`], [`range`], [`pointers`], [`collections`], [`time`], [`path`], [`net`],
 //! and [`serde`](mod@self::serde) for whatever has `Serialize` only. [`input`] hashes files, and [`value`] hashes what
 //! the engine holds without knowing its type.
@@ -9,6 +10,7 @@
 mod content;
 mod strategy;
 
+mod deep;
 mod hasher;
 mod sample;
 mod tag;

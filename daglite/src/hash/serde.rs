@@ -4,6 +4,7 @@ use std::fmt::{self, Display};
 
 use serde::ser::{self, Serialize};
 
+use super::deep::deeper;
 use super::input::{self, INPUT_DIR, INPUT_FILE};
 use super::{ContentHasher, Unordered};
 use crate::Digest;
@@ -111,7 +112,7 @@ impl<'a> ser::Serializer for Canonical<'a> {
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Refused> {
         self.0.some();
-        value.serialize(self)
+        deeper(|| value.serialize(self))
     }
 
     fn serialize_unit(self) -> Result<(), Refused> {
@@ -226,7 +227,7 @@ impl<'a> Parts<'a> {
 
     fn part<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
         self.count += 1;
-        value.serialize(Canonical(self.hasher))
+        deeper(|| value.serialize(Canonical(self.hasher)))
     }
 
     fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Refused> {
@@ -312,7 +313,7 @@ impl ser::SerializeMap for Entries<'_> {
         let Some(mut entry) = self.open.take() else {
             return Err(Refused("its `Serialize` writes a map's value without its key".into()));
         };
-        value.serialize(Canonical(&mut entry))?;
+        deeper(|| value.serialize(Canonical(&mut entry)))?;
         self.done.push(self.hasher.adopt(entry));
         Ok(())
     }
