@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use crate::digest::Digest;
 use crate::graph::{ArgPart, Input, Key, Node, Slot, TaskOp};
-use crate::hash::{ContentHasher, Strategy};
+use crate::hash::{ContentHasher, Strategy, watching};
 use crate::store::ArtifactMeta;
 use crate::task::{CacheSpec, ParamHash, Task, TaskSpec, Value};
 
@@ -30,8 +30,17 @@ enum Source {
     Custom = 3,
 }
 
-/// The cache key of a call, from the digests of its arguments.
+/// The cache key of a call, from the digests of its arguments, with the files that it covers.
 pub(super) fn key_of(call: &TaskOp, cache: &CacheSpec, hash: &Hashing<'_>) -> Keyed {
+    let (mut keyed, watched) = watching(|| digests_of(call, cache, hash));
+    if let Keyed::Key(key) = &mut keyed {
+        key.files = watched.seen;
+    }
+    keyed
+}
+
+/// The key, still without its files.
+fn digests_of(call: &TaskOp, cache: &CacheSpec, hash: &Hashing<'_>) -> Keyed {
     let task = call.task;
     let mut stream = Stream::of_task(task, cache);
     let mut parts = Vec::with_capacity(call.args.len());
@@ -73,7 +82,7 @@ pub(super) fn key_of(call: &TaskOp, cache: &CacheSpec, hash: &Hashing<'_>) -> Ke
             Err(error) => return Keyed::Unhashable(format!("`cache_hash`: {error}")),
         }
     }
-    Keyed::Key(Key { digest: stream.finish(), parts })
+    Keyed::Key(Key { digest: stream.finish(), parts, files: Vec::new() })
 }
 
 /// The fingerprint of a task: its code and its place.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::digest::Digest;
 use crate::event::Event;
 use crate::graph::{Key, Made, Node, Origin, Slot};
+use crate::hash::watching;
 use crate::registry::Encoded;
 use crate::store::{Artifact, ArtifactMeta, KeyPart, Put};
 use crate::task::{Task, Value};
@@ -76,7 +77,12 @@ impl Run {
         let (Some(formats), Some(store)) = (&task.result, self.store()) else {
             return (None, false);
         };
-        let encoded = match caught(|| formats.encode(&engine.registry, &**value, None)) {
+        if !self.inputs_have_stayed(task, key) {
+            return (None, false);
+        }
+        let (encoded, watched) =
+            watching(|| caught(|| formats.encode(&engine.registry, &**value, None)));
+        let encoded = match encoded {
             Ok(Ok(encoded)) => encoded,
             Ok(Err(error)) => {
                 engine.warn(format!("the result of `{name}` is used but not cached: {error}"));
@@ -89,28 +95,38 @@ impl Run {
                 return (None, false);
             }
         };
+        let has_files = watched.has_files();
+        if has_files && !task.has_files() {
+            engine.warn(format!(
+                "the result of `{name}` is used but not cached: it holds a file, which its type does not show \
+                 beforehand, so that the file could not be looked at again"
+            ));
+            return (None, false);
+        }
         let artifact = self.artifact(task, key, encoded, took);
-        let (digest, reference) = (artifact.meta.digest, reference(&artifact.meta));
+        // A value with files is hashed wherever it is an argument: the files may change, its bytes do not.
+        let (digest, reference) =
+            (artifact.meta.digest, (!task.has_files()).then(|| reference(&artifact.meta)));
         let removals = store.removals();
         let put = wait(store.put(&key.digest, &artifact));
         engine.in_memory(|memory| match &put {
-            Ok(Put::Kept) => {
+            Ok(Put::Kept) if !task.has_files() => {
                 let result = Stored { task, value, meta: &artifact.meta, removals };
                 memory.keep(key.digest, &result);
             }
-            Ok(Put::Refused(_)) | Err(_) => memory.forget(&key.digest),
+            Ok(_) | Err(_) => memory.forget(&key.digest),
         });
         match put {
             Ok(Put::Kept) => {
                 engine.tell_unclaimable(store.as_ref());
                 let size = artifact.meta.size;
                 engine.tell(|| Event::Stored { task: name, key: key.digest, digest, size });
-                (Some(reference), true)
+                (reference, true)
             }
             Ok(Put::Refused(reason)) => {
                 let size = artifact.meta.size;
                 engine.tell(|| Event::Refused { task: name, key: key.digest, size, reason });
-                (Some(reference), false)
+                (reference, false)
             }
             Err(error) => {
                 engine.warn_once(&engine.told_unwritable, || {
@@ -119,7 +135,7 @@ impl Run {
                         store.location()
                     )
                 });
-                (Some(reference), false)
+                (reference, false)
             }
         }
     }

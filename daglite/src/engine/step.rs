@@ -36,6 +36,8 @@ enum Cached {
     Value(Arc<Kept>),
     /// In the store.
     Entry(Box<Entry>),
+    /// Read already, as it may hold files.
+    WithFiles(Value),
 }
 
 impl Run {
@@ -418,6 +420,10 @@ impl Run {
                 drop(call);
                 self.done(node, Arc::clone(&kept.value), Some(kept.digest), Some(made))
             }
+            Cached::WithFiles(value) => {
+                drop(call);
+                self.done(node, value, None, Some(made))
+            }
             Cached::Entry(entry) => {
                 let digest = reference(&entry.meta);
                 let op = Op::Task(call);
@@ -451,6 +457,10 @@ impl Run {
                     Found::Entry(entry) => {
                         let made = self.made_by_hit(node, call, key, entry.meta.took);
                         return Some((Cached::Entry(entry), made));
+                    }
+                    Found::WithFiles(value, took) => {
+                        let made = self.made_by_hit(node, call, key, took);
+                        return Some((Cached::WithFiles(value), made));
                     }
                     Found::Nothing(reason) => reason,
                 }

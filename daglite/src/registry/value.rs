@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::registry::Registered;
+use super::shape::{Readers, Shape};
 use super::{Format, HasFormat, Registry, json, postcard, raw};
 use crate::error::BoxError;
 use crate::{Digest, Error, ErrorKind};
@@ -54,6 +55,7 @@ pub struct ValueFormats {
     encode: EncodeFn,
     decode: DecodeFn,
     shape: ShapeFn,
+    has_files: fn() -> bool,
 }
 
 impl ValueFormats {
@@ -67,6 +69,10 @@ impl ValueFormats {
                 decode::<T>(Formats::of(registry, BuiltIn::serde()), bytes, format, shape)
             },
             shape: |registry, format| Formats::<T>::of(registry, BuiltIn::serde()).shape(format),
+            has_files: || {
+                let of = |readers| Shape::of::<T>(readers).files;
+                of(Readers::Machines) || of(Readers::People)
+            },
         }
     }
 
@@ -80,6 +86,7 @@ impl ValueFormats {
                 decode::<T>(Formats::of(registry, BuiltIn::own()), bytes, format, shape)
             },
             shape: |registry, format| Formats::<T>::of(registry, BuiltIn::own()).shape(format),
+            has_files: || false,
         }
     }
 
@@ -115,6 +122,12 @@ impl ValueFormats {
     /// The shape that the type has today in the named format; `None` if it has no such format.
     pub fn shape(&self, registry: &Registry, format: &str) -> Option<Digest> {
         (self.shape)(registry, format)
+    }
+
+    /// Whether an [`InputFile`](crate::InputFile), [`InputDir`](crate::InputDir) or [`OutputFile`](crate::OutputFile)
+    /// can be seen in the type.
+    pub(crate) fn has_files(&self) -> bool {
+        (self.has_files)()
     }
 }
 

@@ -60,18 +60,29 @@ pub struct Task {
 
 /// The place of what is worked out about a task once: its fingerprint, and how its keys begin.
 #[derive(Debug)]
-pub struct TaskMemo(OnceLock<(Digest, Vec<u8>)>);
+pub struct TaskMemo {
+    fixed: OnceLock<(Digest, Vec<u8>)>,
+    has_files: OnceLock<bool>,
+}
 
 impl TaskMemo {
     /// An empty place.
     #[expect(clippy::new_without_default, reason = "only the macro makes one")]
     pub const fn new() -> Self {
-        Self(OnceLock::new())
+        Self { fixed: OnceLock::new(), has_files: OnceLock::new() }
     }
 
     /// The task's fingerprint and the first bytes of its keys, worked out by `make` at the first call.
     pub(crate) fn get(&self, make: impl FnOnce() -> (Digest, Vec<u8>)) -> &(Digest, Vec<u8>) {
-        self.0.get_or_init(make)
+        self.fixed.get_or_init(make)
+    }
+}
+
+impl Task {
+    /// Whether files can be seen in the type of the results.
+    pub(crate) fn has_files(&self) -> bool {
+        let result = self.result.as_ref();
+        *self.memo.has_files.get_or_init(|| result.is_some_and(ValueFormats::has_files))
     }
 }
 
