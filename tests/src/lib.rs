@@ -2,6 +2,7 @@
 //! the attacks on stores need.
 
 pub mod folders;
+pub mod one_key;
 pub mod pipeline;
 pub mod processes;
 pub mod random;

@@ -235,12 +235,12 @@ impl Engine {
             }
         }
         let formats = task.result.as_ref()?;
-        match formats.shape(&self.registry, format) {
+        match formats.fits(&self.registry, format, shape) {
             None => Some(MissReason::Undecodable(format!("no format `{format}` is known"))),
-            Some(now) if now != *shape => {
+            Some(false) => {
                 Some(MissReason::Undecodable("the result type has another shape now".to_string()))
             }
-            Some(_) => None,
+            Some(true) => None,
         }
     }
 

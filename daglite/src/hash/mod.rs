@@ -39,6 +39,7 @@ mod watch;
 mod value;
 
 pub use self::serde::serde_hash;
+pub(crate) use self::serde::serde_trace;
 pub use content::{ContentHash, content_digest};
 pub use hasher::{ContentHasher, Element, HashError, Unordered};
 pub use input::{InputDir, InputFile};

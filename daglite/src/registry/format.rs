@@ -40,14 +40,15 @@ pub struct Format<T> {
     extension: Cow<'static, str>,
     encode: Encode<T>,
     decode: Decode<T>,
-    layout: Layout,
+    layout: Layout<T>,
 }
 
 /// What the layout of the bytes depends on.
-#[derive(Clone)]
-enum Layout {
+enum Layout<T> {
     /// The shape of the type.
     Shape(fn() -> Digest),
+    /// The shape of the type, and where that cannot be seen as a whole, of each value.
+    Traced(fn() -> Shape, fn(&T) -> Result<Digest, BoxError>),
     /// The format's own version.
     Version(Arc<str>),
 }
@@ -125,14 +126,28 @@ impl<T> Format<T> {
         (self.decode)(bytes)
     }
 
-    /// Stands for the layout of the bytes: another one cannot be decoded.
-    pub(super) fn shape(&self) -> Digest {
+    /// Stands for the layout of all bytes; `None` if each value has to be seen first.
+    pub(super) fn shape(&self) -> Option<Digest> {
         match &self.layout {
-            Layout::Shape(shape) => shape(),
+            Layout::Shape(shape) => Some(shape()),
+            Layout::Traced(shape, _) => Some(shape()).filter(|s| s.complete).map(|s| s.digest),
             Layout::Version(version) => {
                 let (name, version) = (&*self.name, &**version);
-                Digest::of_bytes(format!("daglite format v1\n{name:?} {version:?}").as_bytes())
+                let text = format!("daglite format v1\n{name:?} {version:?}");
+                Some(Digest::of_bytes(text.as_bytes()))
             }
+        }
+    }
+
+    /// Stands for the layout of the bytes of `value`: bytes of another one are not its.
+    pub(super) fn shape_of(&self, value: &T) -> Result<Digest, BoxError> {
+        match (self.shape(), &self.layout) {
+            (None, Layout::Traced(shape, trace)) => {
+                let (shape, trace) = (shape().digest, trace(value)?);
+                let text = format!("daglite value shape v1\n{shape} {trace}");
+                Ok(Digest::of_bytes(text.as_bytes()))
+            }
+            (shape, _) => Ok(shape.expect("all other layouts have one")),
         }
     }
 }
@@ -156,6 +171,9 @@ impl<T: Serialize + DeserializeOwned + 'static> Format<T> {
 
     /// JSON, for people. Refuses what JSON cannot hold: numbers that are infinite or not a number, and `Some(None)`.
     ///
+    /// Of a type whose shape cannot be seen beforehand each value is looked at as it is written and as it is read. One that
+    /// does not come back as it was is refused.
+    ///
     /// ```
     /// let format = daglite::Format::<Vec<f64>>::json();
     /// assert_eq!(format.encode(&vec![0.1])?, b"[0.1]");
@@ -164,7 +182,8 @@ impl<T: Serialize + DeserializeOwned + 'static> Format<T> {
     /// ```
     pub fn json() -> Self {
         let format = Self::new(json::NAME, json::NAME, json::encode, json::decode);
-        Self { layout: Layout::Shape(|| Shape::of::<T>(Readers::People).digest), ..format }
+        let shape = || Shape::of::<T>(Readers::People);
+        Self { layout: Layout::Traced(shape, json::trace), ..format }
     }
 }
 
@@ -180,6 +199,16 @@ impl<N: RawNumber> Format<Vec<N>> {
         let format =
             Self::new(raw::NAME, "bin", |numbers: &Vec<N>| Ok(raw::encode(numbers)), raw::decode);
         Self { layout: Layout::Shape(raw::shape::<N>), ..format }
+    }
+}
+
+impl<T> Clone for Layout<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Shape(shape) => Self::Shape(*shape),
+            Self::Traced(shape, trace) => Self::Traced(*shape, *trace),
+            Self::Version(version) => Self::Version(Arc::clone(version)),
+        }
     }
 }
 

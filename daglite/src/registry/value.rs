@@ -35,7 +35,7 @@ pub struct Encoded {
 }
 
 type EncodeFn = fn(&Registry, &(dyn Any + Send + Sync), Option<&str>) -> Result<Encoded, Error>;
-type ShapeFn = fn(&Registry, &str) -> Option<Digest>;
+type FitsFn = fn(&Registry, &str, &Digest) -> Option<bool>;
 type DecodeFn = fn(&Registry, &[u8], &str, Digest) -> Result<Arc<dyn Any + Send + Sync>, Error>;
 
 /// How a type is encoded and decoded, with the type erased.
@@ -54,7 +54,7 @@ type DecodeFn = fn(&Registry, &[u8], &str, Digest) -> Result<Arc<dyn Any + Send 
 pub struct ValueFormats {
     encode: EncodeFn,
     decode: DecodeFn,
-    shape: ShapeFn,
+    fits: FitsFn,
     has_files: fn() -> bool,
 }
 
@@ -68,7 +68,9 @@ impl ValueFormats {
             decode: |registry, bytes, format, shape| {
                 decode::<T>(Formats::of(registry, BuiltIn::serde()), bytes, format, shape)
             },
-            shape: |registry, format| Formats::<T>::of(registry, BuiltIn::serde()).shape(format),
+            fits: |registry, format, shape| {
+                Formats::<T>::of(registry, BuiltIn::serde()).fits(format, shape)
+            },
             has_files: || {
                 let of = |readers| Shape::of::<T>(readers).files;
                 of(Readers::Machines) || of(Readers::People)
@@ -85,7 +87,9 @@ impl ValueFormats {
             decode: |registry, bytes, format, shape| {
                 decode::<T>(Formats::of(registry, BuiltIn::own()), bytes, format, shape)
             },
-            shape: |registry, format| Formats::<T>::of(registry, BuiltIn::own()).shape(format),
+            fits: |registry, format, shape| {
+                Formats::<T>::of(registry, BuiltIn::own()).fits(format, shape)
+            },
             has_files: || false,
         }
     }
@@ -119,9 +123,10 @@ impl ValueFormats {
         (self.decode)(registry, bytes, format, shape)
     }
 
-    /// The shape that the type has today in the named format; `None` if it has no such format.
-    pub fn shape(&self, registry: &Registry, format: &str) -> Option<Digest> {
-        (self.shape)(registry, format)
+    /// Whether the type still has `shape` in the named format, as far as that can be told without reading the value;
+    /// `None` if it has no such format.
+    pub fn fits(&self, registry: &Registry, format: &str, shape: &Digest) -> Option<bool> {
+        (self.fits)(registry, format, shape)
     }
 
     /// Whether an [`InputFile`](crate::InputFile), [`InputDir`](crate::InputDir) or [`OutputFile`](crate::OutputFile)
@@ -159,14 +164,27 @@ fn decode<T: Send + Sync + 'static>(
     shape: Digest,
 ) -> Result<Arc<dyn Any + Send + Sync>, Error> {
     let format = formats.named(format)?;
-    if format.shape() != shape {
+    let changed = || {
         let name = type_name::<T>();
-        return Err(Error::new(
+        Error::new(
             ErrorKind::Format,
             format!("the shape of `{name}` has changed since this was written: compute it again"),
-        ));
+        )
+    };
+    let known = format.shape();
+    if known.is_some_and(|known| known != shape) {
+        return Err(changed());
     }
-    let value = format.decode(bytes).map_err(|error| decode_error::<T>(format.name(), error))?;
+    let of_format = |error| decode_error::<T>(format.name(), error);
+    let value = match (format.decode(bytes), known) {
+        (Ok(value), _) => value,
+        (Err(error), Some(_)) => return Err(of_format(error)),
+        // What is written is tried before: it could be read by the type of that time.
+        (Err(error), None) => return Err(changed().with_source(error)),
+    };
+    if known.is_none() && format.shape_of(&value).map_err(of_format)? != shape {
+        return Err(changed());
+    }
     Ok(Arc::new(value))
 }
 
@@ -239,9 +257,10 @@ impl<T: 'static> Formats<T> {
         registered.or_else(|| (self.built_in.named)(name)).ok_or_else(|| self.unknown(name))
     }
 
-    /// The shape of the type in the named format, if there is such a format.
-    fn shape(&self, format: &str) -> Option<Digest> {
-        self.named(format).ok().map(|format| format.shape())
+    /// Whether the type has `shape` in the named format, if there is such a format.
+    fn fits(&self, format: &str, shape: &Digest) -> Option<bool> {
+        let format = self.named(format).ok()?;
+        Some(format.shape().is_none_or(|now| now == *shape))
     }
 
     /// The named format, or the default one.
@@ -272,16 +291,18 @@ impl<T: 'static> Formats<T> {
 
     pub(super) fn encode(&self, value: &T, format: Option<&str>) -> Result<Encoded, Error> {
         let format = self.named_or_default(format)?;
-        let bytes = format.encode(value).map_err(|source| {
+        let of_format = |source: BoxError| {
             let (ty, name) = (type_name::<T>(), format.name());
             Error::new(ErrorKind::Format, format!("cannot encode a `{ty}` as {name}: {source}"))
                 .with_source(source)
-        })?;
+        };
+        let bytes = format.encode(value).map_err(of_format)?;
+        let shape = format.shape_of(value).map_err(of_format)?;
         Ok(Encoded {
             bytes,
             format: format.name().to_owned(),
             extension: format.extension().to_owned(),
-            shape: format.shape(),
+            shape,
         })
     }
 
