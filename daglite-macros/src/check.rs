@@ -2,6 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
+use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
@@ -94,6 +95,7 @@ fn build(
     let hash_functions: Vec<&Path> =
         cache_hash.iter().map(|(_, function)| function).chain(custom).collect();
     let fingerprint = fingerprint(&function, &hash_functions);
+    let code = vec![(function.sig.ident.unraw().to_string(), first_bytes(&fingerprint))];
 
     let excluded = |ident: &Ident| cache_exclude.contains(ident);
     let hash = cache_hash.map(|(_, function)| HashAll {
@@ -127,6 +129,7 @@ fn build(
         name,
         package: package.to_owned(),
         fingerprint,
+        code,
         cache,
         outer_attributes,
         body_attributes,
@@ -138,6 +141,12 @@ fn build(
         result,
         block: function.block,
     }
+}
+
+/// The first bytes of a digest, as a number.
+fn first_bytes(digest: &[u8; 32]) -> u64 {
+    let first = digest.first_chunk().expect("a digest has 32 bytes");
+    u64::from_le_bytes(*first)
 }
 
 /// The names of the parameters, as far as they are plain.

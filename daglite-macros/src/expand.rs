@@ -159,6 +159,10 @@ fn spec(task: &Task, private: &Path) -> TokenStream {
     };
     let package = &task.package;
     let fingerprint = Literal::byte_string(&task.fingerprint);
+    let code = task.code.iter().map(|(item, digest)| {
+        let digest = Literal::u64_unsuffixed(*digest);
+        quote!(#private::CodePart { item: #item, digest: #digest })
+    });
     let params = task.params.iter().map(|param| param.ident.unraw().to_string());
     let cache = option(task.cache.as_ref().map(|cache| {
         let Cache { ttl_millis, version, env, hash: _ } = cache;
@@ -172,6 +176,7 @@ fn spec(task: &Task, private: &Path) -> TokenStream {
             name: #name,
             package: #package,
             fingerprint: *#fingerprint,
+            code: &[#(#code),*],
             params: &[#(#params),*],
             cache: #cache,
         };

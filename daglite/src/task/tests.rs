@@ -121,6 +121,7 @@ static SPEC: TaskSpec = TaskSpec {
     name: "tests::task",
     package: "daglite",
     fingerprint: [0; 32],
+    code: &[],
     params: &["x"],
     cache: Some(CacheSpec { ttl_millis: None, version: "", env: &[] }),
 };
@@ -161,6 +162,7 @@ fn two_generic_functions_do_not_share_their_tasks() {
         name: "tests::other",
         package: "daglite",
         fingerprint: [0; 32],
+        code: &[],
         params: &[],
         cache: None,
     };
