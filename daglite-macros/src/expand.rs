@@ -172,9 +172,11 @@ fn spec(task: &Task, private: &Path) -> TokenStream {
         }
     }));
     quote! {
+        struct __DagliteHere;
         static __DAGLITE_SPEC: #private::TaskSpec = #private::TaskSpec {
             name: #name,
             package: #package,
+            place: ::core::any::type_name::<__DagliteHere>,
             fingerprint: *#fingerprint,
             code: &[#(#code),*],
             params: &[#(#params),*],

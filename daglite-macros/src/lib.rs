@@ -45,7 +45,7 @@ use proc_macro::TokenStream;
 /// | `cache_hash_params(a = exact, b = path::to::function)` | Says how single parameters are hashed: `auto`, `exact`, `fast`, `sampled`, `registry`, or a function of the parameter that returns what to hash. |
 /// | `cache_version = "2"` | Changes the key: for a change that the fingerprint cannot see. |
 /// | `cache_env = ["TZ"]` | Names environment variables that count as inputs. |
-/// | `name = "features"` | The name in messages, events and keys, in place of `module::path::function`. Give each task its own: two of one name and one code share results. |
+/// | `name = "features"` | The name in messages, events and keys, in place of `module::path::function`. Two tasks of one name share nothing: where a function stands is in its keys, too. |
 /// | `crate = my_daglite` | The path of this library, when it has another name where the function is written. |
 ///
 /// All but `cache`, `name` and `crate` say something about the cache, and need `cache`.

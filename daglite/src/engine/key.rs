@@ -10,7 +10,7 @@ use crate::digest::Digest;
 use crate::graph::{ArgPart, Input, Key, Node, Slot, TaskOp};
 use crate::hash::{ContentHasher, Strategy, watching};
 use crate::store::ArtifactMeta;
-use crate::task::{CacheSpec, ParamHash, Task, TaskSpec, Value};
+use crate::task::{CacheSpec, ParamHash, Task, TaskSpec, Value, note_task};
 
 /// What came of the attempt to make a key.
 pub(super) enum Keyed {
@@ -39,10 +39,17 @@ pub(super) fn key_of(call: &TaskOp, cache: &CacheSpec, hash: &Hashing<'_>) -> Ke
     keyed
 }
 
+/// Why a task has no keys that nothing tells from another one.
+const TWIN: &str = "another task has the same place, name and code, and types of the same names, so one could be taken \
+                    for the other: give one of them another `name`, or one of the types";
+
 /// The key, still without its files.
 fn digests_of(call: &TaskOp, cache: &CacheSpec, hash: &Hashing<'_>) -> Keyed {
     let task = call.task;
     let mut stream = Stream::of_task(task, cache);
+    if task.memo.has_twin() {
+        return Keyed::Unhashable(TWIN.to_owned());
+    }
     let mut parts = Vec::with_capacity(call.args.len());
     let mut add = |name: &'static str, source: Source, digest: Digest| {
         stream.text(name);
@@ -86,12 +93,12 @@ fn digests_of(call: &TaskOp, cache: &CacheSpec, hash: &Hashing<'_>) -> Keyed {
 }
 
 /// The fingerprint of a task: its code and its place.
-pub(super) fn fingerprint(task: &Task) -> Digest {
+pub(super) fn fingerprint(task: &'static Task) -> Digest {
     task.memo.get(|| fixed(task)).0
 }
 
 /// A task's fingerprint, and the part of its keys that is the same for all calls.
-fn fixed(task: &Task) -> (Digest, Vec<u8>) {
+fn fixed(task: &'static Task) -> (Digest, Vec<u8>) {
     let fingerprint = fingerprint_of(task.spec);
     let mut stream = Stream::default();
     stream.text("daglite key v1");
@@ -103,6 +110,7 @@ fn fixed(task: &Task) -> (Digest, Vec<u8>) {
     if let Some(cache) = &task.spec.cache {
         stream.text(cache.version);
         stream.count(cache.env.len());
+        note_task(task, Digest::of_bytes(&stream.0));
     }
     (fingerprint, stream.0.into_vec())
 }
@@ -111,6 +119,7 @@ fn fingerprint_of(spec: &TaskSpec) -> Digest {
     let mut stream = Stream::default();
     stream.text("daglite fingerprint v1");
     stream.text(spec.package);
+    stream.text((spec.place)());
     stream.text(spec.name);
     stream.bytes(&spec.fingerprint);
     stream.finish()
@@ -210,7 +219,7 @@ struct Stream(SmallVec<[u8; 512]>);
 
 impl Stream {
     /// The part of a key that is the same for all calls of a task in one environment.
-    fn of_task(task: &Task, cache: &CacheSpec) -> Self {
+    fn of_task(task: &'static Task, cache: &CacheSpec) -> Self {
         let mut stream = Self::default();
         stream.bytes(&task.memo.get(|| fixed(task)).1);
         for name in cache.env {

@@ -80,6 +80,10 @@ impl Run {
         if !self.inputs_have_stayed(task, key) {
             return (None, false);
         }
+        if formats.is_err(&**value) {
+            tracing::debug!(task = name, "the result is an `Err`: it is used and not cached");
+            return (None, false);
+        }
         let (encoded, watched) =
             watching(|| caught(|| formats.encode(&engine.registry, &**value, None)));
         let encoded = match encoded {
@@ -140,7 +144,13 @@ impl Run {
         }
     }
 
-    fn artifact(&self, task: &Task, key: &Key, encoded: Encoded, took: Duration) -> Artifact {
+    fn artifact(
+        &self,
+        task: &'static Task,
+        key: &Key,
+        encoded: Encoded,
+        took: Duration,
+    ) -> Artifact {
         let Encoded { bytes, format, extension, shape } = encoded;
         let created = self.engine.clock.now();
         let ttl = task.spec.cache.as_ref().and_then(|cache| cache.ttl_millis);

@@ -56,6 +56,7 @@ pub struct ValueFormats {
     decode: DecodeFn,
     fits: FitsFn,
     has_files: fn() -> bool,
+    is_err: fn(&(dyn Any + Send + Sync)) -> bool,
 }
 
 impl ValueFormats {
@@ -75,6 +76,7 @@ impl ValueFormats {
                 let of = |readers| Shape::of::<T>(readers).files;
                 of(Readers::Machines) || of(Readers::People)
             },
+            is_err: is_err::<T>,
         }
     }
 
@@ -91,6 +93,8 @@ impl ValueFormats {
                 Formats::<T>::of(registry, BuiltIn::own()).fits(format, shape)
             },
             has_files: || false,
+            // The standard library's `Result` cannot have formats of a user's.
+            is_err: |_| false,
         }
     }
 
@@ -129,11 +133,29 @@ impl ValueFormats {
         (self.fits)(registry, format, shape)
     }
 
+    /// Whether a value is a `Result` that is an `Err`.
+    pub(crate) fn is_err(&self, value: &(dyn Any + Send + Sync)) -> bool {
+        (self.is_err)(value)
+    }
+
     /// Whether an [`InputFile`](crate::InputFile), [`InputDir`](crate::InputDir) or [`OutputFile`](crate::OutputFile)
     /// can be seen in the type.
     pub(crate) fn has_files(&self) -> bool {
         (self.has_files)()
     }
+}
+
+/// Whether a value is an `Err`. A generic task does not know that its result is a `Result` until it is called.
+fn is_err<T: Serialize + 'static>(value: &(dyn Any + Send + Sync)) -> bool {
+    if !type_name::<T>().starts_with("core::result::Result<") {
+        return false;
+    }
+    // An enum begins with the number of its variant: 1 for `Err`. There is no room for more, and no need.
+    let mut variant = [0];
+    if let Some(value) = value.downcast_ref::<T>() {
+        drop(::postcard::to_slice(value, &mut variant));
+    }
+    variant == [1]
 }
 
 impl fmt::Debug for ValueFormats {
