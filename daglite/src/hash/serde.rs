@@ -1,5 +1,6 @@
 //! `serde_hash`: the content of whatever can be serialized, through the same canonical stream.
 
+use std::any::type_name;
 use std::fmt::{self, Display};
 
 use serde::ser::{self, Serialize};
@@ -34,10 +35,25 @@ use crate::Digest;
 /// assert_eq!(digest(HashMap::from(entries)), digest(BTreeMap::from(entries)));
 /// assert_ne!(digest(HashMap::from(entries)), digest(entries));
 /// ```
+///
+/// Cells, locks and atomics are refused, and so are lists, options and the like of them: their content may change between the
+/// hash and the run. Inside a struct they cannot be seen: leave such a field out with `#[serde(skip)]`.
 pub fn serde_hash<T: Serialize + ?Sized>(value: &T, hasher: &mut ContentHasher) {
+    if let Some(name) = changeable(type_name::<T>()) {
+        return hasher.fail(format_args!(
+            "the content of a `{name}` may change between the hash and the run: take the value in it, or leave it out \
+             of the key"
+        ));
+    }
     if let Err(Refused(why)) = value.serialize(Canonical(hasher, Kind::Content)) {
         hasher.fail(why);
     }
+}
+
+/// The name of a type, if what it holds can change while it is lent.
+fn changeable(name: &'static str) -> Option<&'static str> {
+    let modules = ["core::cell::", "std::sync::", "core::sync::atomic::"];
+    modules.iter().any(|module| name.contains(module)).then_some(name)
 }
 
 /// Writes what can be told of a value by serde alone: its parts, their kinds and their names. serde does not tell a set
