@@ -3,6 +3,13 @@
 //! A library apart from the macros, since a crate of macros can give nothing else to others.
 
 pub mod canonical;
+mod cover;
+mod reach;
+mod sources;
+mod tree;
+
+pub use cover::{Fingerprint, Function, Part, Place};
+pub use tree::{Listed, SourceTree, TreeError};
 
 #[cfg(test)]
 mod tests;

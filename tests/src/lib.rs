@@ -6,6 +6,7 @@ pub mod one_key;
 pub mod pipeline;
 pub mod processes;
 pub mod random;
+pub mod scratch;
 pub mod stores;
 
 use std::any::Any;

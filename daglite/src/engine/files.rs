@@ -51,11 +51,11 @@ impl Run {
         glimpse: Glimpse,
     ) -> Result<Value, MissReason> {
         let Glimpse { meta, bytes } = glimpse;
-        let (meta, bytes) = match bytes {
-            Some(bytes) => (meta, bytes),
+        let bytes = match bytes {
+            Some(bytes) => bytes,
             None => self.fetch(&key.digest, reference(&meta))?,
         };
-        let (value, watched) = watching(|| self.decode(task, &bytes, &meta));
+        let (value, watched) = watching(|| self.decode(task, &bytes, &meta.format, meta.shape));
         let value = value?;
         match watched.claims.iter().find_map(Claim::broken) {
             Some(what) => Err(MissReason::OutputChanged(what)),

@@ -17,7 +17,7 @@ use super::caught;
 use super::execute::{Completion, Order};
 use super::flight::Landing;
 use super::key::{fingerprint, reference};
-use super::memory::Stored;
+use super::memory::Kept;
 use super::run::{Progress, Run, TaskOutcome};
 
 impl Run {
@@ -109,14 +109,14 @@ impl Run {
         }
         let artifact = self.artifact(task, key, encoded, took);
         // A value with files is hashed wherever it is an argument: the files may change, its bytes do not.
-        let (digest, reference) =
-            (artifact.meta.digest, (!task.has_files()).then(|| reference(&artifact.meta)));
+        let (digest, stands) = (artifact.meta.digest, reference(&artifact.meta));
+        let reference = (!task.has_files()).then_some(stands);
         let removals = store.removals();
         let put = wait(store.put(&key.digest, &artifact));
         engine.in_memory(|memory| match &put {
             Ok(Put::Kept) if !task.has_files() => {
-                let result = Stored { task, value, meta: &artifact.meta, removals };
-                memory.keep(key.digest, &result);
+                let kept = Kept::of(task, value, stands, &artifact.meta, removals);
+                memory.keep(key.digest, kept);
             }
             Ok(_) | Err(_) => memory.forget(&key.digest),
         });

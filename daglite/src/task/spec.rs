@@ -27,6 +27,8 @@ pub struct TaskSpec {
     pub fingerprint: [u8; 32],
     /// What the fingerprint covers, to say what has changed. It is in no key: `fingerprint` is.
     pub code: &'static [CodePart],
+    /// Conditions of `cfg` that the code asks, and whether they hold in this build.
+    pub conditions: &'static [(&'static str, bool)],
     /// The names of the parameters, in order.
     pub params: &'static [&'static str],
     /// How the results are cached; `None`: they are not.

@@ -123,6 +123,7 @@ static SPEC: TaskSpec = TaskSpec {
     place: || "tests::task",
     fingerprint: [0; 32],
     code: &[],
+    conditions: &[],
     params: &["x"],
     cache: Some(CacheSpec { ttl_millis: None, version: "", env: &[] }),
 };
@@ -165,6 +166,7 @@ fn two_generic_functions_do_not_share_their_tasks() {
         place: || "tests::other",
         fingerprint: [0; 32],
         code: &[],
+        conditions: &[],
         params: &[],
         cache: None,
     };

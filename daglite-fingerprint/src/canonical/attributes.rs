@@ -1,0 +1,46 @@
+//! Attributes: documentation that nobody reads goes, and derives in a row are one.
+
+use quote::ToTokens;
+use syn::parse::Parser;
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Meta, Path, Token};
+
+/// Whether an attribute documents.
+pub(super) fn is_documentation(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("doc")
+}
+
+/// Makes one attribute of derives that follow each other.
+pub(super) fn merge_derives(attributes: &mut Vec<Attribute>) {
+    let mut merged: Vec<Attribute> = Vec::with_capacity(attributes.len());
+    for mut attribute in attributes.drain(..) {
+        let Some(paths) = derived(&attribute) else {
+            merged.push(attribute);
+            continue;
+        };
+        let mut all = match merged.last().and_then(derived) {
+            Some(earlier) => {
+                merged.pop();
+                earlier
+            }
+            None => Vec::new(),
+        };
+        all.extend(paths);
+        let all: Punctuated<Path, Token![,]> = all.into_iter().collect();
+        if let Meta::List(list) = &mut attribute.meta {
+            list.tokens = all.into_token_stream();
+        }
+        merged.push(attribute);
+    }
+    *attributes = merged;
+}
+
+/// The names in a derive.
+fn derived(attribute: &Attribute) -> Option<Vec<Path>> {
+    let Meta::List(list) = &attribute.meta else { return None };
+    if !list.path.is_ident("derive") || matches!(attribute.style, syn::AttrStyle::Inner(_)) {
+        return None;
+    }
+    let paths = Punctuated::<Path, Token![,]>::parse_terminated;
+    Some(paths.parse2(list.tokens.clone()).ok()?.into_iter().collect())
+}

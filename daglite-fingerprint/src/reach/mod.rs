@@ -1,0 +1,8 @@
+//! What a function reaches: the index of the sources, and the walk over it.
+
+pub(crate) mod closure;
+pub(crate) mod index;
+pub(crate) mod links;
+mod loose;
+pub(crate) mod references;
+mod resolve;
