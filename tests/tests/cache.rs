@@ -595,7 +595,7 @@ fn the_outcome_tells_how_each_result_came_to_be() {
 fn cache_keys_do_not_change_between_versions() {
     use std::sync::Mutex;
 
-    #[task(cache, name = "golden", cache_version = "1", cache_exclude = [skipped])]
+    #[task(cache, name = "golden", cache_track = "function", cache_version = "1", cache_exclude = [skipped])]
     fn golden(number: u32, text: &str, list: &[f64], skipped: bool) -> u32 {
         let _ = (text, list, skipped);
         number
@@ -612,7 +612,7 @@ fn cache_keys_do_not_change_between_versions() {
     golden(7, "seven", [0.5, -0.0], true).run_in(&session).unwrap();
     let keys = keys.lock().unwrap();
     let [(key, digest)] = &keys[..] else { panic!("one entry") };
-    assert_eq!(key, "ac407647b015268dd28141116efb3b21c141babf94ae8cd441a94678f126dee3");
+    assert_eq!(key, "f837ff5da7ac0a9788c8ad75c2864996ae513cbd0efedbbea79c4ce018a03ffa");
     assert_eq!(
         *digest,
         daglite::Digest::of_bytes(&[7]).to_string(),
