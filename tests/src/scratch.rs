@@ -3,8 +3,8 @@
 //!
 //! The package is a template. Each edit, a row of the table that must hold, stands in its files as
 //! `«row: before ¦ after»`: a task of that name is computed again if `before` becomes `after`. `«row -> a b: …»` names
-//! other tasks, `«row -> nothing: …»` none, and `«row (same answer): …»` says that the result stays as it is. A row
-//! that stands in several places is one edit.
+//! other tasks, `«row -> nothing: …»` none, and `«row (same answer): …»` says that the result stays as it is. `~c` among
+//! the tasks says that `c` need not be computed again, but may be. A row that stands in several places is one edit.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -26,6 +26,8 @@ const PATIENCE_WITH_A_PROGRAM: Duration = Duration::from_secs(60);
 pub struct Row {
     /// The tasks that it touches.
     pub tasks: BTreeSet<String>,
+    /// The tasks that may be computed again too, because what they reach cannot be told from what it touches.
+    pub spared: BTreeSet<String>,
     /// Whether they give the same results as before.
     pub same_answer: bool,
 }
@@ -109,9 +111,13 @@ fn pieces(text: &str, rows: &mut BTreeMap<String, Row>) -> Vec<Piece> {
 fn row(head: &str, rows: &mut BTreeMap<String, Row>) -> String {
     let (name, tasks) = head.split_once("->").unwrap_or((head, head));
     let marked = |text: &str| text.trim().trim_end_matches("(same answer)").trim().to_owned();
-    let tasks = marked(tasks);
-    let tasks = tasks.split_whitespace().filter(|&task| task != "nothing").map(str::to_owned);
-    let found = Row { tasks: tasks.collect(), same_answer: head.contains("(same answer)") };
+    let mut found = Row { same_answer: head.contains("(same answer)"), ..Row::default() };
+    for task in marked(tasks).split_whitespace().filter(|&task| task != "nothing") {
+        match task.strip_prefix('~') {
+            Some(spared) => found.spared.insert(spared.to_owned()),
+            None => found.tasks.insert(task.to_owned()),
+        };
+    }
     let name = marked(name);
     if let Some(known) = rows.insert(name.clone(), found.clone()) {
         assert_eq!(known, found, "{name} stands in two places with two expectations");

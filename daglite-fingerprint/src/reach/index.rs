@@ -10,6 +10,7 @@ use syn::visit::Visit;
 use syn::{ImplItem, Item, TraitItem};
 
 use super::links::{Links, Symbol};
+use super::made::Made;
 use super::references::{References, Surroundings};
 use super::resolve::{Resolver, Target};
 use crate::canonical;
@@ -35,8 +36,10 @@ pub(crate) struct Index {
     pub(crate) calls_by_type: HashMap<NodeId, Vec<NodeId>>,
     /// The numbers of names.
     symbols: HashMap<String, Symbol>,
-    /// By the number of a name: the members of impls and traits, and the macro calls that mention it.
+    /// By the number of a name: the members of impls and traits, and the macro calls that may make something of it.
     named: Vec<(Vec<NodeId>, Vec<NodeId>)>,
+    /// The calls that put names together, with the names that they are given.
+    pasting: Vec<(NodeId, Vec<String>)>,
     links: RefCell<HashMap<(NodeId, ModuleId), Rc<Links>>>,
     labels: RefCell<HashMap<NodeId, Rc<str>>>,
     facts: RefCell<HashMap<NodeId, Rc<Facts>>>,
@@ -132,6 +135,7 @@ impl Index {
             calls_by_type: HashMap::new(),
             symbols: HashMap::new(),
             named: Vec::new(),
+            pasting: Vec::new(),
             links: RefCell::default(),
             labels: RefCell::default(),
             facts: RefCell::default(),
@@ -285,14 +289,13 @@ impl Index {
         let module = self.world.nodes[node].module;
         let mut traits = BTreeSet::new();
         let mut types = BTreeSet::new();
-        let mut names = BTreeSet::new();
-        let mut has_impl = false;
+        let mut made = Made::default();
         let mut seen = HashSet::from([node]);
         let mut pending = vec![node];
         while let Some(part) = pending.pop() {
-            has_impl |= words(self.world.text(part)).any(|word| word == "impl");
+            let tokens: TokenStream = self.world.text(part).parse().unwrap_or_default();
+            made.scan(tokens, matches!(self.world.nodes[part].what, NodeKind::Call(_)));
             let facts = self.facts(part);
-            names.extend(words(self.world.text(part)).map(str::to_string));
             let home = self.world.nodes[part].module;
             for reference in &facts.references.paths {
                 let modules = if home == module { vec![module] } else { vec![module, home] };
@@ -317,13 +320,18 @@ impl Index {
             if let NodeKind::Call(path) = &self.world.nodes[part].what
                 && let Some(last) = path.last()
             {
+                made.foreign |= self.macros(last).is_empty() && last != "thread_local";
                 pending.extend(self.macros(last).into_iter().filter(|found| seen.insert(*found)));
             }
         }
         for found in &types {
             self.calls_by_type.entry(*found).or_default().push(node);
         }
-        for name in names {
+        let has_impl = made.has_impl;
+        if made.pastes {
+            self.pasting.push((node, made.given()));
+        }
+        for name in made.names() {
             let symbol = self.new_symbol(&name);
             self.named[symbol].1.push(node);
         }
@@ -346,15 +354,23 @@ impl Index {
         self.symbols.get(name).copied()
     }
 
-    /// The members of impls and traits that have a name, and the macro calls that mention it.
+    /// The members of impls and traits that have a name, and the macro calls that may make something of it.
     pub(crate) fn named_by(&self, symbol: Symbol) -> (&[NodeId], &[NodeId]) {
         let (members, calls) = &self.named[symbol];
         (members, calls)
     }
 
-    /// The macro calls that mention a name.
+    /// The macro calls that may make something of a name.
     pub(crate) fn calls_named(&self, name: &str) -> &[NodeId] {
         self.symbol(name).map_or(&[], |symbol| &self.named[symbol].1)
+    }
+
+    /// The macro calls that may have put a name together from others.
+    pub(crate) fn calls_that_paste(&self, name: &str) -> Vec<NodeId> {
+        let plain = |name: &str| name.replace('_', "").to_lowercase();
+        let whole = plain(name);
+        let may = |given: &[String]| given.iter().any(|part| whole.contains(&plain(part)));
+        self.pasting.iter().filter(|(_, given)| may(given)).map(|(node, _)| *node).collect()
     }
 
     /// Whether a type or a trait of ours has a member of that name for itself.
@@ -518,9 +534,4 @@ impl Index {
         self.scopes.borrow_mut().insert(module, Rc::clone(&traits));
         traits
     }
-}
-
-/// The words of a text, those of comments too.
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
 }

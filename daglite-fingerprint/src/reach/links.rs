@@ -255,7 +255,8 @@ impl Finder<'_> {
         }
         let index = self.index;
         for name in path {
-            for call in index.calls_named(name) {
+            let pasted = index.calls_that_paste(name);
+            for call in index.calls_named(name).iter().chain(&pasted) {
                 self.links.nodes.insert((*call, index.world.nodes[*call].module));
             }
         }

@@ -19,6 +19,11 @@ fn from_a_file_that_a_variable_names(x: u64) -> u64 {
 }
 
 #[task(cache)]
+fn from_a_generated_file_of_a_path_dependency(x: u64) -> u64 {
+    generated_helpers::generated(x)
+}
+
+#[task(cache)]
 fn value_that_a_build_script_sets(x: u64) -> u64 {
     x + env!("STAMP").parse::<u64>().expect("a number")
 }
@@ -26,6 +31,17 @@ fn value_that_a_build_script_sets(x: u64) -> u64 {
 #[task(cache)]
 fn condition_that_a_build_script_sets(x: u64) -> u64 {
     x + speed()
+}
+
+macro_rules! asset {
+    ($name:literal) => {
+        include_str!(concat!("../assets/", $name))
+    };
+}
+
+#[task(cache)]
+fn file_that_a_macro_names(x: u64) -> u64 {
+    x + asset!("by_macro.txt").len() as u64
 }
 
 #[cfg(fast)]
@@ -42,7 +58,9 @@ fn main() {
     report::show([
         from_a_generated_file(3),
         from_a_file_that_a_variable_names(3),
+        from_a_generated_file_of_a_path_dependency(3),
         value_that_a_build_script_sets(3),
         condition_that_a_build_script_sets(3),
+        file_that_a_macro_names(3),
     ]);
 }

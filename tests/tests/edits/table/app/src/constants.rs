@@ -109,7 +109,7 @@ pub fn associated_constant(x: u64) -> u64 {
 struct Holder;
 
 impl Holder {
-    const HELD: u64 = «associated_constant: 1 ¦ 2»;
+    const HELD: u64 = «associated_constant -> associated_constant ~constant_of_a_trait: 1 ¦ 2»;
 }
 
 #[task(cache)]
@@ -138,7 +138,7 @@ pub fn constant_of_a_trait(x: u64) -> u64 {
 }
 
 trait Bounded {
-    const BOUND: u64 = «constant_of_a_trait: 1 ¦ 2»;
+    const BOUND: u64 = «constant_of_a_trait -> constant_of_a_trait ~associated_constant: 1 ¦ 2»;
 }
 
 impl Bounded for Holder {}

@@ -152,19 +152,19 @@ trait Count {
 
 impl Count for (u64, u64) {
     fn counted(&self) -> u64 {
-        self.0 + self.1 + «impl_for_a_tuple: 1 ¦ 2»
+        self.0 + self.1 + «impl_for_a_tuple -> impl_for_a_tuple ~impl_for_an_array ~impl_for_an_option: 1 ¦ 2»
     }
 }
 
 impl<const N: usize> Count for [u64; N] {
     fn counted(&self) -> u64 {
-        N as u64 + «impl_for_an_array: 1 ¦ 2»
+        N as u64 + «impl_for_an_array -> impl_for_an_array ~impl_for_a_tuple ~impl_for_an_option: 1 ¦ 2»
     }
 }
 
 impl Count for Option<&str> {
     fn counted(&self) -> u64 {
-        self.map_or(0, |text| text.len() as u64) + «impl_for_an_option: 1 ¦ 2»
+        self.map_or(0, |text| text.len() as u64) + «impl_for_an_option -> impl_for_an_option ~impl_for_a_tuple ~impl_for_an_array: 1 ¦ 2»
     }
 }
 

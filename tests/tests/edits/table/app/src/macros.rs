@@ -45,9 +45,15 @@ fn only_in_the_macro(x: u64) -> u64 {
     x + «function_named_in_a_macro: 1 ¦ 2»
 }
 
+macro_rules! keep {
+    ($value:expr) => {
+        $value
+    };
+}
+
 #[task(cache)]
 pub fn function_in_the_arguments_of_a_macro(x: u64) -> u64 {
-    plus!(given_to_a_macro(x))
+    keep!(given_to_a_macro(x))
 }
 
 fn given_to_a_macro(x: u64) -> u64 {
@@ -206,4 +212,27 @@ pub fn macro_by_its_path(x: u64) -> u64 {
 
 pub fn of_the_crate(x: u64) -> u64 {
     x + «macro_by_its_path: 1 ¦ 2»
+}
+
+#[task(cache)]
+pub fn derive_of_a_path_dependency(x: u64) -> u64 {
+    WithDerive(x).derived()
+}
+
+#[derive(derives::Derived)]
+struct WithDerive(u64);
+
+#[task(cache)]
+pub fn function_like_macro_of_a_path_dependency(x: u64) -> u64 {
+    derives::increased!(x)
+}
+
+#[task(cache)]
+pub fn attribute_of_a_path_dependency(x: u64) -> u64 {
+    x + rewritten()
+}
+
+#[derives::doubled]
+fn rewritten() -> u64 {
+    111
 }

@@ -182,7 +182,7 @@ mod own_macros {
 
 macro_rules! defined_twice {
     () => {
-        «unrelated_macro_of_the_same_name -> macro_that_is_defined_again: 100 ¦ 200»
+        «unrelated_macro_of_the_same_name -> macro_that_is_defined_again ~macro_after_it_is_defined_again: 100 ¦ 200»
     };
 }
 
@@ -193,7 +193,7 @@ pub fn macro_that_is_defined_again(x: u64) -> u64 {
 
 macro_rules! defined_twice {
     () => {
-        «macro_of_the_same_name_further_down -> macro_after_it_is_defined_again: 1 ¦ 2»
+        «macro_of_the_same_name_further_down -> macro_after_it_is_defined_again ~macro_that_is_defined_again: 1 ¦ 2»
     };
 }
 
@@ -242,16 +242,6 @@ mod made_paths {
     pub(super) fn target(x: u64) -> u64 {
         x + «macro_that_makes_a_path: 1 ¦ 2»
     }
-}
-
-#[task(cache)]
-pub fn macro_that_includes_a_file(x: u64) -> u64 {
-    macro_rules! asset {
-        ($name:literal) => {
-            include_str!(concat!("../assets/", $name))
-        };
-    }
-    x + asset!("by_macro.txt").len() as u64
 }
 
 #[task(cache)]

@@ -11,7 +11,7 @@ trait Animal {
     fn noise(&self) -> u64;
 
     fn loud_noise(&self) -> u64 {
-        self.noise() * «default_method_of_a_trait: 2 ¦ 3»
+        self.noise() * «default_method_of_a_trait -> default_method_of_a_trait ~method_of_a_trait_impl: 2 ¦ 3»
     }
 }
 

@@ -12,7 +12,38 @@ pub mod inline {
     pub mod by_path_in_an_inline_module;
 }
 
+macro_rules! modules {
+    ($($name:ident),*) => {
+        $(pub mod $name;)*
+    };
+}
+modules!(declared_by_a_macro);
+
+macro_rules! items {
+    (else { $($other:item)* } then { $($item:item)* }) => {
+        $($item)*
+    };
+}
+items! {
+    else {
+        pub mod never_there;
+    }
+    then {
+        pub mod given_to_a_macro;
+    }
+}
+
 use daglite::prelude::*;
+
+#[task(cache)]
+pub fn module_declared_by_a_macro(x: u64) -> u64 {
+    declared_by_a_macro::found(x)
+}
+
+#[task(cache)]
+pub fn module_given_to_a_macro(x: u64) -> u64 {
+    given_to_a_macro::found(x)
+}
 
 #[task(cache)]
 pub fn module_in_a_folder(x: u64) -> u64 {
