@@ -262,8 +262,10 @@ struct Report {
     parts: Vec<(String, Option<OutputFile>)>,
 }
 
+type Reported = (Report, [OutputFile; 1]);
+
 #[task(cache)]
-fn report(folder: &Path) -> Result<(Report, [OutputFile; 1]), std::io::Error> {
+fn report(folder: &Path) -> Result<Reported, std::io::Error> {
     let [one, two] = ["one", "two"].map(|name| folder.join(name));
     fs::write(&one, "1")?;
     fs::write(&two, "2")?;
@@ -276,7 +278,7 @@ fn files_are_looked_at_wherever_in_a_result_they_are() {
     for format in ["postcard", "json"] {
         let folder = tempfile::tempdir().unwrap();
         let registry = Registry::new();
-        registry.set_default_format::<(Report, [OutputFile; 1])>(format).unwrap();
+        registry.set_default_format::<Reported>(format).unwrap();
         let builder = Session::builder().cache(MemoryStore::new()).registry(&registry);
         let (session, log) = daglite_tests::logged_with(builder);
         let first = report(folder.path()).run_in(&session).unwrap();
