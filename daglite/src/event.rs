@@ -1,6 +1,7 @@
 //! What happens in a run, told to whoever wants to know.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::digest::Digest;
@@ -116,6 +117,16 @@ pub enum Event {
         /// Why, and what to do about it.
         reason: String,
     },
+    /// A file or folder that is in the key of a computed task has changed since it was hashed, so that the body may have
+    /// read it before or after: the result is used, and not cached.
+    InputChanged {
+        /// The task.
+        task: &'static str,
+        /// The cache key.
+        key: Digest,
+        /// The file or folder.
+        path: PathBuf,
+    },
     /// A value was read from the cache store and decoded, because somebody needed it. Not told of a value that was
     /// still in memory.
     Loaded {
@@ -176,6 +187,8 @@ pub enum MissReason {
     Damaged(String),
     /// The entry could not be turned into the task's result type.
     Undecodable(String),
+    /// A file that is part of the result is missing, or is not what the task wrote.
+    OutputChanged(String),
     /// `.refresh()` asked for a new computation.
     Refreshed,
     /// An argument could not be hashed, so the call has no key.
@@ -192,6 +205,7 @@ impl fmt::Display for MissReason {
             Self::FromTheFuture => f.write_str("the entry is dated in the future"),
             Self::Damaged(why) => write!(f, "the entry was damaged: {why}"),
             Self::Undecodable(why) => write!(f, "the entry could not be decoded: {why}"),
+            Self::OutputChanged(what) => write!(f, "a file of the result has changed: {what}"),
             Self::Refreshed => f.write_str("a refresh was asked for"),
             Self::Unhashable(why) => write!(f, "an argument could not be hashed: {why}"),
             Self::StoreFailed(why) => write!(f, "the store failed: {why}"),

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use crate::digest::Digest;
 use crate::graph::{ArgPart, Input, Key, Node, Slot, TaskOp};
-use crate::hash::{ContentHasher, Strategy};
+use crate::hash::{ContentHasher, Strategy, watching};
 use crate::store::ArtifactMeta;
-use crate::task::{CacheSpec, ParamHash, Task, TaskSpec, Value};
+use crate::task::{CacheSpec, ParamHash, Task, TaskSpec, Value, note_task};
 
 /// What came of the attempt to make a key.
 pub(super) enum Keyed {
@@ -28,10 +28,26 @@ enum Source {
     Custom = 3,
 }
 
-/// The cache key of a call, from the digests of its arguments.
+/// The cache key of a call, from the digests of its arguments, with the files that it covers.
 pub(super) fn key_of(call: &TaskOp, cache: &CacheSpec, hash: &Hashing<'_>) -> Keyed {
+    let (mut keyed, watched) = watching(|| digests_of(call, cache, hash));
+    if let Keyed::Key(key) = &mut keyed {
+        key.files = watched.seen;
+    }
+    keyed
+}
+
+/// Why a task has no keys that nothing tells from another one.
+const TWIN: &str = "another task has the same place, name and code, and types of the same names, so one could be taken \
+                    for the other: give one of them another `name`, or one of the types";
+
+/// The key, still without its files.
+fn digests_of(call: &TaskOp, cache: &CacheSpec, hash: &Hashing<'_>) -> Keyed {
     let task = call.task;
     let mut stream = Stream::of_task(task, cache);
+    if task.memo.has_twin() {
+        return Keyed::Unhashable(TWIN.to_owned());
+    }
     let mut parts = Vec::with_capacity(call.args.len());
     let mut add = |name: &'static str, source: Source, digest: Digest| {
         stream.text(name);
@@ -71,16 +87,16 @@ pub(super) fn key_of(call: &TaskOp, cache: &CacheSpec, hash: &Hashing<'_>) -> Ke
             Err(error) => return Keyed::Unhashable(format!("`cache_hash`: {error}")),
         }
     }
-    Keyed::Key(Key { digest: stream.finish(), parts })
+    Keyed::Key(Key { digest: stream.finish(), parts, files: Vec::new() })
 }
 
 /// The fingerprint of a task: its code and its place.
-pub(super) fn fingerprint(task: &Task) -> Digest {
+pub(super) fn fingerprint(task: &'static Task) -> Digest {
     task.memo.get(|| fixed(task)).0
 }
 
 /// A task's fingerprint, and the part of its keys that is the same for all calls.
-fn fixed(task: &Task) -> (Digest, Vec<u8>) {
+fn fixed(task: &'static Task) -> (Digest, Vec<u8>) {
     let fingerprint = fingerprint_of(task.spec);
     let mut stream = Stream::default();
     stream.text("daglite key v1");
@@ -92,6 +108,7 @@ fn fixed(task: &Task) -> (Digest, Vec<u8>) {
     if let Some(cache) = &task.spec.cache {
         stream.text(cache.version);
         stream.count(cache.env.len());
+        note_task(task, Digest::of_bytes(stream.whole()));
     }
     (fingerprint, stream.whole().to_vec())
 }
@@ -100,6 +117,7 @@ fn fingerprint_of(spec: &TaskSpec) -> Digest {
     let mut stream = Stream::default();
     stream.text("daglite fingerprint v2");
     stream.text(spec.package);
+    stream.text((spec.place)());
     stream.text(spec.name);
     stream.bytes(&spec.fingerprint);
     stream.count(spec.conditions.len());
@@ -216,7 +234,7 @@ impl Default for Stream {
 
 impl Stream {
     /// The part of a key that is the same for all calls of a task in one environment.
-    fn of_task(task: &Task, cache: &CacheSpec) -> Self {
+    fn of_task(task: &'static Task, cache: &CacheSpec) -> Self {
         let mut stream = Self::default();
         stream.bytes(&task.memo.get(|| fixed(task)).1);
         for name in cache.env {

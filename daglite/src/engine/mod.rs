@@ -2,13 +2,15 @@
 //!
 //! Read in this order: `run` (the queue of nodes and the future that drives it), `step` (what happens to one node),
 //! `key` (a call's cache key), `lookup` (what the cache has), `plan` (many look-ups at once), `memory` (results that
-//! are kept as they are), `execute` (bodies), `record` (what becomes of results), `save` (checkpoints), `flight` (one
+//! are kept as they are), `execute` (bodies), `record` (what becomes of results), `files` (files in keys and in
+//! results), `save` (checkpoints), `flight` (one
 //! computation a key), `others` (other processes), `ledger` (what the store is told of a run), `pool` (threads),
 //! `context` (what a thread is doing).
 
 mod block;
 mod context;
 mod execute;
+mod files;
 mod flight;
 mod key;
 mod ledger;

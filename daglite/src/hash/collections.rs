@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, LinkedList, VecDeque};
 
+use super::deep::deeper;
 use super::{ContentHash, ContentHasher, Unordered};
 
 impl<T: ContentHash> ContentHash for [T] {
@@ -32,9 +33,11 @@ impl<T: ContentHash> ContentHash for VecDeque<T> {
 impl<T: ContentHash> ContentHash for LinkedList<T> {
     fn content_hash(&self, hasher: &mut ContentHasher) {
         hasher.begin_seq(self.len());
-        for element in self {
-            element.content_hash(hasher);
-        }
+        deeper(|| {
+            for element in self {
+                element.content_hash(hasher);
+            }
+        });
     }
 }
 
@@ -81,7 +84,7 @@ fn map<'a, K: ContentHash + 'a, V: ContentHash + 'a>(
             value.content_hash(entry);
         })
     });
-    let digests = digests.collect();
+    let digests = deeper(|| digests.collect());
     hasher.unordered(Unordered::Map, digests);
 }
 
@@ -92,6 +95,6 @@ fn set<'a, T: ContentHash + 'a>(
 ) {
     let digests =
         elements.into_iter().map(|element| hasher.entry(|entry| element.content_hash(entry)));
-    let digests = digests.collect();
+    let digests = deeper(|| digests.collect());
     hasher.unordered(Unordered::Set, digests);
 }
