@@ -474,6 +474,7 @@ impl<'a> Cover<'a> {
                 }
                 None => self.add_text(format!("package {package}"), "not locked"),
             }
+            self.requests(package);
         }
         for folder in &reached.folders {
             self.folder(folder, &file_name(folder));
@@ -558,11 +559,30 @@ impl<'a> Cover<'a> {
         let package = Rc::clone(&self.index.world.crates[krate].package);
         if !own.contains(&krate) && condition.starts_with("feature") {
             // Which features another package has cannot be asked, but it can be read who asks for which.
-            let text = fs::read_to_string(package.folder.join("Cargo.toml")).unwrap_or_default();
-            self.add_text(format!("features of {}", package.name), &features(&text));
+            self.add_text(format!("features of {}", package.name), &package.features_text());
+            self.requests(&package.name);
             return;
         }
         self.conditions.insert(condition.to_string());
+    }
+
+    /// What all packages that are here ask of a package: which features.
+    fn requests(&mut self, package: &str) {
+        let mut seen = BTreeSet::new();
+        let mut lines = BTreeSet::new();
+        for krate in &self.index.world.crates {
+            let user = &krate.package;
+            if !seen.insert(user.name.clone()) {
+                continue;
+            }
+            lines.extend(user.requests(package).map(|request| format!("{} {request}", user.name)));
+        }
+        let own = self.index.world.crates.first().map(|krate| Rc::clone(&krate.package));
+        for feature in own.iter().flat_map(|own| own.features_for(package)) {
+            self.conditions.insert(format!("feature = {feature:?}"));
+        }
+        let lines: Vec<String> = lines.into_iter().collect();
+        self.add_text(format!("features asked of {package}"), &lines.join("\n"));
     }
 
     /// All sources of a package.
@@ -613,12 +633,6 @@ impl<'a> Cover<'a> {
     }
 }
 
-/// The `[features]` of a manifest, as text.
-fn features(manifest: &str) -> String {
-    let table: Option<toml::Table> = manifest.parse().ok();
-    table.and_then(|table| table.get("features").map(ToString::to_string)).unwrap_or_default()
-}
-
 /// How many bytes of a package's files are read when all of it counts.
 const MOST_READ: u64 = 1 << 30;
 
@@ -645,12 +659,31 @@ fn gather(
         } else if kind.is_file() && name != "Cargo.lock" {
             let length = entry.metadata().map_or(0, |metadata| metadata.len());
             *read += length;
-            let bytes =
-                if *read <= MOST_READ { fs::read(&path).unwrap_or_default() } else { Vec::new() };
-            let mut hasher = blake3::Hasher::new();
-            hasher.update(&length.to_le_bytes());
-            hasher.update(&bytes);
-            files.insert(path, *hasher.finalize().as_bytes());
+            let bytes = if *read <= MOST_READ {
+                fs::read(&path).unwrap_or_default()
+            } else {
+                length.to_le_bytes().to_vec()
+            };
+            let digest = formatted(&name, &bytes);
+            let digest = digest.unwrap_or_else(|| *blake3::hash(&bytes).as_bytes());
+            files.insert(path, digest);
         }
     }
+}
+
+/// The digest of the items of a Rust file, whatever their format; `None` if it is none.
+fn formatted(name: &str, bytes: &[u8]) -> Option<[u8; 32]> {
+    if !name.ends_with(".rs") {
+        return None;
+    }
+    let file = syn::parse_file(std::str::from_utf8(bytes).ok()?).ok()?;
+    let mut hasher = blake3::Hasher::new();
+    for attribute in &file.attrs {
+        let tokens = quote::ToTokens::to_token_stream(attribute);
+        hasher.update(&canonical::tokens_digest(tokens));
+    }
+    for item in &file.items {
+        hasher.update(&canonical::item_digest(item));
+    }
+    Some(*hasher.finalize().as_bytes())
 }

@@ -160,6 +160,9 @@ impl Index {
             } else if let NodeKind::Call(_) = it.what {
                 self.add_call(node);
             }
+            if self.world.nodes[node].has_impls {
+                self.add_call(node);
+            }
         }
         for node in 0..self.world.nodes.len() {
             if let NodeKind::Impl(_) = self.world.nodes[node].what {
@@ -410,9 +413,30 @@ impl Index {
     }
 
     /// All macros of a name, in all crates.
-    pub(crate) fn macros(&self, name: &str) -> Vec<NodeId> {
+    fn macros(&self, name: &str) -> Vec<NodeId> {
         let of = |krate: &crate::sources::world::Crate| krate.macros.get(name).cloned();
         self.world.crates.iter().filter_map(of).flatten().collect()
+    }
+
+    /// The macros that a name before a `!` may mean in a module.
+    pub(crate) fn visible_macros(&self, name: &str, module: ModuleId) -> Vec<NodeId> {
+        let mut all = self.macros(name);
+        all.retain(|node| {
+            let it = &self.world.nodes[*node];
+            it.exported || self.is_within(module, self.world.macro_scope(it.module))
+        });
+        all
+    }
+
+    fn is_within(&self, module: ModuleId, outer: ModuleId) -> bool {
+        let mut next = Some(module);
+        while let Some(module) = next {
+            if module == outer {
+                return true;
+            }
+            next = self.world.modules[module].parent;
+        }
+        false
     }
 
     /// What an item is made of.

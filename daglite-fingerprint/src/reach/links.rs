@@ -122,7 +122,7 @@ impl Finder<'_> {
         if *at == Position::Macro
             && let Some(name) = path.last()
         {
-            let macros = index.macros(name).into_iter();
+            let macros = index.visible_macros(name, module).into_iter();
             targets.extend(macros.map(|node| Target::Node(node, Vec::new())));
         }
         if targets.is_empty() {
