@@ -1,7 +1,7 @@
 //! The fingerprint of a task: the normal form of its function, and of everything that it reaches.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path as FilePath, PathBuf};
 use std::rc::Rc;
@@ -16,7 +16,7 @@ use crate::reach::index::Index;
 use crate::reach::references::{References, Surroundings};
 use crate::sources::included::is_compiled;
 use crate::sources::manifest::{Package, Target};
-use crate::sources::world::{CrateId, ModuleId, NodeId, NodeKind, World};
+use crate::sources::world::{CrateId, Module, ModuleId, NodeId, NodeKind, World};
 
 /// The first bytes of every fingerprint.
 const DOMAIN: &[u8] = b"daglite reach v1\0";
@@ -122,6 +122,8 @@ pub(crate) struct Sources {
     pub(crate) index: Index,
     /// The package's own crates.
     pub(crate) crates: Vec<(Target, CrateId)>,
+    /// The modules of each file, by crate.
+    by_file: HashMap<PathBuf, Vec<(CrateId, Vec<ModuleId>)>>,
 }
 
 impl Function<'_> {
@@ -149,14 +151,15 @@ impl Function<'_> {
     ///
     /// The sources are read at the first call for a package, and again when one of them has changed.
     pub fn at(&self, place: &Place) -> Fingerprint {
-        let Some(sources) = Sources::of(place) else {
+        let file = place.file.canonicalize().unwrap_or_else(|_| place.file.clone());
+        let Some(sources) = Sources::of(&file, place) else {
             let note = format!(
                 "the `Cargo.toml` in `{}` cannot be read, so the fingerprint covers the function alone",
                 place.package.display()
             );
             return Fingerprint { notes: vec![note], ..self.alone() };
         };
-        match sources.module_of(place) {
+        match sources.module_of(&file, place) {
             Some((module, around)) => self.within(&sources, module, &around),
             None => {
                 // A file that no target has: its crate cannot be told, so all of the package counts.
@@ -260,8 +263,20 @@ fn inputs(
 }
 
 impl Sources {
+    fn new(package: Rc<Package>, world: World, crates: Vec<(Target, CrateId)>) -> Self {
+        let mut by_file: HashMap<PathBuf, Vec<(CrateId, Vec<ModuleId>)>> = HashMap::new();
+        for (id, module) in world.modules.iter().enumerate() {
+            let of_file = by_file.entry(world.files[module.file].path.clone()).or_default();
+            match of_file.iter_mut().find(|(krate, _)| *krate == module.krate) {
+                Some((_, modules)) => modules.push(id),
+                None => of_file.push((module.krate, vec![id])),
+            }
+        }
+        Self { package, index: Index::new(world), crates, by_file }
+    }
+
     /// The sources of the package at `place`, read anew if they are not as they were.
-    fn of(place: &Place) -> Option<Rc<Self>> {
+    fn of(file: &FilePath, place: &Place) -> Option<Rc<Self>> {
         let folder = place.package.canonicalize().ok()?;
         let known = SOURCES.with_borrow_mut(|sources| {
             let (known, looked, sources) = sources.as_mut()?;
@@ -276,11 +291,12 @@ impl Sources {
             }
             Some(Rc::clone(sources))
         });
-        let known = known.filter(|sources| sources.has(place));
+        let known =
+            known.filter(|sources| sources.modules_in(file, place.target.as_ref()).is_some());
         if known.is_some() {
             return known;
         }
-        let sources = Rc::new(Self::read(&folder, place)?);
+        let sources = Rc::new(Self::read(&folder, file, place)?);
         let entry = (folder, Instant::now(), Rc::clone(&sources));
         SOURCES.with_borrow_mut(|known| *known = Some(entry));
         Some(sources)
@@ -298,50 +314,50 @@ impl Sources {
                 (target, krate)
             })
             .collect();
-        let sources = Rc::new(Self { package, index: Index::new(world), crates });
+        let sources = Rc::new(Self::new(package, world, crates));
         let entry = (folder.to_path_buf(), Instant::now(), Rc::clone(&sources));
         SOURCES.with_borrow_mut(|known| *known = Some(entry));
         Some(sources)
     }
 
-    fn read(folder: &FilePath, place: &Place) -> Option<Self> {
+    fn read(folder: &FilePath, file: &FilePath, place: &Place) -> Option<Self> {
         let mut world = World::default();
         let package = world.package(folder)?;
         let mut crates = Vec::new();
-        for target in candidates(&package, place) {
+        for target in candidates(&package, file, place) {
             let krate = world.load(&package, &target);
             crates.push((target, krate));
-            if holds(&world, krate, &place.file) {
+            let holds =
+                |module: &Module| module.krate == krate && world.files[module.file].path == file;
+            if world.modules.iter().any(holds) {
                 break;
             }
         }
-        Some(Self { package, index: Index::new(world), crates })
+        Some(Self::new(package, world, crates))
     }
 
-    /// Whether the file of `place` is among the sources, in the right crate.
-    fn has(&self, place: &Place) -> bool {
-        self.krate_of(place).is_some()
+    /// The modules of a file, in the crate of that name if several have it.
+    fn modules_in(
+        &self,
+        file: &FilePath,
+        target: Option<&String>,
+    ) -> Option<(CrateId, &[ModuleId])> {
+        let holding = self.by_file.get(file)?;
+        let right = |krate: &CrateId| {
+            let named =
+                self.crates.iter().find(|(_, of)| of == krate).map(|(target, _)| &target.name);
+            target.is_none() || named == target
+        };
+        let found = holding.iter().find(|(krate, _)| right(krate)).or(holding.first());
+        found.map(|(krate, modules)| (*krate, modules.as_slice()))
     }
 
-    fn krate_of(&self, place: &Place) -> Option<CrateId> {
+    /// The module that a place is in, and the items around it that are not the function itself.
+    fn module_of(&self, file: &FilePath, place: &Place) -> Option<(ModuleId, Vec<NodeId>)> {
+        let (_, modules) = self.modules_in(file, place.target.as_ref())?;
         let world = &self.index.world;
-        let right = |target: &Target| place.target.as_ref().is_none_or(|name| *name == target.name);
-        let holding = self.crates.iter().filter(|(_, krate)| holds(world, *krate, &place.file));
-        let mut holding: Vec<&(Target, CrateId)> = holding.collect();
-        holding.sort_by_key(|(target, _)| !right(target));
-        holding.first().map(|(_, krate)| *krate)
-    }
-
-    /// The module that a place is in, and the item around it that is not the function itself.
-    fn module_of(&self, place: &Place) -> Option<(ModuleId, Vec<NodeId>)> {
-        let krate = self.krate_of(place)?;
-        let world = &self.index.world;
-        let file = place.file.canonicalize().ok()?;
-        let modules = (0..world.modules.len()).filter(|module| {
-            let module = &world.modules[*module];
-            module.krate == krate && world.files[module.file].path == file
-        });
-        let first = modules.clone().next()?;
+        let first = *modules.first()?;
+        let modules = modules.iter().copied();
         let text = &world.files[world.modules[first].file].text;
         let offset = match place.line {
             0 | 1 => 0,
@@ -372,18 +388,8 @@ impl Sources {
     }
 }
 
-/// Whether a crate has the file.
-fn holds(world: &World, krate: CrateId, file: &FilePath) -> bool {
-    let Ok(file) = file.canonicalize() else { return false };
-    world
-        .modules
-        .iter()
-        .any(|module| module.krate == krate && world.files[module.file].path == file)
-}
-
 /// The targets of a package, the likeliest first.
-fn candidates(package: &Package, place: &Place) -> Vec<Target> {
-    let file = place.file.canonicalize().ok();
+fn candidates(package: &Package, file: &FilePath, place: &Place) -> Vec<Target> {
     let mut targets: Vec<Target> = package
         .library
         .iter()
@@ -392,17 +398,20 @@ fn candidates(package: &Package, place: &Place) -> Vec<Target> {
         .cloned()
         .collect();
     targets.sort_by_key(|target| {
-        let is_root = target.root.canonicalize().ok() == file;
+        let is_root = target.root.canonicalize().is_ok_and(|root| root == file);
         let is_named = place.target.as_ref() == Some(&target.name);
         (!is_root, !is_named)
     });
     targets
 }
 
+/// The name of a part, and its digest.
+type NamedDigest = (Rc<str>, [u8; 32]);
+
 /// What is gathered for a fingerprint.
 struct Cover<'a> {
     index: &'a Index,
-    parts: BTreeMap<(Rc<str>, [u8; 32]), Option<Rc<str>>>,
+    parts: BTreeMap<NamedDigest, Option<Rc<str>>>,
     conditions: BTreeSet<String>,
     notes: BTreeSet<String>,
     missing: Vec<String>,
@@ -444,19 +453,16 @@ impl<'a> Cover<'a> {
     fn reached(&mut self, reached: &Reached, own: Vec<CrateId>) {
         let world = &self.index.world;
         self.meaning = reached.meaning;
-        let mut digests: BTreeMap<NodeId, blake3::Hasher> = BTreeMap::new();
-        for (node, module) in &reached.looked_up {
-            let hasher = digests.entry(*node).or_insert_with(|| {
-                let mut hasher = blake3::Hasher::new();
-                hasher.update(&self.index.facts(*node).digest);
-                hasher
-            });
-            hasher.update(&self.index.links(*node, *module).meaning);
-        }
-        for (node, hasher) in digests {
-            let by = reached.nodes.get(&node).copied().flatten();
+        let mut looked_up = reached.looked_up.iter().peekable();
+        while let Some((node, module)) = looked_up.next() {
+            let mut bytes = self.index.facts(*node).digest.to_vec();
+            bytes.extend(self.index.links(*node, *module).meaning);
+            while let Some((_, module)) = looked_up.next_if(|(next, _)| next == node) {
+                bytes.extend(self.index.links(*node, *module).meaning);
+            }
+            let by = reached.nodes.get(node).copied().flatten();
             let by = by.map(|by| self.index.label(by));
-            self.add(self.index.label(node), *hasher.finalize().as_bytes(), by);
+            self.add(self.index.label(*node), *blake3::hash(&bytes).as_bytes(), by);
         }
         for (krate, package) in &reached.packages {
             let user = &world.crates[*krate].package;
@@ -468,6 +474,7 @@ impl<'a> Cover<'a> {
                 }
                 None => self.add_text(format!("package {package}"), "not locked"),
             }
+            self.requests(package);
         }
         for folder in &reached.folders {
             self.folder(folder, &file_name(folder));
@@ -552,17 +559,36 @@ impl<'a> Cover<'a> {
         let package = Rc::clone(&self.index.world.crates[krate].package);
         if !own.contains(&krate) && condition.starts_with("feature") {
             // Which features another package has cannot be asked, but it can be read who asks for which.
-            let text = fs::read_to_string(package.folder.join("Cargo.toml")).unwrap_or_default();
-            self.add_text(format!("features of {}", package.name), &features(&text));
+            self.add_text(format!("features of {}", package.name), &package.features_text());
+            self.requests(&package.name);
             return;
         }
         self.conditions.insert(condition.to_string());
     }
 
+    /// What all packages that are here ask of a package: which features.
+    fn requests(&mut self, package: &str) {
+        let mut seen = BTreeSet::new();
+        let mut lines = BTreeSet::new();
+        for krate in &self.index.world.crates {
+            let user = &krate.package;
+            if !seen.insert(user.name.clone()) {
+                continue;
+            }
+            lines.extend(user.requests(package).map(|request| format!("{} {request}", user.name)));
+        }
+        let own = self.index.world.crates.first().map(|krate| Rc::clone(&krate.package));
+        for feature in own.iter().flat_map(|own| own.features_for(package)) {
+            self.conditions.insert(format!("feature = {feature:?}"));
+        }
+        let lines: Vec<String> = lines.into_iter().collect();
+        self.add_text(format!("features asked of {package}"), &lines.join("\n"));
+    }
+
     /// All sources of a package.
     fn folder(&mut self, folder: &FilePath, name: &str) {
         let mut files = BTreeMap::new();
-        gather(folder, &mut files, 0);
+        gather(folder, &mut files, &mut 0, 0);
         let mut hasher = blake3::Hasher::new();
         for (path, digest) in &files {
             let path = path.strip_prefix(folder).unwrap_or(path);
@@ -607,27 +633,57 @@ impl<'a> Cover<'a> {
     }
 }
 
-/// The `[features]` of a manifest, as text.
-fn features(manifest: &str) -> String {
-    let table: Option<toml::Table> = manifest.parse().ok();
-    table.and_then(|table| table.get("features").map(ToString::to_string)).unwrap_or_default()
-}
+/// How many bytes of a package's files are read when all of it counts.
+const MOST_READ: u64 = 1 << 30;
 
-/// The Rust files of a folder, and its manifest, each with a digest; what is built or hidden is left out.
-fn gather(folder: &FilePath, files: &mut BTreeMap<PathBuf, [u8; 32]>, depth: usize) {
+/// The files of a folder, each with a digest; what is built, cached or hidden is left out.
+fn gather(
+    folder: &FilePath,
+    files: &mut BTreeMap<PathBuf, [u8; 32]>,
+    read: &mut u64,
+    depth: usize,
+) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let path = entry.path();
         let Ok(kind) = entry.file_type() else { continue };
         let name = file_name(&path);
+        if name.starts_with('.') {
+            continue;
+        }
         if kind.is_dir() {
-            let is_built = name == "target" || name.starts_with('.');
+            let is_built = name == "target" || path.join("CACHEDIR.TAG").exists();
             if !is_built && depth < 64 {
-                gather(&path, files, depth + 1);
+                gather(&path, files, read, depth + 1);
             }
-        } else if kind.is_file() && (name.ends_with(".rs") || name == "Cargo.toml") {
-            let bytes = fs::read(&path).unwrap_or_default();
-            files.insert(path, *blake3::hash(&bytes).as_bytes());
+        } else if kind.is_file() && name != "Cargo.lock" {
+            let length = entry.metadata().map_or(0, |metadata| metadata.len());
+            *read += length;
+            let bytes = if *read <= MOST_READ {
+                fs::read(&path).unwrap_or_default()
+            } else {
+                length.to_le_bytes().to_vec()
+            };
+            let digest = formatted(&name, &bytes);
+            let digest = digest.unwrap_or_else(|| *blake3::hash(&bytes).as_bytes());
+            files.insert(path, digest);
         }
     }
+}
+
+/// The digest of the items of a Rust file, whatever their format; `None` if it is none.
+fn formatted(name: &str, bytes: &[u8]) -> Option<[u8; 32]> {
+    if !name.ends_with(".rs") {
+        return None;
+    }
+    let file = syn::parse_file(std::str::from_utf8(bytes).ok()?).ok()?;
+    let mut hasher = blake3::Hasher::new();
+    for attribute in &file.attrs {
+        let tokens = quote::ToTokens::to_token_stream(attribute);
+        hasher.update(&canonical::tokens_digest(tokens));
+    }
+    for item in &file.items {
+        hasher.update(&canonical::item_digest(item));
+    }
+    Some(*hasher.finalize().as_bytes())
 }

@@ -5,10 +5,12 @@
 pub mod canonical;
 mod cover;
 mod reach;
+mod report;
 mod sources;
 mod tree;
 
 pub use cover::{Fingerprint, Function, Part, Place};
+pub use report::{differences, explanation};
 pub use tree::{Listed, SourceTree, TreeError};
 
 #[cfg(test)]

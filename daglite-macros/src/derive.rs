@@ -1,10 +1,12 @@
 //! `#[derive(ContentHash)]`: a type's fields into its content hash.
 
-use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use std::collections::HashSet;
+
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Attribute, Data, DeriveInput, Error, Field, Fields, Path, parse_quote};
+use syn::{Attribute, Data, DeriveInput, Error, Field, Fields, Path, Type, parse_quote};
 
 /// The impl, or a compile error for each mistake.
 pub(crate) fn expand(input: TokenStream) -> TokenStream {
@@ -13,8 +15,11 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
         Err(error) => return error.into_compile_error(),
     };
     let mut errors = Errors(None);
-    let krate = read_crate(&input.attrs, &mut errors);
-    let content = content(&input, &krate, &mut errors);
+    let TypeOptions { krate, transparent } = read_type(&input.attrs, &mut errors);
+    let content = match transparent {
+        Some(span) => transparent_content(&input, &krate, span, &mut errors),
+        None => content(&input, &krate, &mut errors),
+    };
     match errors.0 {
         // The impl is there all the same, so that the type's users do not see follow-on errors.
         Some(errors) => {
@@ -24,6 +29,14 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
         }
         None => implement(&input, &krate, &content),
     }
+}
+
+/// What is said above a type.
+struct TypeOptions {
+    /// The library.
+    krate: Path,
+    /// Where `transparent` stands, if it does.
+    transparent: Option<Span>,
 }
 
 /// All mistakes of one type.
@@ -44,6 +57,8 @@ enum How {
     Own,
     /// By its `serde::Serialize`.
     Serde,
+    /// By a function of the user's, which takes a reference to it and the hasher.
+    With(Path),
     /// Not at all.
     Skip,
 }
@@ -52,8 +67,11 @@ enum How {
 fn implement(input: &DeriveInput, krate: &Path, content: &TokenStream) -> TokenStream {
     let name = &input.ident;
     let mut generics = input.generics.clone();
+    let used = used_in_own_hashes(input);
     for parameter in generics.type_params_mut() {
-        parameter.bounds.push(parse_quote!(#krate::ContentHash));
+        if used.contains(&parameter.ident) {
+            parameter.bounds.push(parse_quote!(#krate::ContentHash));
+        }
     }
     let (impl_generics, _, where_clause) = generics.split_for_impl();
     let (_, type_generics, _) = input.generics.split_for_impl();
@@ -128,30 +146,98 @@ fn content(input: &DeriveInput, krate: &Path, errors: &mut Errors) -> TokenStrea
     }
 }
 
+/// The type parameters that stand in the types of fields which are hashed by their own `ContentHash`. Others need no
+/// bound: what is skipped or hashed by a function of the user's may be of any type.
+fn used_in_own_hashes(input: &DeriveInput) -> HashSet<Ident> {
+    /// Collects every identifier of a type: one too many is a bound too many, as with other derives.
+    fn collect(tokens: TokenStream, found: &mut HashSet<Ident>) {
+        for token in tokens {
+            match token {
+                TokenTree::Ident(ident) => drop(found.insert(ident)),
+                TokenTree::Group(group) => collect(group.stream(), found),
+                TokenTree::Punct(_) | TokenTree::Literal(_) => {}
+            }
+        }
+    }
+    let fields: Vec<&Field> = match &input.data {
+        Data::Struct(data) => data.fields.iter().collect(),
+        Data::Enum(data) => data.variants.iter().flat_map(|variant| &variant.fields).collect(),
+        Data::Union(_) => Vec::new(),
+    };
+    let mut found = HashSet::new();
+    for field in fields {
+        // Its mistakes are reported where its content is written.
+        if matches!(read_field(field, &mut Errors(None)), How::Own) && !is_phantom(&field.ty) {
+            collect(field.ty.to_token_stream(), &mut found);
+        }
+    }
+    found
+}
+
+/// Whether a type is `PhantomData<…>`, which has a hash whatever it is of.
+fn is_phantom(ty: &Type) -> bool {
+    let Type::Path(path) = ty else { return false };
+    path.path.segments.last().is_some_and(|last| last.ident == "PhantomData")
+}
+
+/// The statements that hash the one field that counts, in place of the whole value.
+fn transparent_content(
+    input: &DeriveInput,
+    krate: &Path,
+    span: Span,
+    errors: &mut Errors,
+) -> TokenStream {
+    let Data::Struct(data) = &input.data else {
+        errors.add(Error::new(span, "`transparent` is for a struct: drop it"));
+        return TokenStream::new();
+    };
+    let (pattern, mut contents) = contents(&data.fields, krate, errors);
+    match (contents.pop(), contents.is_empty()) {
+        (Some((_, content)), true) => quote!(let Self #pattern = self; #content),
+        _ => {
+            errors.add(Error::new(
+                span,
+                "`transparent` is for a struct with one field: drop it, or write \
+                 `#[content_hash(skip)]` on the others",
+            ));
+            TokenStream::new()
+        }
+    }
+}
+
 /// The pattern that takes a struct or variant apart, and the statements for the fields that count.
 fn parts(fields: &Fields, krate: &Path, errors: &mut Errors) -> (TokenStream, Vec<TokenStream>) {
+    let (pattern, contents) = contents(fields, krate, errors);
+    let parts = contents.into_iter().map(|(name, content)| match name {
+        Some(name) => {
+            quote!(#krate::ContentHasher::field(__daglite_hasher, #name); #content)
+        }
+        None => content,
+    });
+    (pattern, parts.collect())
+}
+
+/// The same, with the name of each field apart from the statement that hashes its content.
+fn contents(
+    fields: &Fields,
+    krate: &Path,
+    errors: &mut Errors,
+) -> (TokenStream, Vec<(Option<String>, TokenStream)>) {
     let mut patterns = Vec::new();
-    let mut parts = Vec::new();
+    let mut contents = Vec::new();
     for (index, field) in fields.iter().enumerate() {
         let binding = format_ident!("__daglite_{index}");
         let how = read_field(field, errors);
         let bound = if matches!(how, How::Skip) { quote!(_) } else { quote!(#binding) };
-        let field_name = match &field.ident {
-            Some(ident) => {
-                patterns.push(quote!(#ident: #bound));
-                let name = ident.unraw().to_string();
-                quote!(#krate::ContentHasher::field(__daglite_hasher, #name);)
-            }
-            None => {
-                patterns.push(bound);
-                TokenStream::new()
-            }
-        };
+        patterns.push(match &field.ident {
+            Some(ident) => quote!(#ident: #bound),
+            None => bound,
+        });
         let ty = &field.ty;
         // Shown at the type, so that a type without a hash is underlined itself; resolved as our own names are, for
         // the type may come from a `macro_rules!` of the user.
         let span = Span::call_site().located_at(ty.span());
-        let hash = match how {
+        let content = match how {
             How::Skip => continue,
             How::Own => quote_spanned! {span=>
                 <#ty as #krate::ContentHash>::content_hash(#binding, __daglite_hasher);
@@ -159,15 +245,16 @@ fn parts(fields: &Fields, krate: &Path, errors: &mut Errors) -> (TokenStream, Ve
             How::Serde => quote_spanned! {span=>
                 #krate::serde_hash::<#ty>(#binding, __daglite_hasher);
             },
+            How::With(function) => quote!(#function(#binding, __daglite_hasher);),
         };
-        parts.push(quote!(#field_name #hash));
+        contents.push((field.ident.as_ref().map(|ident| ident.unraw().to_string()), content));
     }
     let pattern = match fields {
         Fields::Named(_) => quote!({ #(#patterns),* }),
         Fields::Unnamed(_) => quote!(( #(#patterns),* )),
         Fields::Unit => TokenStream::new(),
     };
-    (pattern, parts)
+    (pattern, contents)
 }
 
 /// The attributes that are ours.
@@ -175,9 +262,10 @@ fn content_hash_attributes(attributes: &[Attribute]) -> impl Iterator<Item = &At
     attributes.iter().filter(|attribute| attribute.path().is_ident("content_hash"))
 }
 
-/// Reads `#[content_hash(crate = path)]` on the type.
-fn read_crate(attributes: &[Attribute], errors: &mut Errors) -> Path {
+/// Reads `#[content_hash(crate = path)]` and `#[content_hash(transparent)]` on the type.
+fn read_type(attributes: &[Attribute], errors: &mut Errors) -> TypeOptions {
     let mut krate = None;
+    let mut transparent = None;
     for attribute in content_hash_attributes(attributes) {
         let read = attribute.parse_nested_meta(|meta| {
             if meta.path.is_ident("crate") {
@@ -186,19 +274,24 @@ fn read_crate(attributes: &[Attribute], errors: &mut Errors) -> Path {
                     return Err(meta.error("`crate` is given twice: write it once"));
                 }
                 Ok(())
-            } else if meta.path.is_ident("skip") || meta.path.is_ident("serde") {
+            } else if meta.path.is_ident("transparent") {
+                if transparent.replace(meta.path.span()).is_some() {
+                    return Err(meta.error("`transparent` is given twice: write it once"));
+                }
+                Ok(())
+            } else if ["skip", "serde", "with"].iter().any(|option| meta.path.is_ident(option)) {
                 let option = meta.path.require_ident()?;
                 Err(meta.error(format!("`{option}` is for a field: write it on the field")))
             } else {
-                Err(meta.error("unknown option: a type takes `crate = path`"))
+                Err(meta.error("unknown option: a type takes `crate = path` or `transparent`"))
             }
         });
         read.unwrap_or_else(|error| errors.add(error));
     }
-    krate.unwrap_or_else(|| parse_quote!(::daglite))
+    TypeOptions { krate: krate.unwrap_or_else(|| parse_quote!(::daglite)), transparent }
 }
 
-/// Reads `#[content_hash(skip)]` and `#[content_hash(serde)]` on a field.
+/// Reads `#[content_hash(skip)]`, `#[content_hash(serde)]` and `#[content_hash(with = path)]` on a field.
 fn read_field(field: &Field, errors: &mut Errors) -> How {
     let mut how = None;
     for attribute in content_hash_attributes(&field.attrs) {
@@ -207,13 +300,22 @@ fn read_field(field: &Field, errors: &mut Errors) -> How {
                 How::Skip
             } else if meta.path.is_ident("serde") {
                 How::Serde
-            } else if meta.path.is_ident("crate") {
-                return Err(meta.error("`crate` is for the type: write it above the type"));
+            } else if meta.path.is_ident("with") {
+                How::With(meta.value()?.parse()?)
+            } else if meta.path.is_ident("crate") || meta.path.is_ident("transparent") {
+                let option = meta.path.require_ident()?;
+                return Err(
+                    meta.error(format!("`{option}` is for the type: write it above the type"))
+                );
             } else {
-                return Err(meta.error("unknown option: a field takes `skip` or `serde`"));
+                return Err(
+                    meta.error("unknown option: a field takes `skip`, `serde` or `with = path`")
+                );
             };
             match how.replace(found) {
-                Some(_) => Err(meta.error("a field takes one option: keep `skip` or `serde`")),
+                Some(_) => {
+                    Err(meta.error("a field takes one option: keep `skip`, `serde` or `with`"))
+                }
                 None => Ok(()),
             }
         });
@@ -265,6 +367,46 @@ mod tests {
         ));
         assert_eq!(found.len(), 1);
         assert!(found[0].contains("on a variant"), "{found:?}");
+    }
+
+    #[test]
+    fn transparent_is_for_one_field_of_a_struct() {
+        for input in [
+            quote!(
+                #[content_hash(transparent)]
+                struct S(u8, u8);
+            ),
+            quote!(
+                #[content_hash(transparent)]
+                struct S;
+            ),
+            quote!(
+                #[content_hash(transparent)]
+                enum E {
+                    A(u8),
+                }
+            ),
+        ] {
+            let found = errors(input);
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(found[0].starts_with("`transparent` is for a struct"), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_hashes_itself_is_asked_for_a_hash() {
+        let text = expand(quote! {
+            struct S<A, B, C, D> {
+                own: Vec<A>,
+                #[content_hash(skip)]
+                skipped: B,
+                #[content_hash(with = by)]
+                with: C,
+                phantom: PhantomData<D>,
+            }
+        });
+        let text = text.to_string();
+        assert!(text.contains("impl < A : :: daglite :: ContentHash , B , C , D >"), "{text}");
     }
 
     #[test]

@@ -201,10 +201,12 @@ fn spec(task: &Task, private: &Path) -> TokenStream {
         }
     }));
     quote! {
+        struct __DagliteHere;
         #[allow(unexpected_cfgs)]
         static __DAGLITE_SPEC: #private::TaskSpec = #private::TaskSpec {
             name: #name,
             package: #package,
+            place: ::core::any::type_name::<__DagliteHere>,
             fingerprint: *#fingerprint,
             code: &[#(#code),*],
             conditions: &[#(#conditions),*],

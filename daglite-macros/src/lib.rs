@@ -50,7 +50,7 @@ use proc_macro::TokenStream;
 /// | `cache_env = ["TZ"]` | Names environment variables that count as inputs. |
 /// | `cache_deps = [path::to::item, "file"]` | Names items, and files of the package, that count as code: those that cannot be seen. |
 /// | `cache_track = "function"` | Lets only the function itself count, not what it reaches; the default is `"everything"`. |
-/// | `name = "features"` | The name in messages, events and keys, in place of `module::path::function`. Give each task its own: two of one name and one code share results. |
+/// | `name = "features"` | The name in messages, events and keys, in place of `module::path::function`. Two tasks of one name share nothing: where a function stands is in its keys, too. |
 /// | `crate = my_daglite` | The path of this library, when it has another name where the function is written. |
 ///
 /// All but `cache`, `name` and `crate` say something about the cache, and need `cache`.
@@ -106,6 +106,8 @@ pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
 /// |---|---|---|
 /// | `#[content_hash(skip)]` | field | leaves the field out |
 /// | `#[content_hash(serde)]` | field | hashes the field by its `serde::Serialize` |
+/// | `#[content_hash(with = path)]` | field | hashes the field by a function `fn(&Field, &mut ContentHasher)` |
+/// | `#[content_hash(transparent)]` | struct | hashes it as the one field that is not skipped, without its own name |
 /// | `#[content_hash(crate = path)]` | type | the name under which daglite is known here |
 ///
 /// Type parameters must have a content hash themselves. Renaming the type, a field or a variant, or moving a variant,

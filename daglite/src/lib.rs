@@ -112,8 +112,8 @@ pub use event::{Change, Event, ItemChange, MissReason, Observer, Summary};
 pub use future::{CheckpointOwnFormat, Join, Outcome, TaskFuture, TaskRun, join, join_all};
 pub use graph::{IntoArg, Origin};
 pub use hash::{
-    ContentHash, ContentHasher, Element, HashError, InputDir, InputFile, Strategy, Unordered,
-    ValueHash, content_digest, serde_hash,
+    ContentHash, ContentHasher, Element, HashError, InputDir, InputFile, OutputFile, Strategy,
+    Unordered, ValueHash, content_digest, serde_hash,
 };
 pub use observe::Progress;
 pub use registry::{Encoded, Format, HasFormat, RawNumber, Registry, ValueFormats};

@@ -52,21 +52,16 @@ where
 {
     let registry = Registry::global();
     let formats = ValueFormats::serde::<T>();
-    let Some(shape) = formats.shape(registry, format) else {
-        assert!(registry.deserialize::<T>(bytes, format).is_err());
-        return;
-    };
     let wrong = Digest::of_bytes(bytes);
     assert!(formats.decode(registry, bytes, format, wrong).is_err(), "of another shape");
-    let decoded = formats.decode(registry, bytes, format, shape);
-    assert_eq!(decoded.is_ok(), registry.deserialize::<T>(bytes, format).is_ok());
-    let Ok(value) = decoded else { return };
+    let Ok(value) = registry.deserialize::<T>(bytes, format) else { return };
     // JSON cannot hold every number that it can say.
-    let Ok(again) = formats.encode(registry, &*value, Some(format)) else {
+    let Ok(again) = formats.encode(registry, &value, Some(format)) else {
         assert_eq!(format, "json", "what was decoded can be encoded");
         return;
     };
-    assert_eq!(again.shape, shape);
+    let shape = again.shape;
+    assert!(formats.decode(registry, bytes, format, shape).is_ok(), "it was decoded before");
     let value = formats.decode(registry, &again.bytes, format, shape).expect("it was encoded");
     let third = formats.encode(registry, &*value, Some(format)).expect("it was encoded");
     assert!(third.bytes == again.bytes, "a value changes on its way");

@@ -2,6 +2,7 @@
 //! the attacks on stores need.
 
 pub mod folders;
+pub mod one_key;
 pub mod pipeline;
 pub mod processes;
 pub mod random;
@@ -59,6 +60,10 @@ fn line(event: &Event) -> Option<String> {
         Event::Failed { task, error } => format!("failed {}: {error}", short(task)),
         Event::Stored { task, .. } => format!("stored {}", short(task)),
         Event::Refused { task, reason, .. } => format!("refused {}: {reason}", short(task)),
+        Event::InputChanged { task, path, .. } => {
+            let name = path.file_name().unwrap_or_default();
+            format!("input changed under {}: {}", short(task), name.display())
+        }
         Event::Loaded { task, .. } => format!("loaded {}", short(task)),
         Event::CheckpointSaved { name, .. } => format!("saved {name}"),
         Event::CheckpointUnchanged { name, .. } => format!("unchanged {name}"),

@@ -3,7 +3,8 @@
 //! The rows stand in the files under `tests/edits/table`, see [`daglite_tests::scratch`]. All rows that touch different
 //! tasks are done in one build. With `-- --nocapture` the table is printed. `DAGLITE_EDITS=helper,constant` does only
 //! the rows whose names have one of these in them; `DAGLITE_EDITS_ALONE=1` gives each row a build of its own, which
-//! tells what causes a spare run.
+//! tells what causes a spare run. As long as there are spare runs in a build of many edits, they may hide a task that its
+//! own edit does not touch: rows are proved only together with `an_edit_recomputes_nothing_but_what_reaches_it`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;

@@ -179,3 +179,63 @@ fn the_derive_works_under_another_name_and_among_hostile_ones() {
     assert_ne!(digest(&hostile::Here { value: 1 }), digest(&hostile::Here { value: 2 }));
     assert_ne!(digest(&hostile::FromMacro { value: 1 }), digest(&hostile::FromMacro { value: 2 }));
 }
+
+/// Has no hash.
+struct Hidden(u8);
+
+fn lower(text: &str, hasher: &mut daglite::ContentHasher) {
+    hasher.str(&text.to_lowercase());
+}
+
+fn opaque<T>(value: &Option<T>, hasher: &mut daglite::ContentHasher) {
+    hasher.bool(value.is_some());
+}
+
+#[derive(ContentHash)]
+struct Word<T> {
+    #[content_hash(with = lower)]
+    text: String,
+    #[content_hash(with = opaque)]
+    extra: Option<T>,
+    #[content_hash(skip)]
+    _skipped: Option<T>,
+    _kind: PhantomData<T>,
+}
+
+fn word(text: &str, extra: Option<Hidden>) -> Word<Hidden> {
+    let skipped = Some(Hidden(text.len() as u8));
+    assert!(skipped.as_ref().is_some_and(|opaque| opaque.0 > 0));
+    Word { text: text.into(), extra, _skipped: skipped, _kind: PhantomData }
+}
+
+#[test]
+fn a_field_counts_as_its_function_says() {
+    assert_eq!(digest(&word("A", None)), digest(&word("a", None)));
+    assert_ne!(digest(&word("A", None)), digest(&word("b", None)));
+    assert_ne!(digest(&word("a", None)), digest(&word("a", Some(Hidden(1)))));
+}
+
+#[derive(ContentHash)]
+#[content_hash(transparent)]
+struct Meters<T>(f64, #[content_hash(skip)] PhantomData<T>);
+
+#[derive(ContentHash)]
+#[content_hash(transparent)]
+struct Label {
+    text: String,
+}
+
+#[derive(ContentHash)]
+#[content_hash(transparent)]
+struct Lower {
+    #[content_hash(with = lower)]
+    text: String,
+}
+
+#[test]
+fn a_transparent_struct_is_its_field() {
+    assert_eq!(digest(&Meters::<Hidden>(2.0, PhantomData)), digest(&2.0_f64));
+    assert_eq!(digest(&Label { text: "a".into() }), digest(&"a"));
+    assert_eq!(digest(&Lower { text: "A".into() }), digest(&"a"));
+    assert_ne!(digest(&Label { text: "A".into() }), digest(&"a"));
+}

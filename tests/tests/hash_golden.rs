@@ -10,7 +10,7 @@ use std::ffi::{CString, OsString};
 use std::marker::PhantomData;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::num::{NonZero, Saturating, Wrapping};
-use std::ops::Bound;
+use std::ops::{Bound, ControlFlow};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -45,6 +45,28 @@ struct Partial {
     kept: u8,
     #[content_hash(skip)]
     _skipped: u8,
+}
+
+/// Its angle counts in whole degrees.
+#[derive(ContentHash)]
+struct Converted {
+    #[content_hash(with = degrees)]
+    angle: f64,
+}
+
+fn degrees(radians: &f64, hasher: &mut ContentHasher) {
+    hasher.i64(radians.to_degrees().round() as i64);
+}
+
+/// Not in the list of what differs: it is its field.
+#[derive(ContentHash)]
+#[content_hash(transparent)]
+struct Meters(f64);
+
+fn used_up() -> std::ops::RangeInclusive<u8> {
+    let mut range = 1_u8..=1;
+    range.next();
+    range
 }
 
 #[derive(ContentHash, Serialize)]
@@ -198,6 +220,34 @@ fn different() -> Vec<(&'static str, Digest)> {
         ("serde Shape::Circle", serde(Shape::Circle(2.0))),
         ("serde Shape::Square", serde(Shape::Square { side: 1.0 })),
         ("serde Shape::Triangle", serde(Shape::Triangle(1.0, 1.0, 1.0))),
+        (
+            "sixteen",
+            own(&(
+                0_u8, 1_u8, 2_u8, 3_u8, 4_u8, 5_u8, 6_u8, 7_u8, 8_u8, 9_u8, 10_u8, 11_u8, 12_u8,
+                13_u8, 14_u8, 15_u8,
+            )),
+        ),
+        ("1..=1 used up", own(&used_up())),
+        ("1..=1", own(&(1_u8..=1))),
+        ("break 1u8", own(&ControlFlow::<u8, u8>::Break(1))),
+        ("continue 1u8", own(&ControlFlow::<u8, u8>::Continue(1))),
+        ("struct Converted", own(&Converted { angle: 1.0 })),
+        ("excluded 1", own(&Bound::Excluded(1_u8))),
+        ("equal", own(&Ordering::Equal)),
+        ("-1isize", own(&-1_isize)),
+        ("max usize of 32 bits", own(&(u32::MAX as usize))),
+        ("min i128", own(&i128::MIN)),
+        ("1.5f32", own(&1.5_f32)),
+        ("ip ::1", own(&IpAddr::V6(Ipv6Addr::LOCALHOST))),
+        ("socket [::1]:80", own(&SocketAddr::from((Ipv6Addr::LOCALHOST, 80)))),
+        ("nonzero -1i64", own(&NonZero::<i64>::new(-1).unwrap())),
+        ("nonzero 1usize", own(&NonZero::<usize>::MIN)),
+        ("[\"a\", \"b\"]", own(&["a", "b"])),
+        ("[Some(1u8), None]", own(&[Some(1_u8), None])),
+        ("[(1u8, 2u8)]", own(&[(1_u8, 2_u8)])),
+        ("map {1: {2: 3}}", own(&BTreeMap::from([(1_u8, BTreeMap::from([(2_u8, 3_u8)]))]))),
+        ("set {{1u8}}", own(&BTreeSet::from([BTreeSet::from([1_u8])]))),
+        ("serde set {1u8}", serde(BTreeSet::from([2_u8]))),
     ]
 }
 
@@ -239,9 +289,18 @@ fn the_same_content_owned_shared_or_lent_has_one_digest() {
     assert_eq!(own(&Cow::Borrowed("text")), text);
     assert_eq!(own(&Box::<str>::from("text")), text);
 
+    assert_eq!(own(&LinkedList::from(["a", "b"])), own(&["a", "b"]));
+    assert_eq!(own(&Box::pin(1_u8)), own(&1_u8));
+    assert_eq!(own(&Meters(1.5)), own(&1.5_f64));
     assert_eq!(own(PathBuf::from("a/b").as_path()), own(&PathBuf::from("a/b")));
     assert_eq!(own(&BTreeMap::from([(1, 2)])), own(&HashMap::from([(1, 2)])));
     assert_eq!(own(&BTreeSet::from([1, 2])), own(&HashSet::from([2, 1])));
+
+    // What serde says of a value that has a hash of its own.
+    assert_eq!(serde(1_u8), own(&1_u8));
+    assert_eq!(serde("text"), own("text"));
+    assert_eq!(serde(Some(1_u8)), own(&Some(1_u8)));
+    assert_eq!(serde(BTreeMap::from([(1_u8, 2_u8)])), own(&BTreeMap::from([(1_u8, 2_u8)])));
 }
 
 #[test]

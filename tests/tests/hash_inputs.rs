@@ -131,6 +131,38 @@ fn a_path_travels_as_a_path() {
     let file = InputFile::from("data/flights.csv");
     assert_eq!(serde_json::to_string(&file).unwrap(), r#""data/flights.csv""#);
     assert_eq!(serde_json::from_str::<InputFile>(r#""data/flights.csv""#).unwrap(), file);
-    let dir: InputDir = serde_json::from_str(r#""data""#).unwrap();
+    let dir: InputDir = serde_json::from_str(r#"{"path":"data","glob":"*.csv"}"#).unwrap();
+    assert_eq!(dir, InputDir::from("data").glob("*.csv"));
     assert_eq!(dir.path(), Path::new("data"));
+}
+
+#[test]
+fn a_pattern_says_which_files_of_a_folder_count() {
+    let root = tempfile::tempdir().unwrap();
+    let tables = || content_digest(&InputDir::from(root.path()).glob("**/*.{csv,tsv}")).unwrap();
+    fs::create_dir(root.path().join("sub")).unwrap();
+    let nothing = tables();
+    fs::write(root.path().join("notes.txt"), "1").unwrap();
+    fs::create_dir(root.path().join("empty.csv")).unwrap();
+    assert_eq!(tables(), nothing, "nothing of it is like the pattern");
+
+    fs::write(root.path().join("sub/a.csv"), "1").unwrap();
+    let one = tables();
+    assert_ne!(one, nothing, "a file that is");
+    fs::write(root.path().join("sub/a.csv"), "2").unwrap();
+    assert_ne!(tables(), one, "its content");
+    let files = InputDir::from(root.path()).glob("**/*.csv").read().unwrap();
+    assert_eq!(files, [InputFile::from(root.path().join("sub/a.csv"))]);
+
+    let (all, other) = (dir(root.path()), content_digest(&InputDir::from(root.path()).glob("**")));
+    assert_ne!(all.unwrap(), other.unwrap(), "the pattern counts");
+}
+
+#[test]
+fn a_pattern_that_is_none_is_named() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = InputDir::from(root.path()).glob("[a");
+    let error = content_digest(&folder).unwrap_err().to_string();
+    assert!(error.contains("the pattern `[a` has a `[` without a `]`"), "{error}");
+    assert!(folder.read().unwrap_err().to_string().contains("the pattern `[a`"));
 }

@@ -169,3 +169,27 @@ fn where_a_newtype_ends_counts() {
     assert_ne!(digest(N(N(1))), digest(N(1)));
     assert_ne!(digest((Unit, Unit)), digest((Unit,)));
 }
+
+#[test]
+fn what_may_change_before_the_run_is_refused() {
+    use std::cell::{Cell, RefCell};
+    use std::sync::atomic::AtomicU8;
+    use std::sync::{Arc, Mutex, RwLock};
+
+    fn refused<T: Serialize>(value: T) {
+        let mut hasher = ContentHasher::new(Strategy::Auto);
+        serde_hash(&value, &mut hasher);
+        let error = hasher.finish().unwrap_err().to_string();
+        assert!(error.contains("may change between the hash and the run"), "{error}");
+    }
+    refused(Mutex::new(1_u8));
+    refused(RwLock::new(1_u8));
+    refused(Cell::new(1_u8));
+    refused(RefCell::new(1_u8));
+    refused(AtomicU8::new(1));
+    refused(vec![Some(Mutex::new(1_u8))]);
+    let shared = Arc::new("shared".to_owned());
+    let mut hasher = ContentHasher::new(Strategy::Auto);
+    serde_hash(&*shared, &mut hasher);
+    assert!(hasher.finish().is_ok());
+}

@@ -1,5 +1,6 @@
 //! Attributes: documentation that nobody reads goes, and derives in a row are one.
 
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
@@ -43,4 +44,47 @@ fn derived(attribute: &Attribute) -> Option<Vec<Path>> {
     }
     let paths = Punctuated::<Path, Token![,]>::parse_terminated;
     Some(paths.parse2(list.tokens.clone()).ok()?.into_iter().collect())
+}
+
+/// The inside of an attribute without the commas at the ends of its lists, which rustfmt adds and drops.
+pub(super) fn without_last_commas(stream: TokenStream) -> TokenStream {
+    let mut tokens: Vec<TokenTree> = stream.into_iter().collect();
+    if matches!(tokens.last(), Some(TokenTree::Punct(sign)) if sign.as_char() == ',') {
+        tokens.pop();
+    }
+    let within = |token| match token {
+        TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis => {
+            TokenTree::Group(Group::new(group.delimiter(), without_last_commas(group.stream())))
+        }
+        other => other,
+    };
+    tokens.into_iter().map(within).collect()
+}
+
+/// Derives that are known to make nothing of documentation: those of the standard library, of serde and of daglite.
+const DEAF_DERIVES: [&str; 12] = [
+    "Clone",
+    "ContentHash",
+    "Copy",
+    "Debug",
+    "Default",
+    "Deserialize",
+    "Eq",
+    "Hash",
+    "Ord",
+    "PartialEq",
+    "PartialOrd",
+    "Serialize",
+];
+
+/// Whether an attribute derives something that may make code of documentation.
+pub(super) fn derives_of_documentation(attribute: &Attribute) -> bool {
+    let is_deaf = |path: &Path| {
+        let last = path.segments.last();
+        last.is_some_and(|last| DEAF_DERIVES.iter().any(|name| last.ident == name))
+    };
+    match derived(attribute) {
+        Some(derives) => !derives.iter().all(is_deaf),
+        None => attribute.path().is_ident("derive"),
+    }
 }

@@ -82,8 +82,21 @@ fn float(text: &str, suffix: &str) -> String {
     format!("{whole}.{fraction}{exponent}{suffix}")
 }
 
-/// Documentation in loose tokens by its value: the compiler and a parser of text spell it in different ways.
-pub(super) fn documentation_by_value(stream: TokenStream) -> TokenStream {
+/// Loose tokens with each literal by its value.
+pub(super) fn by_value(stream: TokenStream) -> TokenStream {
+    map(stream, |_| true)
+}
+
+/// Loose tokens with the literals that are spelled in more than one way by no choice of the author.
+///
+/// Documentation is spelled otherwise by the compiler than by a parser of text; and rustfmt moves the lines of a string
+/// that goes on behind a `\`, whatever macro it is given to.
+pub(super) fn loose(stream: TokenStream) -> TokenStream {
+    map(stream, goes_on)
+}
+
+/// Documentation and the chosen literals by their values.
+fn map(stream: TokenStream, is_chosen: fn(&Literal) -> bool) -> TokenStream {
     let mut after_sign = false;
     let mut changed = Vec::new();
     for token in stream {
@@ -91,11 +104,18 @@ pub(super) fn documentation_by_value(stream: TokenStream) -> TokenStream {
             TokenTree::Group(group) => {
                 let inner = match documentation(&group) {
                     Some(inner) if after_sign => inner,
-                    _ => documentation_by_value(group.stream()),
+                    _ => map(group.stream(), is_chosen),
                 };
                 let mut same = Group::new(group.delimiter(), inner);
                 same.set_span(group.span());
                 TokenTree::Group(same)
+            }
+            TokenTree::Literal(literal) if is_chosen(&literal) => {
+                let mut literal = Lit::new(literal);
+                normalise(&mut literal);
+                changed.extend(literal.into_token_stream());
+                after_sign = false;
+                continue;
             }
             other => other,
         };
@@ -106,6 +126,12 @@ pub(super) fn documentation_by_value(stream: TokenStream) -> TokenStream {
         changed.push(token);
     }
     changed.into_iter().collect()
+}
+
+/// Whether a literal is a string with a `\` at the end of a line.
+fn goes_on(literal: &Literal) -> bool {
+    let text = spelling(literal);
+    !text.trim_start_matches(['b', 'c']).starts_with('r') && text.contains("\\\n")
 }
 
 /// The inside of `[doc = "…"]` with its literal in the one spelling.

@@ -21,7 +21,6 @@ use quote::ToTokens;
 use syn::visit_mut::VisitMut;
 use syn::{ItemFn, Path};
 
-pub(crate) use macros::is_plain_macro;
 use normalise::Normalise;
 use walk::{Tag, walk, write};
 
@@ -73,9 +72,21 @@ pub fn fingerprint(function: &ItemFn, hash_functions: &[&Path]) -> [u8; 32] {
 /// assert_eq!(item_digest(&written), item_digest(&formatted));
 /// ```
 pub fn item_digest(item: &syn::Item) -> [u8; 32] {
+    digest(ITEM_DOMAIN, normal_form(item))
+}
+
+/// The tokens of an item's normal form, for whoever explains why two digests differ.
+///
+/// ```
+/// use daglite_fingerprint::canonical::normal_form;
+///
+/// let item = syn::parse_str("pub fn f(a: u8,) -> u8 { return a; }").unwrap();
+/// assert_eq!(normal_form(&item).to_string(), "fn f (a : u8) -> u8 { return a }");
+/// ```
+pub fn normal_form(item: &syn::Item) -> TokenStream {
     let mut item = item.clone();
     Normalise::default().visit_item_mut(&mut item);
-    digest(ITEM_DOMAIN, item.into_token_stream())
+    item.into_token_stream()
 }
 
 /// The digest of the normal form of one item of an impl.
@@ -118,7 +129,7 @@ pub fn trait_item_digest(item: &syn::TraitItem) -> [u8; 32] {
 /// assert_ne!(digest("a+b"), digest("a+b,"));
 /// ```
 pub fn tokens_digest(tokens: TokenStream) -> [u8; 32] {
-    digest(TOKENS_DOMAIN, literals::documentation_by_value(tokens))
+    digest(TOKENS_DOMAIN, literals::loose(tokens))
 }
 
 /// The digest of a stream under a domain.

@@ -1,7 +1,8 @@
 //! The walk over the tree that takes out what does not count.
 
+use syn::punctuated::Punctuated;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Attribute, Expr, ImplItem, Pat, Stmt, Visibility};
+use syn::{Attribute, Expr, ImplItem, Pat, Stmt, Token, Visibility};
 
 use super::{attributes, imports, literals, macros, statements};
 
@@ -9,9 +10,9 @@ use super::{attributes, imports, literals, macros, statements};
 #[derive(Default)]
 pub(super) struct Normalise {
     /// Whether we are in a module, where visibility counts.
-    in_module: bool,
+    pub(super) in_module: bool,
     /// Whether we are in a type with derives, where documentation counts.
-    in_derived: bool,
+    pub(super) in_derived: bool,
 }
 
 /// Drops the trailing separator of some lists of a node, then goes on into the node.
@@ -33,7 +34,6 @@ impl VisitMut for Normalise {
         visit_constraint_mut(Constraint): bounds;
         visit_expr_array_mut(ExprArray): elems;
         visit_expr_call_mut(ExprCall): args;
-        visit_expr_method_call_mut(ExprMethodCall): args;
         visit_expr_struct_mut(ExprStruct): fields;
         visit_expr_tuple_mut(ExprTuple): elems;
         visit_fields_named_mut(FieldsNamed): named;
@@ -46,7 +46,6 @@ impl VisitMut for Normalise {
         visit_pat_slice_mut(PatSlice): elems;
         visit_pat_struct_mut(PatStruct): fields;
         visit_pat_tuple_mut(PatTuple): elems;
-        visit_pat_tuple_struct_mut(PatTupleStruct): elems;
         visit_precise_capture_mut(PreciseCapture): params;
         visit_predicate_lifetime_mut(PredicateLifetime): bounds;
         visit_predicate_type_mut(PredicateType): bounds;
@@ -69,6 +68,12 @@ impl VisitMut for Normalise {
         for attribute in attributes {
             self.visit_attribute_mut(attribute);
         }
+    }
+
+    fn visit_meta_list_mut(&mut self, list: &mut syn::MetaList) {
+        visit_mut::visit_meta_list_mut(self, list);
+        let tokens = literals::by_value(std::mem::take(&mut list.tokens));
+        list.tokens = attributes::without_last_commas(tokens);
     }
 
     fn visit_visibility_mut(&mut self, visibility: &mut Visibility) {
@@ -100,7 +105,7 @@ impl VisitMut for Normalise {
             _ => return visit_mut::visit_item_mut(self, item),
         };
         // Derives see documentation, and some make code of it.
-        let derived = attributes.iter().any(|attribute| attribute.path().is_ident("derive"));
+        let derived = attributes.iter().any(attributes::derives_of_documentation);
         let outer = std::mem::replace(&mut self.in_derived, derived);
         visit_mut::visit_item_mut(self, item);
         self.in_derived = outer;
@@ -148,6 +153,18 @@ impl VisitMut for Normalise {
         }
     }
 
+    fn visit_expr_method_call_mut(&mut self, call: &mut syn::ExprMethodCall) {
+        call.args.pop_punct();
+        visit_mut::visit_expr_method_call_mut(self, call);
+        // rustfmt makes `(0.).max(x)` of `0.0.max(x)`.
+        if let Expr::Paren(outer) = &*call.receiver
+            && outer.attrs.is_empty()
+            && let Expr::Lit(syn::ExprLit { lit: syn::Lit::Float(_), .. }) = &*outer.expr
+        {
+            call.receiver = outer.expr.clone();
+        }
+    }
+
     fn visit_expr_closure_mut(&mut self, closure: &mut syn::ExprClosure) {
         closure.inputs.pop_punct();
         visit_mut::visit_expr_closure_mut(self, closure);
@@ -161,6 +178,12 @@ impl VisitMut for Normalise {
         arm.comma = None;
         visit_mut::visit_arm_mut(self, arm);
         statements::unwrap_body(&mut arm.body);
+    }
+
+    fn visit_pat_tuple_struct_mut(&mut self, pattern: &mut syn::PatTupleStruct) {
+        pattern.elems.pop_punct();
+        visit_mut::visit_pat_tuple_struct_mut(self, pattern);
+        condense(&mut pattern.elems);
     }
 
     fn visit_pat_mut(&mut self, pattern: &mut Pat) {
@@ -209,4 +232,19 @@ fn place(item: &ImplItem) -> (u8, String) {
         ImplItem::Macro(_) => (2, String::new()),
         _ => (3, String::new()),
     }
+}
+
+/// `..` for two and more `_` at the end, if there is no other `..`.
+///
+/// Not for tuples without a name: how many there are may decide what a tuple is made by.
+fn condense(elements: &mut Punctuated<Pat, Token![,]>) {
+    let is_wild = |pattern: &Pat| matches!(pattern, Pat::Wild(wild) if wild.attrs.is_empty());
+    let count = elements.iter().rev().take_while(|pattern| is_wild(pattern)).count();
+    if count < 2 || elements.iter().any(|pattern| matches!(pattern, Pat::Rest(_))) {
+        return;
+    }
+    for _ in 0..count {
+        elements.pop();
+    }
+    elements.push(Pat::Rest(syn::PatRest { attrs: Vec::new(), dot2_token: Default::default() }));
 }

@@ -1,5 +1,6 @@
 //! Blocks: statements that do nothing, semicolons that rustfmt adds or drops, and braces around a single expression.
 
+use syn::visit::Visit;
 use syn::{Block, Expr, ExprMacro, Item, Stmt};
 
 use super::imports::{row, sorted};
@@ -7,9 +8,14 @@ use super::imports::{row, sorted};
 /// Takes out of a block what does not count. What is inside its statements is done before.
 pub(super) fn normalise(block: &mut Block) {
     block.stmts.retain(|statement| !is_empty(statement));
-    for statement in &mut block.stmts {
-        if let Stmt::Expr(Expr::While(_) | Expr::ForLoop(_), semicolon) = statement {
-            *semicolon = None;
+    let last = block.stmts.len().saturating_sub(1);
+    for (index, statement) in block.stmts.iter_mut().enumerate() {
+        match statement {
+            Stmt::Expr(Expr::While(_) | Expr::ForLoop(_), semicolon) => *semicolon = None,
+            Stmt::Expr(Expr::Loop(each), semicolon) if index < last || !gives_value(each) => {
+                *semicolon = None;
+            }
+            _ => {}
         }
     }
     if let Some(Stmt::Expr(Expr::Return(_) | Expr::Break(_) | Expr::Continue(_), semicolon)) =
@@ -58,6 +64,22 @@ fn sort_rows<T>(
     }
     done.extend(sorted(waiting).into_iter().map(&from_item));
     *all = done;
+}
+
+/// Whether a loop may have a value, which a semicolon behind it would drop.
+fn gives_value(of: &syn::ExprLoop) -> bool {
+    struct Breaks(bool);
+    impl<'ast> Visit<'ast> for Breaks {
+        fn visit_expr_break(&mut self, found: &'ast syn::ExprBreak) {
+            self.0 |= found.expr.is_some();
+        }
+        fn visit_macro(&mut self, _: &'ast syn::Macro) {
+            self.0 = true;
+        }
+    }
+    let mut breaks = Breaks(false);
+    breaks.visit_block(&of.body);
+    breaks.0
 }
 
 /// Whether a statement is a lonely semicolon.

@@ -1,6 +1,6 @@
 //! What the closure asks of the sources: which impls a type has, who has a member of a name, what an item names.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::rc::Rc;
@@ -10,6 +10,7 @@ use syn::visit::Visit;
 use syn::{ImplItem, Item, TraitItem};
 
 use super::links::{Links, Symbol};
+use super::made::Made;
 use super::references::{References, Surroundings};
 use super::resolve::{Resolver, Target};
 use crate::canonical;
@@ -35,11 +36,15 @@ pub(crate) struct Index {
     pub(crate) calls_by_type: HashMap<NodeId, Vec<NodeId>>,
     /// The numbers of names.
     symbols: HashMap<String, Symbol>,
-    /// By the number of a name: the members of impls and traits, and the macro calls that mention it.
+    /// By the number of a name: the members of impls and traits, and the macro calls that may make something of it.
     named: Vec<(Vec<NodeId>, Vec<NodeId>)>,
-    links: RefCell<HashMap<(NodeId, ModuleId), Rc<Links>>>,
-    labels: RefCell<HashMap<NodeId, Rc<str>>>,
-    facts: RefCell<HashMap<NodeId, Rc<Facts>>>,
+    /// The calls that put names together, with the names that they are given.
+    pasting: Vec<(NodeId, Vec<String>)>,
+    links: Vec<OnceCell<Rc<Links>>>,
+    /// The links of macros, by the module in which they are called.
+    links_elsewhere: RefCell<HashMap<(NodeId, ModuleId), Rc<Links>>>,
+    labels: Vec<OnceCell<Rc<str>>>,
+    facts: Vec<OnceCell<Rc<Facts>>>,
     scopes: RefCell<HashMap<ModuleId, Rc<HashSet<NodeId>>>>,
 }
 
@@ -121,6 +126,7 @@ const TAKES_ITS_ARGUMENT: [&str; 32] = [
 impl Index {
     /// An index of `world`.
     pub(crate) fn new(world: World) -> Self {
+        let count = world.nodes.len();
         let mut index = Self {
             world,
             resolver: Resolver::default(),
@@ -132,9 +138,11 @@ impl Index {
             calls_by_type: HashMap::new(),
             symbols: HashMap::new(),
             named: Vec::new(),
-            links: RefCell::default(),
-            labels: RefCell::default(),
-            facts: RefCell::default(),
+            pasting: Vec::new(),
+            links: vec![OnceCell::new(); count],
+            links_elsewhere: RefCell::default(),
+            labels: vec![OnceCell::new(); count],
+            facts: vec![OnceCell::new(); count],
             scopes: RefCell::default(),
         };
         index.add_all();
@@ -150,6 +158,9 @@ impl Index {
                 let symbol = self.new_symbol(&it.name.clone());
                 self.named[symbol].0.push(node);
             } else if let NodeKind::Call(_) = it.what {
+                self.add_call(node);
+            }
+            if self.world.nodes[node].has_impls {
                 self.add_call(node);
             }
         }
@@ -285,14 +296,13 @@ impl Index {
         let module = self.world.nodes[node].module;
         let mut traits = BTreeSet::new();
         let mut types = BTreeSet::new();
-        let mut names = BTreeSet::new();
-        let mut has_impl = false;
+        let mut made = Made::default();
         let mut seen = HashSet::from([node]);
         let mut pending = vec![node];
         while let Some(part) = pending.pop() {
-            has_impl |= words(self.world.text(part)).any(|word| word == "impl");
+            let tokens: TokenStream = self.world.text(part).parse().unwrap_or_default();
+            made.scan(tokens, matches!(self.world.nodes[part].what, NodeKind::Call(_)));
             let facts = self.facts(part);
-            names.extend(words(self.world.text(part)).map(str::to_string));
             let home = self.world.nodes[part].module;
             for reference in &facts.references.paths {
                 let modules = if home == module { vec![module] } else { vec![module, home] };
@@ -317,13 +327,18 @@ impl Index {
             if let NodeKind::Call(path) = &self.world.nodes[part].what
                 && let Some(last) = path.last()
             {
+                made.foreign |= self.macros(last).is_empty() && last != "thread_local";
                 pending.extend(self.macros(last).into_iter().filter(|found| seen.insert(*found)));
             }
         }
         for found in &types {
             self.calls_by_type.entry(*found).or_default().push(node);
         }
-        for name in names {
+        let has_impl = made.has_impl;
+        if made.pastes {
+            self.pasting.push((node, made.given()));
+        }
+        for name in made.names() {
             let symbol = self.new_symbol(&name);
             self.named[symbol].1.push(node);
         }
@@ -346,15 +361,23 @@ impl Index {
         self.symbols.get(name).copied()
     }
 
-    /// The members of impls and traits that have a name, and the macro calls that mention it.
+    /// The members of impls and traits that have a name, and the macro calls that may make something of it.
     pub(crate) fn named_by(&self, symbol: Symbol) -> (&[NodeId], &[NodeId]) {
         let (members, calls) = &self.named[symbol];
         (members, calls)
     }
 
-    /// The macro calls that mention a name.
+    /// The macro calls that may make something of a name.
     pub(crate) fn calls_named(&self, name: &str) -> &[NodeId] {
         self.symbol(name).map_or(&[], |symbol| &self.named[symbol].1)
+    }
+
+    /// The macro calls that may have put a name together from others.
+    pub(crate) fn calls_that_paste(&self, name: &str) -> Vec<NodeId> {
+        let plain = |name: &str| name.replace('_', "").to_lowercase();
+        let whole = plain(name);
+        let may = |given: &[String]| given.iter().any(|part| whole.contains(&plain(part)));
+        self.pasting.iter().filter(|(_, given)| may(given)).map(|(node, _)| *node).collect()
     }
 
     /// Whether a type or a trait of ours has a member of that name for itself.
@@ -369,36 +392,56 @@ impl Index {
 
     /// Where the names of an item lead.
     pub(crate) fn links(&self, node: NodeId, context: ModuleId) -> Rc<Links> {
-        if let Some(known) = self.links.borrow().get(&(node, context)) {
+        let home = self.world.nodes[node].module;
+        let work_out = |modules: &[ModuleId]| {
+            Rc::new(Links::of(self, Some(node), modules, &self.facts(node).references))
+        };
+        if context == home {
+            return Rc::clone(self.links[node].get_or_init(|| work_out(&[home])));
+        }
+        if let Some(known) = self.links_elsewhere.borrow().get(&(node, context)) {
             return Rc::clone(known);
         }
-        let home = self.world.nodes[node].module;
-        let modules = if context == home { vec![home] } else { vec![context, home] };
-        let links = Rc::new(Links::of(self, Some(node), &modules, &self.facts(node).references));
-        self.links.borrow_mut().insert((node, context), Rc::clone(&links));
+        let links = work_out(&[context, home]);
+        self.links_elsewhere.borrow_mut().insert((node, context), Rc::clone(&links));
         links
     }
 
     /// The path of an item, for people.
     pub(crate) fn label(&self, node: NodeId) -> Rc<str> {
-        let mut labels = self.labels.borrow_mut();
-        Rc::clone(labels.entry(node).or_insert_with(|| self.world.label(node).into()))
+        Rc::clone(self.labels[node].get_or_init(|| self.world.label(node).into()))
     }
 
     /// All macros of a name, in all crates.
-    pub(crate) fn macros(&self, name: &str) -> Vec<NodeId> {
+    fn macros(&self, name: &str) -> Vec<NodeId> {
         let of = |krate: &crate::sources::world::Crate| krate.macros.get(name).cloned();
         self.world.crates.iter().filter_map(of).flatten().collect()
     }
 
+    /// The macros that a name before a `!` may mean in a module.
+    pub(crate) fn visible_macros(&self, name: &str, module: ModuleId) -> Vec<NodeId> {
+        let mut all = self.macros(name);
+        all.retain(|node| {
+            let it = &self.world.nodes[*node];
+            it.exported || self.is_within(module, self.world.macro_scope(it.module))
+        });
+        all
+    }
+
+    fn is_within(&self, module: ModuleId, outer: ModuleId) -> bool {
+        let mut next = Some(module);
+        while let Some(module) = next {
+            if module == outer {
+                return true;
+            }
+            next = self.world.modules[module].parent;
+        }
+        false
+    }
+
     /// What an item is made of.
     pub(crate) fn facts(&self, node: NodeId) -> Rc<Facts> {
-        if let Some(known) = self.facts.borrow().get(&node) {
-            return Rc::clone(known);
-        }
-        let facts = Rc::new(self.work_out(node));
-        self.facts.borrow_mut().insert(node, Rc::clone(&facts));
-        facts
+        Rc::clone(self.facts[node].get_or_init(|| Rc::new(self.work_out(node))))
     }
 
     fn work_out(&self, node: NodeId) -> Facts {
@@ -518,9 +561,4 @@ impl Index {
         self.scopes.borrow_mut().insert(module, Rc::clone(&traits));
         traits
     }
-}
-
-/// The words of a text, those of comments too.
-fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
 }

@@ -122,7 +122,7 @@ impl Finder<'_> {
         if *at == Position::Macro
             && let Some(name) = path.last()
         {
-            let macros = index.macros(name).into_iter();
+            let macros = index.visible_macros(name, module).into_iter();
             targets.extend(macros.map(|node| Target::Node(node, Vec::new())));
         }
         if targets.is_empty() {
@@ -255,7 +255,8 @@ impl Finder<'_> {
         }
         let index = self.index;
         for name in path {
-            for call in index.calls_named(name) {
+            let pasted = index.calls_that_paste(name);
+            for call in index.calls_named(name).iter().chain(&pasted) {
                 self.links.nodes.insert((*call, index.world.nodes[*call].module));
             }
         }

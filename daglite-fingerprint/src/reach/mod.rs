@@ -4,5 +4,6 @@ pub(crate) mod closure;
 pub(crate) mod index;
 pub(crate) mod links;
 mod loose;
+mod made;
 pub(crate) mod references;
 mod resolve;

@@ -10,7 +10,6 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, Expr, Lit, Meta, Pat, Path, Token};
 
 use super::loose;
-use crate::canonical::is_plain_macro;
 use crate::sources::conditions;
 use crate::sources::included;
 use crate::sources::use_tree::{Brought, Import};
@@ -50,13 +49,13 @@ pub(crate) struct Reference {
 /// Where a path stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Position {
-    /// In an expression, a type or the tokens of a macro.
+    /// In an expression or a type.
     Anywhere,
     /// A name in a pattern: a constant, or else a new variable.
     Pattern,
     /// Before a `!`, or in an attribute.
     Macro,
-    /// In a text of an attribute: a module may be meant, and all that is in it.
+    /// In a text of an attribute or among the tokens of a macro: a module may be meant, and all that is in it.
     Text,
 }
 
@@ -79,6 +78,7 @@ impl References {
             surroundings,
             locals: vec![HashSet::new()],
             items: Vec::new(),
+            modules: 0,
         };
         visit(&mut collector);
         collector.found
@@ -98,6 +98,8 @@ pub(crate) struct Collector<'a> {
     locals: Vec<HashSet<String>>,
     /// The functions and constants that the blocks we are in define, which hide those of the module.
     items: Vec<HashSet<String>>,
+    /// In how many modules we are that stand inside of the item.
+    modules: usize,
 }
 
 /// A name without `r#`.
@@ -116,7 +118,8 @@ impl Collector<'_> {
         found.scan(tokens);
         for (path, global) in found.paths {
             if path.len() > 1 || global || !self.is_local(&path[0]) {
-                self.found.add(path, global, Position::Anywhere);
+                // A macro may make a path of it: then a module is meant with all that is in it.
+                self.found.add(path, global, Position::Text);
             }
         }
         for path in found.macros {
@@ -154,14 +157,30 @@ impl Collector<'_> {
     }
 
     fn path(&mut self, path: &Path, at: Position) {
-        let segments: Vec<String> =
-            path.segments.iter().map(|segment| plain(&segment.ident)).collect();
+        let segments = path.segments.iter().map(|segment| plain(&segment.ident)).collect();
+        let segments = self.from_outside(segments);
         if segments.len() > 1 || segments[0] != "self" {
             self.found.add(segments, path.leading_colon.is_some(), at);
         }
         for segment in &path.segments {
             self.visit_path_arguments(&segment.arguments);
         }
+    }
+
+    /// The path as it would be written outside of the modules inside of the item.
+    fn from_outside(&self, mut path: Vec<String>) -> Vec<String> {
+        if self.modules == 0 {
+            return path;
+        }
+        if path[0] == "self" && path.len() > 1 {
+            path.remove(0);
+        }
+        for _ in 0..self.modules {
+            if path.first().is_some_and(|first| first == "super") {
+                path.remove(0);
+            }
+        }
+        if path.is_empty() { vec!["self".to_string()] } else { path }
     }
 
     /// A macro of the compiler, whose arguments say more than names.
@@ -190,8 +209,12 @@ impl Collector<'_> {
 
     fn imports(&mut self, item: &syn::ItemUse) {
         let global = item.leading_colon.is_some();
+        let first = self.found.imports.len();
         use_tree(&item.tree, &mut Vec::new(), global, &mut self.found.imports);
-        for import in &self.found.imports {
+        for at in first..self.found.imports.len() {
+            let path = std::mem::take(&mut self.found.imports[at].path);
+            self.found.imports[at].path = self.from_outside(path);
+            let import = &self.found.imports[at];
             // A trait may be brought for its methods alone.
             let path = import.path.clone();
             let at = Position::Anywhere;
@@ -241,6 +264,35 @@ fn use_tree(tree: &syn::UseTree, path: &mut Vec<String>, global: bool, imports: 
             }
         }
     }
+}
+
+/// The macros of the standard library whose arguments are expressions, the first texts among them formats.
+const PLAIN_MACROS: [&str; 20] = [
+    "assert",
+    "assert_eq",
+    "assert_ne",
+    "dbg",
+    "debug_assert",
+    "debug_assert_eq",
+    "debug_assert_ne",
+    "eprint",
+    "eprintln",
+    "format",
+    "format_args",
+    "panic",
+    "print",
+    "println",
+    "todo",
+    "unimplemented",
+    "unreachable",
+    "vec",
+    "write",
+    "writeln",
+];
+
+/// Whether the arguments of a macro are expressions. One of ours may have such a name: then they are taken as tokens are.
+fn is_plain_macro(path: &Path) -> bool {
+    path.segments.last().is_some_and(|last| PLAIN_MACROS.iter().any(|name| last.ident == name))
 }
 
 /// Attributes of the compiler that name nothing.
@@ -366,6 +418,12 @@ impl<'ast> Visit<'ast> for Collector<'_> {
         let locals = std::mem::replace(&mut self.locals, vec![HashSet::new()]);
         visit::visit_item(self, item);
         self.locals = locals;
+    }
+
+    fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
+        self.modules += 1;
+        visit::visit_item_mod(self, item);
+        self.modules -= 1;
     }
 
     fn visit_item_fn(&mut self, item: &'ast syn::ItemFn) {

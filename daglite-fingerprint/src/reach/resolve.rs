@@ -26,17 +26,20 @@ pub(crate) enum Target {
 /// The crates that need no dependency.
 const STANDARD: [&str; 5] = ["std", "core", "alloc", "proc_macro", "test"];
 
+/// A name, and the module in which it is looked up.
+type Asked = (ModuleId, String);
+
 /// Answers what paths mean, and remembers it.
 #[derive(Default)]
 pub(crate) struct Resolver {
-    memo: RefCell<HashMap<(ModuleId, String), Rc<Vec<Target>>>>,
+    memo: RefCell<HashMap<Asked, Rc<Vec<Target>>>>,
 }
 
 /// One question: the look-ups that are under way, so that none goes in a circle, and those that are done.
 #[derive(Default)]
 struct Visiting {
-    under_way: HashSet<(ModuleId, String)>,
-    done: HashMap<(ModuleId, String), Vec<Target>>,
+    under_way: HashSet<Asked>,
+    done: HashMap<Asked, Vec<Target>>,
 }
 
 impl Resolver {

@@ -25,6 +25,10 @@ pub(crate) struct Package {
     pub(crate) build_script: Option<PathBuf>,
     /// Where each name of a dependency leads.
     pub(crate) dependencies: BTreeMap<String, Dependency>,
+    /// What is said of each dependency: the name in paths, the package, and all of it as text.
+    requests: Vec<(String, String, String)>,
+    /// Its features, with what each turns on.
+    features: BTreeMap<String, Vec<String>>,
 }
 
 /// The root of a crate.
@@ -70,9 +74,54 @@ impl Package {
             is_macros,
             build_script: build.filter(|path| path.is_file()),
             dependencies: dependencies(folder, &table, &workspace),
+            requests: requests(&table, &workspace),
+            features: features(&table),
             folder: folder.to_path_buf(),
             name,
         })
+    }
+
+    /// What it asks of the package `name`.
+    pub(crate) fn requests(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.requests
+            .iter()
+            .filter(move |(_, package, _)| package == name)
+            .map(|(_, _, text)| text.as_str())
+    }
+
+    /// Its features that turn on features of the package `name`, or features that do.
+    pub(crate) fn features_for(&self, name: &str) -> BTreeSet<String> {
+        let names: Vec<&str> = self
+            .requests
+            .iter()
+            .filter(|(_, package, _)| package == name)
+            .map(|(name, ..)| name.as_str())
+            .collect();
+        let mut found: BTreeSet<String> = BTreeSet::new();
+        loop {
+            let before = found.len();
+            for (feature, on) in &self.features {
+                let leads = |entry: &String| {
+                    let target = entry
+                        .trim_start_matches("dep:")
+                        .split(['/', '?'])
+                        .next()
+                        .unwrap_or_default();
+                    found.contains(entry.as_str()) || names.contains(&crate_name(target).as_str())
+                };
+                if on.iter().any(leads) {
+                    found.insert(feature.clone());
+                }
+            }
+            if found.len() == before {
+                return found;
+            }
+        }
+    }
+
+    /// Its features, as text.
+    pub(crate) fn features_text(&self) -> String {
+        format!("{:?}", self.features)
     }
 
     /// The build script as a crate.
@@ -193,25 +242,62 @@ fn other_targets(folder: &Path, package: &str, table: &Table) -> Vec<Target> {
     targets
 }
 
+/// What a manifest says of each dependency.
+fn requests(table: &Table, workspace: &Workspace) -> Vec<(String, String, String)> {
+    let mut found = Vec::new();
+    for (name, value) in all_dependencies(table) {
+        let inherits = value.get("workspace").and_then(Value::as_bool) == Some(true);
+        let shared = workspace.dependency(name).filter(|_| inherits);
+        let package =
+            shared.unwrap_or(value).get("package").and_then(Value::as_str).unwrap_or(name);
+        let shared = shared.map(asked).unwrap_or_default();
+        found.push((crate_name(name), package.to_string(), format!("{} {shared}", asked(value))));
+    }
+    found
+}
+
+/// What an entry says of features, as text.
+fn asked(value: &Value) -> String {
+    let said = |key: &str| value.get(key).map(ToString::to_string).unwrap_or_default();
+    ["features", "default-features", "default_features", "optional"].map(said).join(" ")
+}
+
+/// The features of a manifest, with what each turns on.
+fn features(table: &Table) -> BTreeMap<String, Vec<String>> {
+    let listed = table.get("features").and_then(Value::as_table).into_iter().flatten();
+    let texts = |value: &Value| {
+        let entries = value.as_array().into_iter().flatten();
+        entries.filter_map(Value::as_str).map(str::to_string).collect()
+    };
+    listed.map(|(name, value)| (name.clone(), texts(value))).collect()
+}
+
+/// The entries of all tables of dependencies.
+fn all_dependencies(table: &Table) -> Vec<(&String, &Value)> {
+    let mut tables: Vec<&Table> = vec![table];
+    if let Some(Value::Table(targets)) = table.get("target") {
+        tables.extend(targets.values().filter_map(Value::as_table));
+    }
+    let mut found = Vec::new();
+    for table in tables {
+        for key in ["dev-dependencies", "dev_dependencies", "dependencies"] {
+            if let Some(Value::Table(listed)) = table.get(key) {
+                found.extend(listed);
+            }
+        }
+    }
+    found
+}
+
 fn dependencies(
     folder: &Path,
     table: &Table,
     workspace: &Workspace,
 ) -> BTreeMap<String, Dependency> {
-    let mut tables: Vec<&Table> = vec![table];
-    if let Some(Value::Table(targets)) = table.get("target") {
-        tables.extend(targets.values().filter_map(Value::as_table));
-    }
-    let mut found = BTreeMap::new();
-    for table in tables {
-        for key in ["dev-dependencies", "dev_dependencies", "dependencies"] {
-            let Some(Value::Table(listed)) = table.get(key) else { continue };
-            for (name, value) in listed {
-                found.insert(crate_name(name), dependency(folder, name, value, workspace));
-            }
-        }
-    }
-    found
+    let named = all_dependencies(table)
+        .into_iter()
+        .map(|(name, value)| (crate_name(name), dependency(folder, name, value, workspace)));
+    named.collect()
 }
 
 fn dependency(folder: &Path, name: &str, value: &Value, workspace: &Workspace) -> Dependency {

@@ -18,6 +18,8 @@ pub(crate) struct Skimmed {
     pub(crate) attributes: Vec<(usize, usize)>,
     /// Whether it is there under some configurations only.
     pub(crate) conditional: bool,
+    /// Whether impls stand in its body.
+    pub(crate) has_impls: bool,
 }
 
 /// What an item is.
@@ -230,8 +232,20 @@ impl<'a> Skimmer<'a> {
         };
         let (start, stop) = self.bytes(at, last);
         let Before { attributes, conditional, .. } = before;
-        let item = Skimmed { what, name, start, end: stop, attributes, conditional };
+        let has_impls = matches!(what, What::Function | What::Constant | What::Static)
+            && (here..last).any(|at| self.starts_an_impl(at));
+        let item = Skimmed { what, name, start, end: stop, attributes, conditional, has_impls };
         Some((Some(item), last + 1))
+    }
+
+    /// Whether an impl starts here, and not a type `impl Trait`.
+    fn starts_an_impl(&self, at: usize) -> bool {
+        self.word(at) == "impl"
+            && match self.tokens[at - 1].kind {
+                Kind::Open(b'{') | Kind::Close | Kind::Sign(b';') => true,
+                Kind::Ident => matches!(self.word(at - 1), "unsafe" | "default"),
+                _ => false,
+            }
     }
 
     /// Skips the words before the keyword of an item.

@@ -126,6 +126,10 @@ pub(crate) struct Module {
     pub(crate) calls: Vec<NodeId>,
     /// Its items.
     pub(crate) items: Vec<NodeId>,
+    /// Whether its macros are visible behind it.
+    pub(crate) macro_use: bool,
+    /// Where the files of its modules are.
+    folder: PathBuf,
 }
 
 /// What a name in a module stands for.
@@ -161,6 +165,10 @@ pub(crate) struct Node {
     pub(crate) members: Vec<NodeId>,
     /// Whether it is there under some configurations only.
     pub(crate) conditional: bool,
+    /// Whether impls stand in its body.
+    pub(crate) has_impls: bool,
+    /// Of a macro: whether other modules see it by its name alone.
+    pub(crate) exported: bool,
 }
 
 /// What an item is, with what was found in its head.
@@ -241,8 +249,42 @@ impl World {
         });
         let folder = root.parent().map(Path::to_path_buf).unwrap_or_default();
         self.module_in_file(krate, None, label, &root, &folder, 0);
+        self.modules_of_macros(krate);
         self.crates[krate].externs = self.externs(package, is_library);
         krate
+    }
+
+    /// The modules that macro calls may declare: a name among the tokens that is the name of a file.
+    fn modules_of_macros(&mut self, krate: CrateId) {
+        let mut at = 0;
+        while at < self.nodes.len() {
+            let it = &self.nodes[at];
+            let module = it.module;
+            at += 1;
+            let NodeKind::Call(path) = &it.what else { continue };
+            if self.modules[module].krate != krate || it.owner.is_some() {
+                continue;
+            }
+            let last = path.last().cloned().unwrap_or_default();
+            let defined = self.crates[krate].macros.get(&last).into_iter().flatten();
+            let mut texts = vec![self.text(at - 1)];
+            texts.extend(defined.map(|node| self.text(*node)));
+            if !texts.iter().any(|text| text.contains("mod")) {
+                continue;
+            }
+            let words: BTreeSet<String> = texts
+                .iter()
+                .flat_map(|text| text.split(|c: char| !c.is_alphanumeric() && c != '_'))
+                .filter(|word| !word.is_empty() && !self.modules[module].names.contains_key(*word))
+                .map(str::to_string)
+                .collect();
+            let folder = self.modules[module].folder.clone();
+            let depth = self.modules[module].path.matches("::").count();
+            let place = Place { krate, module, file: self.modules[module].file, depth };
+            for word in words {
+                self.add_module(&word, None, &[], (0, 0), place, &folder, &folder);
+            }
+        }
     }
 
     /// What the names of a package's dependencies stand for.
@@ -313,6 +355,8 @@ impl World {
             nameless: Vec::new(),
             calls: Vec::new(),
             items: Vec::new(),
+            macro_use: false,
+            folder: PathBuf::new(),
         });
         self.modules.len() - 1
     }
@@ -333,13 +377,20 @@ impl World {
     /// Adds the items of a file or of a module in it. `folder` is where the files of modules are, `beside` where
     /// `#[path]` starts.
     fn add_all(&mut self, skimmed: Vec<Skimmed>, place: Place, folder: &Path, beside: &Path) {
+        self.modules[place.module].folder = folder.to_path_buf();
         for item in skimmed {
             self.add(item, place, folder, beside);
         }
     }
 
     fn add(&mut self, item: Skimmed, place: Place, folder: &Path, beside: &Path) {
-        let Skimmed { what, name, start, end, attributes, conditional } = item;
+        let Skimmed { what, name, start, end, attributes, conditional, has_impls } = item;
+        let has_attribute = |name: &str| {
+            let text = &self.files[place.file].text;
+            attributes.iter().any(|(start, end)| text[*start..*end].contains(name))
+        };
+        let exported = has_attribute("macro_export");
+        let macro_use = has_attribute("macro_use");
         let attributes_end = attributes.last().map_or(start, |(_, end)| *end);
         let Place { krate, module, .. } = place;
         if conditional && matches!(what, What::Use(_) | What::Module(..) | What::ExternCrate(_)) {
@@ -351,9 +402,10 @@ impl World {
             What::Use(imports) => return self.add_imports(module, imports),
             What::ExternCrate(original) => {
                 let alias = name.unwrap_or_default();
+                let own = original == "self";
                 let import = Import {
-                    path: vec![original],
-                    global: true,
+                    path: vec![if own { "crate".to_string() } else { original }],
+                    global: !own,
                     name: Brought::Name(alias),
                     conditional,
                 };
@@ -361,7 +413,15 @@ impl World {
             }
             What::Module(inner, paths) => {
                 let name = name.unwrap_or_default();
-                return self.add_module(&name, inner, &paths, (start, end), place, folder, beside);
+                let first = self.modules.len();
+                self.add_module(&name, inner, &paths, (start, end), place, folder, beside);
+                // The module itself and, if its place depends on conditions, its twins.
+                for module in first..self.modules.len() {
+                    if self.modules[module].parent == Some(place.module) {
+                        self.modules[module].macro_use = macro_use;
+                    }
+                }
+                return;
             }
             What::Foreign(names) => {
                 let node =
@@ -405,7 +465,9 @@ impl World {
         let node = self.new_node(what, place, (start, end), name.clone());
         self.nodes[node].conditional = conditional;
         self.nodes[node].attributes_end = attributes_end;
+        self.nodes[node].has_impls = has_impls;
         if is_macro {
+            self.nodes[node].exported = exported;
             self.crates[krate].macros.entry(name.clone()).or_default().push(node);
         }
         if is_call {
@@ -434,6 +496,8 @@ impl World {
             owner: None,
             members: Vec::new(),
             conditional: false,
+            has_impls: false,
+            exported: false,
         });
         self.modules[place.module].items.push(node);
         node
@@ -457,8 +521,9 @@ impl World {
             names.entry(name).or_default().push(Named::Node(owner));
         }
         for member in members {
-            let Skimmed { what, name, start, end, conditional, .. } = member;
+            let Skimmed { what, name, start, end, conditional, has_impls, .. } = member;
             let node = self.new_node(leaf(what), place, (start, end), name.unwrap_or_default());
+            self.nodes[node].has_impls = has_impls;
             self.nodes[node].owner = Some(owner);
             self.nodes[node].conditional = conditional;
             self.nodes[owner].members.push(node);
@@ -555,6 +620,16 @@ impl World {
         let beside = path.parent().unwrap_or(beside).to_path_buf();
         let place = Place { file, depth: place.depth + 1, ..place };
         self.add_all(skimmed, place, folder, &beside);
+    }
+
+    /// The module in which the macros of `module` are visible: further out with `#[macro_use]`.
+    pub(crate) fn macro_scope(&self, mut module: ModuleId) -> ModuleId {
+        while self.modules[module].macro_use
+            && let Some(parent) = self.modules[module].parent
+        {
+            module = parent;
+        }
+        module
     }
 
     /// The path of a node, for people.

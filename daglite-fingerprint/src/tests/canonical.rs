@@ -2,7 +2,9 @@
 
 use syn::{ItemFn, Path};
 
-use crate::canonical::fingerprint;
+use crate::canonical::{
+    fingerprint, impl_item_digest, item_digest, tokens_digest, trait_item_digest,
+};
 
 /// The fingerprint of a function, from its source.
 fn of(source: &str) -> [u8; 32] {
@@ -216,4 +218,165 @@ fn the_functions_that_hash_the_arguments_count() {
     assert_ne!(with(&["a"]), with(&["b"]));
     assert_ne!(with(&["a", "b"]), with(&["a::b"]));
     assert_eq!(with(&["a::<B, C>"]), with(&["a :: < B, C, >"]));
+}
+
+#[test]
+fn what_rustfmt_changes_in_statements_does_not_count() {
+    let pairs = [
+        ("fn f() { || { a } }", "fn f() { || a }"),
+        ("fn f() { match x { A => { a } B => {{ b }} } }", "fn f() { match x { A => a, B => b } }"),
+        ("fn f() { match x { | A | B => a } }", "fn f() { match x { A | B => a } }"),
+        ("fn f() { match x { A => { return a; } } }", "fn f() { match x { A => return a } }"),
+        ("fn f() -> u8 { return a; }", "fn f() -> u8 { return a }"),
+        (
+            "fn f() { while a {}; loop { b() }; for c in d {}; e }",
+            "fn f() { while a {} loop { b() } for c in d {} e }",
+        ),
+        ("fn f() { a();; b() }", "fn f() { a(); b() }"),
+        ("fn f() { ((a)) }", "fn f() { (a) }"),
+        ("fn f() { S { a: a, b: b } }", "fn f() { S { a, b } }"),
+        ("fn f() { let x = try!(a); }", "fn f() { let x = a?; }"),
+        ("fn f() { r#try!(a); }", "fn f() { a?; }"),
+        ("extern fn f() {}", "extern \"C\" fn f() {}"),
+        ("fn f() { let X(a, _, _) = b; }", "fn f() { let X(a, ..) = b; }"),
+        ("fn f() { (0.).max(a) }", "fn f() { 0.0.max(a) }"),
+    ];
+    for (left, right) in pairs {
+        same(&[left, right]);
+    }
+}
+
+#[test]
+fn braces_semicolons_and_parentheses_with_a_meaning_count() {
+    distinct(&["fn f() { || { a; } }", "fn f() { || { a } }", "fn f() { || unsafe { a } }"]);
+    distinct(&["fn f() { match x { A => { a; } } }", "fn f() { match x { A => a } }"]);
+    distinct(&["fn f() { a }", "fn f() { a; }", "fn f() { return a; }", "fn f() { { a } }"]);
+    distinct(&["fn f() { loop { break 1 } }", "fn f() { loop { break 1 }; }"]);
+    distinct(&["fn f() { a - (b - c) }", "fn f() { a - b - c }"]);
+    distinct(&["fn f() { S { a: b } }", "fn f() { S { a } }", "fn f() { S { a: a.b } }"]);
+    distinct(&["extern \"C\" fn f() {}", "extern \"system\" fn f() {}", "fn f() {}"]);
+    distinct(&["fn f() { let (a, _, _) = b; }", "fn f() { let (a, ..) = b; }"]);
+}
+
+#[test]
+fn the_order_and_grouping_of_imports_does_not_count() {
+    same(&[
+        "fn f() { use a::b; use a::c::{d, self}; use e::f as f; }",
+        "fn f() { use e::f; use a::{c::{self, d}, b}; }",
+        "fn f() { use {a::{b, c::{self}, c::d}, e::f}; use g::{}; }",
+    ]);
+    distinct(&["fn f() { use a::b; }", "fn f() { use a::b as c; }", "fn f() { use a::*; }"]);
+    distinct(&["fn f() { use a::b; }", "fn f() { use a::b; use a::c; }"]);
+    distinct(&[
+        "fn f() { #[cfg(x)] use a::b; use c::d; }",
+        "fn f() { use a::b; #[cfg(x)] use c::d; }",
+    ]);
+    same(&["fn f() { mod m { mod b; mod a; } }", "fn f() { mod m { mod a; mod b; } }"]);
+}
+
+#[test]
+fn literals_count_by_what_they_are() {
+    same(&[
+        "fn f() { (\"a\\\"b c\", 0xAB, 1.0, 'a', b\"x\") }",
+        "fn f() { (r#\"a\"b c\"#, 0xab, 1., '\\u{61}', b\"\\x78\") }",
+        "fn f() { (\"a\\\"b \\\n   c\", 0xaB, 1.0, '\\x61', br\"x\") }",
+    ]);
+    same(&["fn f() { \"a\r\nb\" }", "fn f() { \"a\nb\" }"]);
+    distinct(&["fn f() { \"a\\r\\nb\" }", "fn f() { \"a\\nb\" }", "fn f() { \"a b\" }"]);
+    distinct(&["fn f() { \"a\tb\" }", "fn f() { \"a    b\" }"]);
+    distinct(&[
+        "fn f() { 1.0 }",
+        "fn f() { 1 }",
+        "fn f() { 1.5 }",
+        "fn f() { 1.0f32 }",
+        "fn f() { 1.0e5 }",
+    ]);
+    distinct(&["fn f() { \"a\" }", "fn f() { b\"a\" }", "fn f() { c\"a\" }", "fn f() { 'a' }"]);
+}
+
+#[test]
+fn what_rustfmt_changes_in_the_arguments_of_macros_does_not_count() {
+    let pairs = [
+        ("fn f() { my!(g(1,), |x| { x }) }", "fn f() { my!(g(1), |x| x) }"),
+        (
+            "fn f() { my!(match x { A => { a } }, S { a: a, }) }",
+            "fn f() { my!(match x { A => a }, S { a }) }",
+        ),
+        ("fn f() { my![Vec<u8,>, u8] }", "fn f() { my![Vec<u8>, u8] }"),
+        ("fn f() { vec!(1, 2,) }", "fn f() { vec![1, 2] }"),
+        ("fn f() { my!(a => \"b \\\n c\") }", "fn f() { my!(a => \"b \\\n     c\") }"),
+        (
+            "fn f() { macro_rules! m { ($a:expr) => ( g($a,) ) } }",
+            "fn f() { macro_rules! m { ($a:expr) => { g($a) }; } }",
+        ),
+    ];
+    for (left, right) in pairs {
+        same(&[left, right]);
+    }
+    distinct(&["fn f() { my! { g(1,) } }", "fn f() { my! { g(1) } }"]);
+    distinct(&["fn f() { my!(a => g(1,)) }", "fn f() { my!(a => g(1)) }"]);
+    distinct(&["fn f() { stringify!(g(1,)) }", "fn f() { stringify!(g(1)) }"]);
+    distinct(&["fn f() { my!(\"a\") }", "fn f() { my!(\"b\") }", "fn f() { my!(\"a\",) }"]);
+    distinct(&[
+        "fn f() { macro_rules! m { ($a:expr) => { g($a) } } }",
+        "fn f() { macro_rules! m { ($a:expr) => { g(a) } } }",
+        "fn f() { macro_rules! m { ($a:expr) => { g(-$a) } } }",
+        "fn f() { macro_rules! m { ($a:ident) => { g($a) } } }",
+    ]);
+}
+
+#[test]
+fn derives_in_a_row_are_one() {
+    same(&[
+        "fn f() { #[derive(A)] #[derive(B, C,)] struct S; }",
+        "fn f() { #[derive(A, B, C)] struct S; }",
+    ]);
+    distinct(&["fn f() { #[derive(A, B)] struct S; }", "fn f() { #[derive(B, A)] struct S; }"]);
+    same(&[
+        "fn f() { #[derive(A)] struct S { #[serde(rename = \"a b\", default,)] a: u8 } }",
+        "fn f() { #[derive(A)] struct S { #[serde(rename = \"a \\\n   b\", default)] a: u8 } }",
+    ]);
+}
+
+#[test]
+fn every_kind_of_item_has_a_digest_of_its_own() {
+    let item = |text: &str| item_digest(&syn::parse_str(text).expect(text));
+    let same = |left: &str, right: &str| assert_eq!(item(left), item(right), "{left}");
+    same("pub struct S { pub a: u8, }", "/// Docs.\nstruct S { a: u8 }");
+    same("pub const A: u8 = 1;", "const A: u8 = 1;");
+    same(
+        "impl S { pub fn f(&self,) {} const A: u8 = 1; }",
+        "impl S { const A: u8 = 1; fn f(&self) {} }",
+    );
+    same("pub use a::{c, b};", "use a::{b, c};");
+    same("mod m { pub(in crate) fn f() {} }", "mod m { pub(crate) fn f() {} }");
+    assert_ne!(item("mod m { pub fn f() {} }"), item("mod m { fn f() {} }"));
+    assert_ne!(item("#[derive(A)] /** a */ struct S;"), item("#[derive(A)] /** b */ struct S;"));
+    assert_ne!(item("macro_rules! m { () => { 1 } }"), item("macro_rules! m { () => { 2 } }"));
+    assert_ne!(item("trait T { fn f(); }"), item("trait T { fn g(); }"));
+    assert_ne!(item("type A = u8;"), item("type A = u16;"));
+}
+
+#[test]
+fn the_same_text_as_another_kind_of_item_has_another_digest() {
+    let text = "fn f() {}";
+    let digests = [
+        of(text),
+        item_digest(&syn::parse_str(text).expect("an item")),
+        impl_item_digest(&syn::parse_str(text).expect("an item of an impl")),
+        trait_item_digest(&syn::parse_str(text).expect("an item of a trait")),
+        tokens_digest(text.parse().expect("tokens")),
+    ];
+    for (index, digest) in digests.iter().enumerate() {
+        assert!(!digests[..index].contains(digest), "{index}");
+    }
+}
+
+#[test]
+fn documentation_is_one_however_it_arrives() {
+    let tokens = |text: &str| tokens_digest(text.parse().expect("tokens"));
+    // The compiler hands `/// it's` to a macro as another literal than a parser of text does.
+    assert_eq!(tokens("/// it's\nstruct S;"), tokens("#[doc = r\" it's\"] struct S;"));
+    assert_eq!(tokens("/// it's\nstruct S;"), tokens("#[doc = \" it\\'s\"] struct S;"));
+    assert_ne!(tokens("/// one\nstruct S;"), tokens("/// two\nstruct S;"));
 }

@@ -1,11 +1,13 @@
 //! Every function of a file, with the digest of its normal form.
 
-use daglite_fingerprint::canonical::{fingerprint, impl_item_digest, trait_item_digest};
+use daglite_fingerprint::canonical::{
+    fingerprint, impl_item_digest, normal_form, trait_item_digest,
+};
 use quote::ToTokens;
 use syn::visit::{self, Visit};
 
 /// A function, a method of an impl, or a method of a trait.
-pub enum Function {
+pub(crate) enum Function {
     /// A free function.
     Free(syn::ItemFn),
     /// A method of an impl.
@@ -16,7 +18,7 @@ pub enum Function {
 
 impl Function {
     /// The digest of its normal form.
-    pub fn digest(&self) -> [u8; 32] {
+    pub(crate) fn digest(&self) -> [u8; 32] {
         match self {
             Function::Free(function) => fingerprint(function, &[]),
             Function::Method(method) => impl_item_digest(method),
@@ -24,8 +26,25 @@ impl Function {
         }
     }
 
+    /// The tokens of its normal form.
+    pub(crate) fn normal_form(&self) -> proc_macro2::TokenStream {
+        let item = match self {
+            Function::Free(function) => syn::Item::Fn(function.clone()),
+            // A function with a receiver is parsed as one, wherever it stands.
+            Function::Method(method) => syn::Item::Verbatim(method.to_token_stream()),
+            Function::Declared(method) => syn::Item::Verbatim(method.to_token_stream()),
+        };
+        let item = match item {
+            syn::Item::Verbatim(tokens) => {
+                syn::parse2(tokens.clone()).unwrap_or(syn::Item::Verbatim(tokens))
+            }
+            item => item,
+        };
+        normal_form(&item)
+    }
+
     /// Its tokens, as they are.
-    pub fn tokens(&self) -> proc_macro2::TokenStream {
+    pub(crate) fn tokens(&self) -> proc_macro2::TokenStream {
         match self {
             Function::Free(function) => function.to_token_stream(),
             Function::Method(method) => method.to_token_stream(),
@@ -34,7 +53,7 @@ impl Function {
     }
 
     /// A function of the same kind, from other tokens.
-    pub fn parse_like(&self, tokens: proc_macro2::TokenStream) -> syn::Result<Function> {
+    pub(crate) fn parse_like(&self, tokens: proc_macro2::TokenStream) -> syn::Result<Function> {
         Ok(match self {
             Function::Free(_) => Function::Free(syn::parse2(tokens)?),
             Function::Method(_) => match syn::parse2(tokens)? {
@@ -49,7 +68,7 @@ impl Function {
     }
 
     /// Whether both have one parse tree.
-    pub fn is_like(&self, other: &Function) -> bool {
+    pub(crate) fn is_like(&self, other: &Function) -> bool {
         match (self, other) {
             (Function::Free(left), Function::Free(right)) => left == right,
             (Function::Method(left), Function::Method(right)) => left == right,
@@ -60,15 +79,15 @@ impl Function {
 }
 
 /// A function and where it is.
-pub struct Found {
+pub(crate) struct Found {
     /// Modules, type or trait, and name.
-    pub path: String,
+    pub(crate) path: String,
     /// The function itself.
-    pub function: Function,
+    pub(crate) function: Function,
 }
 
 /// All functions of a file but those inside of other functions, in their order.
-pub fn functions(file: &syn::File) -> Vec<Found> {
+pub(crate) fn functions(file: &syn::File) -> Vec<Found> {
     let mut finder = Finder::default();
     finder.visit_file(file);
     finder.found

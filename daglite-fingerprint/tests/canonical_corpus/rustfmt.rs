@@ -7,11 +7,11 @@ use std::process::{Command, Stdio};
 use crate::sources::Source;
 
 /// A configuration: its settings, one a line.
-pub struct Configuration {
+pub(crate) struct Configuration {
     /// The lines of `rustfmt.toml`.
-    pub settings: &'static str,
+    pub(crate) settings: &'static str,
     /// Whether a nightly rustfmt is needed.
-    pub is_unstable: bool,
+    pub(crate) is_unstable: bool,
 }
 
 const fn stable(settings: &'static str) -> Configuration {
@@ -23,7 +23,7 @@ const fn unstable(settings: &'static str) -> Configuration {
 }
 
 /// All configurations.
-pub const ALL: [Configuration; 34] = [
+pub(crate) const ALL: [Configuration; 35] = [
     stable("max_width = 100"),
     stable("max_width = 60"),
     stable("max_width = 160"),
@@ -57,6 +57,7 @@ pub const ALL: [Configuration; 34] = [
     unstable("format_macro_matchers = true\nmax_width = 60"),
     unstable("format_macro_bodies = false"),
     unstable("reorder_impl_items = true\nindent_style = \"Visual\""),
+    unstable("condense_wildcard_suffixes = true"),
     unstable("overflow_delimited_expr = true\nstruct_lit_single_line = false"),
 ];
 
@@ -72,7 +73,7 @@ fn rustfmt(is_unstable: bool) -> Command {
 }
 
 /// Whether the rustfmt of that kind is there.
-pub fn is_there(is_unstable: bool) -> bool {
+pub(crate) fn is_there(is_unstable: bool) -> bool {
     let mut command = rustfmt(is_unstable);
     command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
@@ -82,7 +83,7 @@ pub fn is_there(is_unstable: bool) -> bool {
 const BATCH: usize = 40;
 
 /// The text of each source as rustfmt leaves it.
-pub fn format(configuration: &Configuration, sources: &[&Source]) -> Vec<String> {
+pub(crate) fn format(configuration: &Configuration, sources: &[&Source]) -> Vec<String> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::write(folder.path().join("rustfmt.toml"), configuration.settings).expect("it is writable");
     let place = |index: usize| folder.path().join(format!("{index}.rs"));

@@ -8,25 +8,25 @@ use proc_macro2::{TokenStream, TokenTree};
 use serde_json::Value;
 
 /// One file of a crate.
-pub struct Source {
+pub(crate) struct Source {
     /// The crate's name, and the file's path in it.
-    pub name: String,
+    pub(crate) name: String,
     /// The edition that the crate is written in.
-    pub edition: String,
+    pub(crate) edition: String,
     /// The text, with its modules in other files made empty.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 /// Whether the large corpus was asked for.
-pub fn is_full() -> bool {
+pub(crate) fn is_full() -> bool {
     std::env::var("DAGLITE_CORPUS").is_ok_and(|value| value == "full")
 }
 
 /// Crates that this workspace depends on anyway, for the small corpus.
-const SMALL: [&str; 3] = ["quick_cache", "csv", "toml"];
+const SMALL: [&str; 2] = ["quick_cache", "csv"];
 
 /// The files of the small corpus, or of the large one if `DAGLITE_CORPUS=full`.
-pub fn corpus() -> Vec<Source> {
+pub(crate) fn corpus() -> Vec<Source> {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let crates = if is_full() {
         // Fetches what is not in cargo's cache yet.
@@ -37,8 +37,15 @@ pub fn corpus() -> Vec<Source> {
         let named = |package: &&Value| SMALL.iter().any(|name| package["name"] == **name);
         packages(&metadata).filter(named).cloned().collect()
     };
-    assert!(crates.len() >= 3, "cargo knows only {} of the crates", crates.len());
-    crates.iter().flat_map(files).collect()
+    assert!(crates.len() >= SMALL.len(), "cargo knows only {} of the crates", crates.len());
+    let oddities =
+        [("2021", include_str!("oddities.txt")), ("2015", include_str!("oddities_2015.txt"))];
+    let own = oddities.map(|(edition, text)| Source {
+        name: format!("oddities of {edition}"),
+        edition: edition.into(),
+        text: without_other_files(text).expect("it is Rust"),
+    });
+    crates.iter().flat_map(files).chain(own).collect()
 }
 
 fn metadata(manifest: &Path, options: &[&str]) -> Value {

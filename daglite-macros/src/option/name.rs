@@ -18,8 +18,8 @@ impl TaskOption for Name {
     }
 
     fn docs(&self) -> &'static str {
-        "The name in messages, events and keys, in place of `module::path::function`. Give each \
-         task its own: two of one name and one code share results."
+        "The name in messages, events and keys, in place of `module::path::function`. Two tasks of \
+         one name share nothing: where a function stands is in its keys, too."
     }
 
     fn needs_cache(&self) -> bool {

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use crate::digest::Digest;
 use crate::graph::{Arg, ArgPart, Input, Key, Node, Slot};
-use crate::hash::{ContentHasher, Strategy};
+use crate::hash::{ContentHasher, Strategy, watching};
 use crate::store::{ArtifactMeta, PartKind};
-use crate::task::{CacheSpec, ParamHash, Task, TaskSpec, Value};
+use crate::task::{CacheSpec, ParamHash, Task, TaskSpec, Value, note_task};
 
 /// How keys are made: their first words, which change with it.
 pub(super) const KEY_SCHEME: &str = "daglite key v1";
@@ -44,9 +44,30 @@ impl Source {
     }
 }
 
-/// The cache key of a call, from the digests of its arguments.
-pub(super) fn key_of(task: &Task, args: &[Arg], cache: &CacheSpec, hash: &Hashing<'_>) -> Keyed {
+/// The cache key of a call, from the digests of its arguments, with the files that it covers.
+pub(super) fn key_of(
+    task: &'static Task,
+    args: &[Arg],
+    cache: &CacheSpec,
+    hash: &Hashing<'_>,
+) -> Keyed {
+    let (mut keyed, watched) = watching(|| digests_of(task, args, cache, hash));
+    if let Keyed::Key(key) = &mut keyed {
+        key.files = watched.seen;
+    }
+    keyed
+}
+
+/// Why a task has no keys that nothing tells from another one.
+const TWIN: &str = "another task has the same place, name and code, and types of the same names, so one could be taken \
+                    for the other: give one of them another `name`, or one of the types";
+
+/// The key, still without its files.
+fn digests_of(task: &'static Task, args: &[Arg], cache: &CacheSpec, hash: &Hashing<'_>) -> Keyed {
     let mut stream = Stream::of_task(task, cache);
+    if task.memo.has_twin() {
+        return Keyed::Unhashable(TWIN.to_owned());
+    }
     let mut parts = Vec::with_capacity(args.len());
     let mut add = |name: &'static str, source: Source, digest: Digest| {
         stream.text(name);
@@ -86,16 +107,16 @@ pub(super) fn key_of(task: &Task, args: &[Arg], cache: &CacheSpec, hash: &Hashin
             Err(error) => return Keyed::Unhashable(format!("`cache_hash`: {error}")),
         }
     }
-    Keyed::Key(Key { digest: stream.finish(), parts })
+    Keyed::Key(Key { digest: stream.finish(), parts, files: Vec::new() })
 }
 
 /// The fingerprint of a task: its code and its place.
-pub(super) fn fingerprint(task: &Task) -> Digest {
+pub(super) fn fingerprint(task: &'static Task) -> Digest {
     task.memo.get(|| fixed(task)).0
 }
 
 /// A task's fingerprint, and the part of its keys that is the same for all calls.
-fn fixed(task: &Task) -> (Digest, Vec<u8>) {
+fn fixed(task: &'static Task) -> (Digest, Vec<u8>) {
     let fingerprint = fingerprint_of(task.spec);
     let mut stream = Stream::default();
     stream.text(KEY_SCHEME);
@@ -107,6 +128,7 @@ fn fixed(task: &Task) -> (Digest, Vec<u8>) {
     if let Some(cache) = &task.spec.cache {
         stream.text(cache.version);
         stream.count(cache.env.len());
+        note_task(task, Digest::of_bytes(stream.whole()));
     }
     (fingerprint, stream.whole().to_vec())
 }
@@ -115,6 +137,7 @@ fn fingerprint_of(spec: &TaskSpec) -> Digest {
     let mut stream = Stream::default();
     stream.text("daglite fingerprint v2");
     stream.text(spec.package);
+    stream.text((spec.place)());
     stream.text(spec.name);
     stream.bytes(&spec.fingerprint);
     stream.count(spec.conditions.len());
@@ -238,7 +261,7 @@ impl Default for Stream {
 
 impl Stream {
     /// The part of a key that is the same for all calls of a task in one environment.
-    fn of_task(task: &Task, cache: &CacheSpec) -> Self {
+    fn of_task(task: &'static Task, cache: &CacheSpec) -> Self {
         let mut stream = Self::default();
         stream.bytes(&task.memo.get(|| fixed(task)).1);
         for name in cache.env {

@@ -26,6 +26,8 @@ pub(super) enum Found {
     Value(Arc<Kept>),
     /// An entry that may be used, and what stands for it in keys.
     Entry(Digest, Entry),
+    /// The result, which may hold files, and how long it once took.
+    WithFiles(Value, Duration),
     /// None, and why.
     Nothing(MissReason),
 }
@@ -69,11 +71,14 @@ impl Run {
                 return Found::Nothing(MissReason::StoreFailed(error.to_string()));
             }
         };
-        let Glimpse { meta, bytes } = glimpse;
-        let engine = &self.engine;
+        let (meta, engine) = (&glimpse.meta, &self.engine);
         if let Some(reason) = engine.why_unusable(task, meta.created, &meta.format, &meta.shape) {
-            return Found::Nothing(engine.explain_result(reason, &meta));
+            return Found::Nothing(engine.explain_result(reason, meta));
         }
+        if task.has_files() {
+            return self.look_at_files(task, key, glimpse);
+        }
+        let Glimpse { meta, bytes } = glimpse;
         self.count_hit(task, key, meta.took);
         let bytes = bytes.filter(|bytes| {
             let more = bytes.len() as u64;
@@ -95,7 +100,7 @@ impl Run {
         Ok(found.pop().unwrap_or(Lookup::Absent))
     }
 
-    fn count_hit(&self, task: &'static Task, key: &Key, saved: Duration) {
+    pub(super) fn count_hit(&self, task: &'static Task, key: &Key, saved: Duration) {
         let name = task.spec.name;
         self.tally.hits.fetch_add(1, Ordering::Relaxed);
         let nanos = u64::try_from(saved.as_nanos()).unwrap_or(u64::MAX);
@@ -141,11 +146,7 @@ impl Run {
             }
             None => self.fetch(&key, digest)?,
         };
-        let formats = task.result.ok_or(MissReason::NoEntry)?;
-        let registry = &self.engine.registry;
-        let value = caught(|| formats.decode(registry, &bytes, &format, shape))
-            .map_err(|panic| MissReason::Undecodable(format!("decoding panicked: {panic}")))?
-            .map_err(|error| MissReason::Undecodable(error.to_string()))?;
+        let value = self.decode(task, &bytes, &format, shape)?;
         let name = task.spec.name;
         self.engine.tell(|| Event::Loaded { task: name, key, size });
         let kept = value.clone();
@@ -165,8 +166,23 @@ impl Run {
         Ok(value)
     }
 
+    /// The value of an entry's bytes.
+    pub(super) fn decode(
+        &self,
+        task: &Task,
+        bytes: &[u8],
+        format: &str,
+        shape: Digest,
+    ) -> Result<Value, MissReason> {
+        let formats = task.result.ok_or(MissReason::NoEntry)?;
+        let registry = &self.engine.registry;
+        caught(|| formats.decode(registry, bytes, format, shape))
+            .map_err(|panic| MissReason::Undecodable(format!("decoding panicked: {panic}")))?
+            .map_err(|error| MissReason::Undecodable(error.to_string()))
+    }
+
     /// The entry under `key`, if it is still the one that `digest` stands for.
-    fn fetch(&self, key: &Digest, digest: Digest) -> Result<Vec<u8>, MissReason> {
+    pub(super) fn fetch(&self, key: &Digest, digest: Digest) -> Result<Vec<u8>, MissReason> {
         let store = self.store().ok_or(MissReason::NoEntry)?;
         match wait(store.get(key)) {
             Ok(Lookup::Found(artifact)) if reference(&artifact.meta) == digest => {
@@ -234,13 +250,13 @@ impl Engine {
             }
         }
         let formats = task.result.as_ref()?;
-        match formats.shape(&self.registry, format) {
+        match formats.fits(&self.registry, format, shape) {
             None => Some(MissReason::Undecodable(format!("no format `{format}` is known"))),
-            Some(now) if now != *shape => {
+            Some(false) => {
                 let (from, to) = (String::new(), formats.type_name().to_string());
                 Some(MissReason::ResultChanged { from, to })
             }
-            Some(_) => None,
+            Some(true) => None,
         }
     }
 

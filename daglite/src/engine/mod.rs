@@ -1,9 +1,11 @@
 //! The engine: runs a graph against the stores.
 //!
 //! Read in this order: `run` (the queue of nodes and the future that drives it), `step` (what happens to one node),
-//! `key` (a call's cache key), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the cache has), `ahead` (many look-ups at once), `memory` (results that
-//! are kept as they are), `execute` (bodies), `record` (what becomes of results), `save` (checkpoints), `flight` (one
-//! computation a key), `others` (other processes), `ledger` (what the store is told of a run), `plan` and `planner` (what a run would do), `pool` (threads),
+//! `key` (a call's cache key), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the
+//! cache has), `ahead` (many look-ups at once), `memory` (results that are kept as they are), `execute` (bodies), `record`
+//! (what becomes of results), `files` (files in keys and in results), `save` (checkpoints), `flight` (one computation a
+//! key), `others` (other processes), `ledger` (what the store is told of a run), `plan` and `planner` (what a run would
+//! do), `pool` (threads),
 //! `context` (what a thread is doing).
 
 mod ahead;
@@ -11,6 +13,7 @@ mod block;
 mod context;
 mod execute;
 mod explain;
+mod files;
 mod flight;
 mod key;
 mod ledger;

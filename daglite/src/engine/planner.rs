@@ -325,7 +325,12 @@ impl Planner<'_> {
             None => {
                 let state = PlannedState::WouldHit { saved: meta.took };
                 self.say(call.task.spec.name, Some(call.key.digest), state);
-                self.settle(call.at, Forecast::Digest(reference(&meta)));
+                // A value with files is hashed wherever it is an argument, so it has to be read first.
+                let forecast = match call.task.has_files() {
+                    true => Forecast::After(call.task.spec.name),
+                    false => Forecast::Digest(reference(&meta)),
+                };
+                self.settle(call.at, forecast);
             }
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::digest::Digest;
 use crate::event::Event;
 use crate::graph::{Key, Made, Node, Origin, Slot};
+use crate::hash::watching;
 use crate::registry::Encoded;
 use crate::store::{Artifact, ArtifactMeta, KeyPart, Put};
 use crate::task::{Task, Value};
@@ -81,7 +82,16 @@ impl Run {
         let (Some(formats), Some(store)) = (&task.result, self.store()) else {
             return (None, false);
         };
-        let encoded = match caught(|| formats.encode(&engine.registry, &**value, None)) {
+        if !self.inputs_have_stayed(task, key) {
+            return (None, false);
+        }
+        if formats.is_err(&**value) {
+            tracing::debug!(task = name, "the result is an `Err`: it is used and not cached");
+            return (None, false);
+        }
+        let (encoded, watched) =
+            watching(|| caught(|| formats.encode(&engine.registry, &**value, None)));
+        let encoded = match encoded {
             Ok(Ok(encoded)) => encoded,
             Ok(Err(error)) => {
                 engine.warn(format!("the result of `{name}` is used but not cached: {error}"));
@@ -94,30 +104,40 @@ impl Run {
                 return (None, false);
             }
         };
+        let has_files = watched.has_files();
+        if has_files && !task.has_files() {
+            engine.warn(format!(
+                "the result of `{name}` is used but not cached: it holds a file, which its type does not show \
+                 beforehand, so that the file could not be looked at again"
+            ));
+            return (None, false);
+        }
         let record = engine.described(task, store.as_ref());
         let artifact = self.artifact(task, record, parts, encoded, took);
-        let (digest, reference) = (artifact.meta.digest, reference(&artifact.meta));
+        // A value with files is hashed wherever it is an argument: the files may change, its bytes do not.
+        let (digest, stands) = (artifact.meta.digest, reference(&artifact.meta));
+        let reference = (!task.has_files()).then_some(stands);
         let removals = store.removals();
         let put = wait(store.put(&key.digest, &artifact));
         engine.in_memory(|memory| match &put {
-            Ok(Put::Kept) => {
+            Ok(Put::Kept) if !task.has_files() => {
                 let excluded = engine.excluded_of(&artifact.meta);
-                let kept = Kept::of(task, value, reference, &artifact.meta, excluded, removals);
+                let kept = Kept::of(task, value, stands, &artifact.meta, excluded, removals);
                 memory.keep(key.digest, kept);
             }
-            Ok(Put::Refused(_)) | Err(_) => memory.forget(&key.digest),
+            Ok(_) | Err(_) => memory.forget(&key.digest),
         });
         match put {
             Ok(Put::Kept) => {
                 engine.tell_unclaimable(store.as_ref());
                 let size = artifact.meta.size;
                 engine.tell(|| Event::Stored { task: name, key: key.digest, digest, size });
-                (Some(reference), true)
+                (reference, true)
             }
             Ok(Put::Refused(reason)) => {
                 let size = artifact.meta.size;
                 engine.tell(|| Event::Refused { task: name, key: key.digest, size, reason });
-                (Some(reference), false)
+                (reference, false)
             }
             Err(error) => {
                 engine.warn_once(&engine.told_unwritable, || {
@@ -126,14 +146,14 @@ impl Run {
                         store.location()
                     )
                 });
-                (Some(reference), false)
+                (reference, false)
             }
         }
     }
 
     fn artifact(
         &self,
-        task: &Task,
+        task: &'static Task,
         record: Digest,
         parts: Vec<KeyPart>,
         encoded: Encoded,

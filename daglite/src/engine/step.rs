@@ -36,6 +36,8 @@ enum Cached {
     Value(Arc<Kept>),
     /// In the store, with what stands for it in keys.
     Entry(Digest, Entry),
+    /// Read already, as it may hold files.
+    WithFiles(Value),
 }
 
 impl Run {
@@ -425,6 +427,10 @@ impl Run {
                 drop(call);
                 return self.done(node, Arc::clone(&kept.value), Some(kept.digest), Some(made));
             }
+            Cached::WithFiles(value) => {
+                drop(call);
+                return self.done(node, value, None, Some(made));
+            }
             Cached::Entry(digest, entry) => (digest, entry),
         };
         let known = Known { digest, entry: Some(entry), op: Op::Task(call), made: Some(made) };
@@ -471,6 +477,10 @@ impl Run {
                         self.engine.tell_excluded(call, &key.digest, &entry.excluded);
                         let made = self.made_by_hit(node, call, key, entry.took);
                         return Some((Cached::Entry(digest, entry), made));
+                    }
+                    Found::WithFiles(value, took) => {
+                        let made = self.made_by_hit(node, call, key, took);
+                        return Some((Cached::WithFiles(value), made));
                     }
                     Found::Nothing(reason) => reason,
                 }

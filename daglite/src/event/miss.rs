@@ -42,6 +42,8 @@ pub enum MissReason {
     },
     /// The entry could not be turned into the task's result type.
     Undecodable(String),
+    /// A file that is part of the result is missing, or is not what the task wrote.
+    OutputChanged(String),
     /// `.refresh()` asked for a new computation.
     Refreshed,
     /// An argument could not be hashed, so the call has no key.
@@ -155,6 +157,7 @@ impl fmt::Display for MissReason {
                 write!(f, "the result type changed from `{from}` to `{to}`")
             }
             Self::Undecodable(why) => write!(f, "the entry could not be decoded: {why}"),
+            Self::OutputChanged(what) => write!(f, "a file of the result has changed: {what}"),
             Self::Refreshed => f.write_str("a refresh was asked for"),
             Self::Unhashable(why) => write!(f, "an argument could not be hashed: {why}"),
             Self::StoreFailed(why) => write!(f, "the store failed: {why}"),

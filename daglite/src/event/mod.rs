@@ -3,6 +3,7 @@
 mod miss;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::digest::Digest;
@@ -133,6 +134,16 @@ pub enum Event {
         size: u64,
         /// Why, and what to do about it.
         reason: String,
+    },
+    /// A file or folder that is in the key of a computed task has changed since it was hashed, so that the body may have
+    /// read it before or after: the result is used, and not cached.
+    InputChanged {
+        /// The task.
+        task: &'static str,
+        /// The cache key.
+        key: Digest,
+        /// The file or folder.
+        path: PathBuf,
     },
     /// A value was read from the cache store and decoded, because somebody needed it. Not told of a value that was
     /// still in memory.

@@ -15,6 +15,7 @@ use crate::clock::Timestamp;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::event::MissReason;
+use crate::hash::Seen;
 use crate::registry::ValueFormats;
 use crate::store::{Glimpse, KeyPart, Lookup, PartKind};
 use crate::task::{Task, Value};
@@ -205,6 +206,8 @@ pub(crate) struct Key {
     pub(crate) digest: Digest,
     /// One part an argument, to explain misses.
     pub(crate) parts: Vec<ArgPart>,
+    /// The files and folders whose content is in it, as they were then.
+    pub(crate) files: Vec<Seen>,
 }
 
 /// One argument's part of a key.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, LinkedList, VecDeque};
 
+use super::deep::deeper;
 use super::{ContentHash, ContentHasher, Unordered};
 
 impl<T: ContentHash> ContentHash for [T] {
@@ -32,12 +33,14 @@ impl<T: ContentHash> ContentHash for VecDeque<T> {
 impl<T: ContentHash> ContentHash for LinkedList<T> {
     fn content_hash(&self, hasher: &mut ContentHasher) {
         hasher.begin_seq(self.len());
-        for element in self {
-            if hasher.has_enough() {
-                break;
+        deeper(|| {
+            for element in self {
+                if hasher.has_enough() {
+                    break;
+                }
+                element.content_hash(hasher);
             }
-            element.content_hash(hasher);
-        }
+        });
     }
 }
 
@@ -88,7 +91,7 @@ fn map<'a, K: ContentHash + 'a, V: ContentHash + 'a>(
             value.content_hash(entry);
         })
     });
-    let digests = digests.collect();
+    let digests = deeper(|| digests.collect());
     hasher.unordered(Unordered::Map, digests);
 }
 
@@ -102,6 +105,6 @@ fn set<'a, T: ContentHash + 'a>(
         return hasher.unordered_of(Unordered::Set, elements.len());
     }
     let digests = elements.map(|element| hasher.entry(|entry| element.content_hash(entry)));
-    let digests = digests.collect();
+    let digests = deeper(|| digests.collect());
     hasher.unordered(Unordered::Set, digests);
 }

@@ -1,5 +1,6 @@
 //! `ContentHash`: the trait of values whose content has a digest.
 
+use super::deep::deeper;
 use super::{ContentHasher, Strategy};
 use crate::{Digest, Error};
 
@@ -17,6 +18,10 @@ use crate::{Digest, Error};
 /// - The stream says where it ends: begin with one of the tagged writers of [`ContentHasher`], and after a
 ///   `begin_…(len)` write exactly `len` parts.
 /// - What cannot be hashed calls [`ContentHasher::fail`]; the call is then not cached.
+///
+/// Cells, locks and atomics have none: their content may change between the hash and the run.
+///
+/// A value may be nested to any depth: pointers and collections go on on another piece of stack where one is used up.
 ///
 /// # Examples
 ///
@@ -78,12 +83,14 @@ pub trait ContentHash {
         Self: Sized,
     {
         hasher.begin_seq(pieces[0].len() + pieces[1].len());
-        for element in pieces.into_iter().flatten() {
-            if hasher.has_enough() {
-                break;
+        deeper(|| {
+            for element in pieces.into_iter().flatten() {
+                if hasher.has_enough() {
+                    break;
+                }
+                element.content_hash(hasher);
             }
-            element.content_hash(hasher);
-        }
+        });
     }
 }
 

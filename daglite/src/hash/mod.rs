@@ -1,14 +1,18 @@
 //! How a value becomes a digest: the data side of a cache key.
 //!
 //! In reading order: [`content`] has the trait, [`strategy`] how closely bulk data is read, [`hasher`] the canonical
-//! stream that every value writes, [`tag`] its first bytes, [`sample`] which blocks a sample takes and [`shown`] what people see of a value. Then the types:
+//! stream that every value writes, [`tag`] its first bytes, [`sample`] which blocks a sample takes, [`deep`] how far down
+//! values may go and [`shown`] what people see of a value. Then the types:
 //! [`numbers`], [`text`], [`option`], [`tuple`], [`range`], [`pointers`], [`collections`], [`time`], [`path`], [`net`],
-//! and [`serde`](mod@self::serde) for whatever has `Serialize` only. [`input`] hashes files, and [`value`] hashes what
+//! and [`serde`](mod@self::serde) for whatever has `Serialize` only. [`input`] hashes files and folders ([`glob`] says
+//! which), [`output`] is a file as a result, [`memo`] remembers what was read and [`watch`] tells the engine of it.
+//! [`value`] hashes what
 //! the engine holds without knowing its type.
 
 mod content;
 mod strategy;
 
+mod deep;
 mod hasher;
 mod sample;
 mod shown;
@@ -27,13 +31,26 @@ mod tuple;
 
 mod serde;
 
+mod glob;
 mod input;
+mod memo;
+mod output;
+mod watch;
+
 mod value;
 
 pub use self::serde::serde_hash;
+pub(crate) use self::serde::serde_trace;
 pub use content::{ContentHash, content_digest};
 pub use hasher::{ContentHasher, Element, HashError, Unordered};
 pub use input::{InputDir, InputFile};
+pub use output::OutputFile;
 pub(crate) use shown::{cut, looks_secret};
 pub use strategy::Strategy;
 pub use value::ValueHash;
+pub(crate) use watch::{Claim, Seen, watching};
+
+/// Whether serde's name of a type is that of a path which stands for a content.
+pub(crate) fn is_file(name: &str) -> bool {
+    [input::INPUT_FILE, input::INPUT_DIR, output::OUTPUT_FILE].contains(&name)
+}

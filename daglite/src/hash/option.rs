@@ -3,6 +3,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::convert::Infallible;
 use std::marker::PhantomData;
+use std::ops::ControlFlow;
 
 use super::{ContentHash, ContentHasher};
 use crate::Digest;
@@ -39,6 +40,21 @@ impl ContentHash for Ordering {
     fn content_hash(&self, hasher: &mut ContentHasher) {
         hasher.begin_builtin("Ordering");
         hasher.i8(*self as i8);
+    }
+}
+
+impl<B: ContentHash, C: ContentHash> ContentHash for ControlFlow<B, C> {
+    fn content_hash(&self, hasher: &mut ContentHasher) {
+        match self {
+            Self::Break(value) => {
+                hasher.begin_builtin("Break");
+                value.content_hash(hasher);
+            }
+            Self::Continue(value) => {
+                hasher.begin_builtin("Continue");
+                value.content_hash(hasher);
+            }
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Content of ranges and their bounds.
 
-use std::ops::{Bound, Range, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive};
+use std::ops::{
+    Bound, Range, RangeBounds, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive,
+};
 
 use super::{ContentHash, ContentHasher};
 
@@ -26,7 +28,11 @@ ranges! {
 
 impl<T: ContentHash> ContentHash for RangeInclusive<T> {
     fn content_hash(&self, hasher: &mut ContentHasher) {
-        hasher.begin_builtin("RangeInclusive");
+        // One that an iteration has used up has the same ends, and is empty all the same.
+        hasher.begin_builtin(match self.end_bound() {
+            Bound::Excluded(_) => "ExhaustedRangeInclusive",
+            Bound::Included(_) | Bound::Unbounded => "RangeInclusive",
+        });
         hasher.begin_tuple(2);
         self.start().content_hash(hasher);
         self.end().content_hash(hasher);

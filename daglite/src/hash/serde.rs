@@ -1,9 +1,11 @@
 //! `serde_hash`: the content of whatever can be serialized, through the same canonical stream.
 
+use std::any::type_name;
 use std::fmt::{self, Display};
 
 use serde::ser::{self, Serialize};
 
+use super::deep::deeper;
 use super::input::{self, INPUT_DIR, INPUT_FILE};
 use super::{ContentHasher, Unordered};
 use crate::Digest;
@@ -33,10 +35,44 @@ use crate::Digest;
 /// assert_eq!(digest(HashMap::from(entries)), digest(BTreeMap::from(entries)));
 /// assert_ne!(digest(HashMap::from(entries)), digest(entries));
 /// ```
+///
+/// Cells, locks and atomics are refused, and so are lists, options and the like of them: their content may change between the
+/// hash and the run. Inside a struct they cannot be seen: leave such a field out with `#[serde(skip)]`.
 pub fn serde_hash<T: Serialize + ?Sized>(value: &T, hasher: &mut ContentHasher) {
-    if let Err(Refused(why)) = value.serialize(Canonical(hasher)) {
+    if let Some(name) = changeable(type_name::<T>()) {
+        return hasher.fail(format_args!(
+            "the content of a `{name}` may change between the hash and the run: take the value in it, or leave it out \
+             of the key"
+        ));
+    }
+    if let Err(Refused(why)) = value.serialize(Canonical(hasher, Kind::Content)) {
         hasher.fail(why);
     }
+}
+
+/// The name of a type, if what it holds can change while it is lent.
+fn changeable(name: &'static str) -> Option<&'static str> {
+    let modules = ["core::cell::", "std::sync::", "core::sync::atomic::"];
+    modules.iter().any(|module| name.contains(module)).then_some(name)
+}
+
+/// Writes what can be told of a value by serde alone: its parts, their kinds and their names. serde does not tell a set
+/// from a list, so no list has an order here; and paths are paths.
+///
+/// If it is another one after a value was written and read, the value is another one.
+pub(crate) fn serde_trace<T: Serialize + ?Sized>(value: &T, hasher: &mut ContentHasher) {
+    if let Err(Refused(why)) = value.serialize(Canonical(hasher, Kind::Trace)) {
+        hasher.fail(why);
+    }
+}
+
+/// What is written of a value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// All that a task may see of it.
+    Content,
+    /// What is the same for two equal values of a process, and of any two.
+    Trace,
 }
 
 /// Why a `Serialize` gave up.
@@ -63,7 +99,7 @@ fn enough() -> Refused {
 }
 
 /// Writes one value into the stream.
-struct Canonical<'a>(&'a mut ContentHasher);
+struct Canonical<'a>(&'a mut ContentHasher, Kind);
 
 /// Methods that hand a scalar to the writer of the same meaning.
 macro_rules! scalars {
@@ -116,7 +152,7 @@ impl<'a> ser::Serializer for Canonical<'a> {
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Refused> {
         self.0.some();
-        value.serialize(self)
+        deeper(|| value.serialize(self))
     }
 
     fn serialize_unit(self) -> Result<(), Refused> {
@@ -126,7 +162,7 @@ impl<'a> ser::Serializer for Canonical<'a> {
 
     fn serialize_unit_struct(self, name: &'static str) -> Result<(), Refused> {
         self.0.begin_struct(name, 0);
-        Parts::of(self.0).end()
+        Parts::of(self).end()
     }
 
     fn serialize_unit_variant(
@@ -145,11 +181,11 @@ impl<'a> ser::Serializer for Canonical<'a> {
         name: &'static str,
         value: &T,
     ) -> Result<(), Refused> {
-        if name == INPUT_FILE || name == INPUT_DIR {
+        if self.1 == Kind::Content && (name == INPUT_FILE || name == INPUT_DIR) {
             return input::hash_serialized(name, value, self.0).map_err(ser::Error::custom);
         }
         self.0.begin_tuple_struct(name, 1);
-        let mut parts = Parts::of(self.0);
+        let mut parts = Parts::of(self);
         parts.part(value)?;
         parts.end()
     }
@@ -163,25 +199,28 @@ impl<'a> ser::Serializer for Canonical<'a> {
     ) -> Result<(), Refused> {
         self.0.begin_variant(name, index, variant);
         self.0.begin_tuple(1);
-        let mut parts = Parts::of(self.0);
+        let mut parts = Parts::of(self);
         parts.part(value)?;
         parts.end()
     }
 
     fn serialize_seq(self, _: Option<usize>) -> Result<Parts<'a>, Refused> {
+        if self.1 == Kind::Trace {
+            return Ok(Parts { unordered: Some(Vec::new()), ..Parts::of(self) });
+        }
         // The announced length is a hint, and may be missing for one of two equal values.
         self.0.begin_stream();
-        Ok(Parts::of(self.0))
+        Ok(Parts::of(self))
     }
 
     fn serialize_tuple(self, len: usize) -> Result<Parts<'a>, Refused> {
         self.0.begin_tuple(len);
-        Ok(Parts::of(self.0))
+        Ok(Parts::of(self))
     }
 
     fn serialize_tuple_struct(self, name: &'static str, len: usize) -> Result<Parts<'a>, Refused> {
         self.0.begin_tuple_struct(name, len);
-        Ok(Parts::of(self.0))
+        Ok(Parts::of(self))
     }
 
     fn serialize_tuple_variant(
@@ -193,19 +232,19 @@ impl<'a> ser::Serializer for Canonical<'a> {
     ) -> Result<Parts<'a>, Refused> {
         self.0.begin_variant(name, index, variant);
         self.0.begin_tuple(len);
-        Ok(Parts::of(self.0))
+        Ok(Parts::of(self))
     }
 
     fn serialize_map(self, len: Option<usize>) -> Result<Entries<'a>, Refused> {
         if self.0.is_sketch() {
             self.0.unordered_of(Unordered::Map, len.unwrap_or_default());
         }
-        Ok(Entries { hasher: self.0, done: Vec::new(), open: None, skipped: 0 })
+        Ok(Entries { hasher: self.0, kind: self.1, done: Vec::new(), open: None, skipped: 0 })
     }
 
     fn serialize_struct(self, name: &'static str, len: usize) -> Result<Parts<'a>, Refused> {
         self.0.begin_struct(name, len);
-        Ok(Parts::of(self.0))
+        Ok(Parts::of(self))
     }
 
     fn serialize_struct_variant(
@@ -217,19 +256,22 @@ impl<'a> ser::Serializer for Canonical<'a> {
     ) -> Result<Parts<'a>, Refused> {
         self.0.begin_variant(name, index, variant);
         self.0.begin_struct(variant, len);
-        Ok(Parts::of(self.0))
+        Ok(Parts::of(self))
     }
 }
 
 /// Writes parts in their order, and at the end how many they were: a `Serialize` may announce a wrong number.
 struct Parts<'a> {
     hasher: &'a mut ContentHasher,
+    kind: Kind,
     count: usize,
+    /// The digests of the parts, if their order does not count.
+    unordered: Option<Vec<Digest>>,
 }
 
 impl<'a> Parts<'a> {
-    fn of(hasher: &'a mut ContentHasher) -> Self {
-        Self { hasher, count: 0 }
+    fn of(Canonical(hasher, kind): Canonical<'a>) -> Self {
+        Self { hasher, kind, count: 0, unordered: None }
     }
 
     fn part<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
@@ -237,7 +279,17 @@ impl<'a> Parts<'a> {
             return Err(enough());
         }
         self.count += 1;
-        value.serialize(Canonical(self.hasher))
+        let kind = self.kind;
+        let Some(digests) = &mut self.unordered else {
+            return deeper(|| value.serialize(Canonical(self.hasher, kind)));
+        };
+        if self.hasher.is_sketch() {
+            return Ok(());
+        }
+        let mut part = self.hasher.child();
+        deeper(|| value.serialize(Canonical(&mut part, kind)))?;
+        digests.push(self.hasher.adopt(part));
+        Ok(())
     }
 
     fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Refused> {
@@ -246,7 +298,10 @@ impl<'a> Parts<'a> {
     }
 
     fn end(self) -> Result<(), Refused> {
-        self.hasher.end(self.count);
+        match self.unordered {
+            Some(digests) => self.hasher.unordered(Unordered::Set, digests),
+            None => self.hasher.end(self.count),
+        }
         Ok(())
     }
 }
@@ -303,6 +358,7 @@ named_parts! { SerializeStruct SerializeStructVariant }
 /// Writes the entries of a map in an order of its own.
 struct Entries<'a> {
     hasher: &'a mut ContentHasher,
+    kind: Kind,
     done: Vec<Digest>,
     /// The entry whose key was written and whose value was not.
     open: Option<ContentHasher>,
@@ -332,7 +388,7 @@ impl ser::SerializeMap for Entries<'_> {
         if self.open.is_some() {
             return Err(Refused("its `Serialize` writes a map's key after a key".into()));
         }
-        key.serialize(Canonical(self.open.insert(self.hasher.child())))
+        key.serialize(Canonical(self.open.insert(self.hasher.child()), self.kind))
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
@@ -342,7 +398,7 @@ impl ser::SerializeMap for Entries<'_> {
         let Some(mut entry) = self.open.take() else {
             return Err(Refused("its `Serialize` writes a map's value without its key".into()));
         };
-        value.serialize(Canonical(&mut entry))?;
+        deeper(|| value.serialize(Canonical(&mut entry, self.kind)))?;
         self.done.push(self.hasher.adopt(entry));
         Ok(())
     }

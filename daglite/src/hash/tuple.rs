@@ -1,4 +1,4 @@
-//! Content of tuples, up to twelve parts.
+//! Content of tuples, up to sixteen parts.
 
 use super::{ContentHash, ContentHasher};
 
@@ -19,4 +19,4 @@ macro_rules! tuples {
     };
 }
 
-tuples! { A B C D E F G H I J K L }
+tuples! { A B C D E F G H I J K L M N O P }

@@ -41,7 +41,7 @@ pub struct Format<T> {
     extension: Cow<'static, str>,
     encode: Encode<T>,
     decode: Decode<T>,
-    layout: Layout,
+    layout: Layout<T>,
 }
 
 /// How one thing becomes another. A built-in format is made for each value that is read, so it must cost nothing.
@@ -71,10 +71,11 @@ impl<From: ?Sized, To> Clone for Coder<From, To> {
 }
 
 /// What the layout of the bytes depends on.
-#[derive(Clone)]
-enum Layout {
+enum Layout<T> {
     /// The shape of the type.
     Shape(fn() -> Digest),
+    /// The shape of the type, and where that cannot be seen as a whole, of each value.
+    Traced(fn() -> Shape, fn(&T) -> Result<Digest, BoxError>),
     /// The format's own version.
     Version(Arc<str>),
 }
@@ -117,14 +118,14 @@ impl<T> Format<T> {
         extension: &'static str,
         encode: fn(&T) -> Result<Vec<u8>, BoxError>,
         decode: fn(&[u8]) -> Result<T, BoxError>,
-        shape: fn() -> Digest,
+        layout: Layout<T>,
     ) -> Self {
         Self {
             name: Cow::Borrowed(name),
             extension: Cow::Borrowed(extension),
             encode: Coder::Plain(encode),
             decode: Coder::Plain(decode),
-            layout: Layout::Shape(shape),
+            layout,
         }
     }
 
@@ -169,14 +170,28 @@ impl<T> Format<T> {
         self.decode.call(bytes)
     }
 
-    /// Stands for the layout of the bytes: another one cannot be decoded.
-    pub(super) fn shape(&self) -> Digest {
+    /// Stands for the layout of all bytes; `None` if each value has to be seen first.
+    pub(super) fn shape(&self) -> Option<Digest> {
         match &self.layout {
-            Layout::Shape(shape) => shape(),
+            Layout::Shape(shape) => Some(shape()),
+            Layout::Traced(shape, _) => Some(shape()).filter(|s| s.complete).map(|s| s.digest),
             Layout::Version(version) => {
                 let (name, version) = (&*self.name, &**version);
-                Digest::of_bytes(format!("daglite format v1\n{name:?} {version:?}").as_bytes())
+                let text = format!("daglite format v1\n{name:?} {version:?}");
+                Some(Digest::of_bytes(text.as_bytes()))
             }
+        }
+    }
+
+    /// Stands for the layout of the bytes of `value`: bytes of another one are not its.
+    pub(super) fn shape_of(&self, value: &T) -> Result<Digest, BoxError> {
+        match (self.shape(), &self.layout) {
+            (None, Layout::Traced(shape, trace)) => {
+                let (shape, trace) = (shape().digest, trace(value)?);
+                let text = format!("daglite value shape v1\n{shape} {trace}");
+                Ok(Digest::of_bytes(text.as_bytes()))
+            }
+            (shape, _) => Ok(shape.expect("all other layouts have one")),
         }
     }
 }
@@ -194,11 +209,14 @@ impl<T: Serialize + DeserializeOwned + 'static> Format<T> {
     /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
     /// ```
     pub fn postcard() -> Self {
-        let shape = || Shape::digest_of::<T>(Readers::Machines);
-        Self::built_in(postcard::NAME, postcard::NAME, postcard::encode, postcard::decode, shape)
+        let layout = Layout::Shape(|| Shape::digest_of::<T>(Readers::Machines));
+        Self::built_in(postcard::NAME, postcard::NAME, postcard::encode, postcard::decode, layout)
     }
 
     /// JSON, for people. Refuses what JSON cannot hold: numbers that are infinite or not a number, and `Some(None)`.
+    ///
+    /// Of a type whose shape cannot be seen beforehand each value is looked at as it is written and as it is read. One that
+    /// does not come back as it was is refused.
     ///
     /// ```
     /// let format = daglite::Format::<Vec<f64>>::json();
@@ -207,8 +225,9 @@ impl<T: Serialize + DeserializeOwned + 'static> Format<T> {
     /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
     /// ```
     pub fn json() -> Self {
-        let shape = || Shape::digest_of::<T>(Readers::People);
-        Self::built_in(json::NAME, json::NAME, json::encode, json::decode, shape)
+        let shape = || Shape::of::<T>(Readers::People);
+        let layout = Layout::Traced(shape, json::trace);
+        Self::built_in(json::NAME, json::NAME, json::encode, json::decode, layout)
     }
 }
 
@@ -221,7 +240,18 @@ impl<N: RawNumber> Format<Vec<N>> {
     /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
     /// ```
     pub fn raw() -> Self {
-        Self::built_in(raw::NAME, "bin", |numbers| Ok(raw::encode(numbers)), raw::decode, N::shape)
+        let layout = Layout::Shape(N::shape);
+        Self::built_in(raw::NAME, "bin", |numbers| Ok(raw::encode(numbers)), raw::decode, layout)
+    }
+}
+
+impl<T> Clone for Layout<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Shape(shape) => Self::Shape(*shape),
+            Self::Traced(shape, trace) => Self::Traced(*shape, *trace),
+            Self::Version(version) => Self::Version(Arc::clone(version)),
+        }
     }
 }
 

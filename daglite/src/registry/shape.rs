@@ -19,6 +19,7 @@ use serde::de::{
 };
 
 use crate::Digest;
+use crate::hash::is_file;
 
 /// What is known of a type's shape.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub(super) struct Shape {
     pub(super) complete: bool,
     /// What is read of every enum and struct in it.
     pub(super) read: Arc<[Read]>,
+    /// Whether a path that stands for a content was seen in it.
+    pub(super) files: bool,
 }
 
 /// How an enum or a struct is read.
@@ -61,9 +64,11 @@ impl Shape {
             return known.clone();
         }
         // Probed outside of the lock: a `Deserialize` is anyone's code.
-        let (text, complete, read) = describe::<T>(readers);
-        let digest = Digest::of_bytes(format!("daglite shape v1\n{text}").as_bytes());
-        KNOWN.entry(key).or_insert(Self { digest, complete, read }).clone()
+        let notes = describe::<T>(readers);
+        let text = format!("daglite shape v1\n{}", notes.text());
+        let digest = Digest::of_bytes(text.as_bytes());
+        let (complete, read, files) = (notes.complete, notes.read(), notes.files);
+        KNOWN.entry(key).or_insert(Self { digest, complete, read, files }).clone()
     }
 }
 
@@ -76,18 +81,18 @@ pub(super) enum Readers {
     Machines,
 }
 
-/// The description of `T`, whether it is complete, and what is read of each part.
-fn describe<T: DeserializeOwned>(readers: Readers) -> (String, bool, Arc<[Read]>) {
+/// What is learnt about `T`.
+fn describe<T: DeserializeOwned>(readers: Readers) -> Notes {
     let mut notes = Notes::new(readers);
     for _ in 0..MAX_PASSES {
         notes.begin_pass();
         let result = T::deserialize(Probe { notes: &mut notes, depth: 0 });
         if notes.end_pass(result.is_ok()) == Next::Enough {
-            return (notes.text(), notes.complete, notes.read());
+            return notes;
         }
     }
     notes.complete = false;
-    (notes.text(), false, notes.read())
+    notes
 }
 
 /// Passes over one type before giving up.
@@ -169,6 +174,8 @@ struct Notes {
     /// Whether a limit was reached.
     exhausted: bool,
     complete: bool,
+    /// Whether a path that stands for a content was asked for.
+    files: bool,
 }
 
 /// The number of the outermost frame, which is no definition.
@@ -189,6 +196,7 @@ impl Notes {
             refused: false,
             exhausted: false,
             complete: true,
+            files: false,
         }
     }
 
@@ -597,6 +605,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
     ) -> Result<V::Value, Refused> {
         self.question()?;
         self.notes.note(format_args!("newtype {name:?}"));
+        self.notes.files |= is_file(name);
         visitor.visit_newtype_struct(self.inner())
     }
 
@@ -664,6 +673,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
         visitor: V,
     ) -> Result<V::Value, Refused> {
         self.question()?;
+        self.notes.files |= is_file(name);
         let head = format!("struct {name:?} {fields:?}");
         let number = self.notes.define::<V::Value>(Some(name), head, &[FIELDS]);
         let depth = self.notes.frames.len();

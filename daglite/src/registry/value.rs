@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::registry::Registered;
+use super::shape::{Readers, Shape};
 use super::{Format, HasFormat, Registry, json, postcard, raw};
 use crate::error::BoxError;
 use crate::{Digest, Error, ErrorKind};
@@ -34,7 +35,7 @@ pub struct Encoded {
 }
 
 type EncodeFn = fn(&Registry, &(dyn Any + Send + Sync), Option<&str>) -> Result<Encoded, Error>;
-type ShapeFn = fn(&Registry, &str) -> Option<Digest>;
+type FitsFn = fn(&Registry, &str, &Digest) -> Option<bool>;
 type DecodeFn = fn(&Registry, &[u8], &str, Digest) -> Result<Arc<dyn Any + Send + Sync>, Error>;
 
 /// How a type is encoded and decoded, with the type erased.
@@ -53,7 +54,9 @@ type DecodeFn = fn(&Registry, &[u8], &str, Digest) -> Result<Arc<dyn Any + Send 
 pub struct ValueFormats {
     encode: EncodeFn,
     decode: DecodeFn,
-    shape: ShapeFn,
+    fits: FitsFn,
+    has_files: fn() -> bool,
+    is_err: fn(&(dyn Any + Send + Sync)) -> bool,
     type_name: fn() -> &'static str,
 }
 
@@ -67,7 +70,14 @@ impl ValueFormats {
             decode: |registry, bytes, format, shape| {
                 decode::<T>(Formats::of(registry, BuiltIn::serde()), bytes, format, shape)
             },
-            shape: |registry, format| Formats::<T>::of(registry, BuiltIn::serde()).shape(format),
+            fits: |registry, format, shape| {
+                Formats::<T>::of(registry, BuiltIn::serde()).fits(format, shape)
+            },
+            has_files: || {
+                let of = |readers| Shape::of::<T>(readers).files;
+                of(Readers::Machines) || of(Readers::People)
+            },
+            is_err: is_err::<T>,
             type_name: type_name::<T>,
         }
     }
@@ -81,7 +91,12 @@ impl ValueFormats {
             decode: |registry, bytes, format, shape| {
                 decode::<T>(Formats::of(registry, BuiltIn::own()), bytes, format, shape)
             },
-            shape: |registry, format| Formats::<T>::of(registry, BuiltIn::own()).shape(format),
+            fits: |registry, format, shape| {
+                Formats::<T>::of(registry, BuiltIn::own()).fits(format, shape)
+            },
+            has_files: || false,
+            // The standard library's `Result` cannot have formats of a user's.
+            is_err: |_| false,
             type_name: type_name::<T>,
         }
     }
@@ -120,10 +135,35 @@ impl ValueFormats {
         (self.decode)(registry, bytes, format, shape)
     }
 
-    /// The shape that the type has today in the named format; `None` if it has no such format.
-    pub fn shape(&self, registry: &Registry, format: &str) -> Option<Digest> {
-        (self.shape)(registry, format)
+    /// Whether the type still has `shape` in the named format, as far as that can be told without reading the value;
+    /// `None` if it has no such format.
+    pub fn fits(&self, registry: &Registry, format: &str, shape: &Digest) -> Option<bool> {
+        (self.fits)(registry, format, shape)
     }
+
+    /// Whether a value is a `Result` that is an `Err`.
+    pub(crate) fn is_err(&self, value: &(dyn Any + Send + Sync)) -> bool {
+        (self.is_err)(value)
+    }
+
+    /// Whether an [`InputFile`](crate::InputFile), [`InputDir`](crate::InputDir) or [`OutputFile`](crate::OutputFile)
+    /// can be seen in the type.
+    pub(crate) fn has_files(&self) -> bool {
+        (self.has_files)()
+    }
+}
+
+/// Whether a value is an `Err`. A generic task does not know that its result is a `Result` until it is called.
+fn is_err<T: Serialize + 'static>(value: &(dyn Any + Send + Sync)) -> bool {
+    if !type_name::<T>().starts_with("core::result::Result<") {
+        return false;
+    }
+    // An enum begins with the number of its variant: 1 for `Err`. There is no room for more, and no need.
+    let mut variant = [0];
+    if let Some(value) = value.downcast_ref::<T>() {
+        drop(::postcard::to_slice(value, &mut variant));
+    }
+    variant == [1]
 }
 
 impl fmt::Debug for ValueFormats {
@@ -154,14 +194,27 @@ fn decode<T: Send + Sync + 'static>(
     shape: Digest,
 ) -> Result<Arc<dyn Any + Send + Sync>, Error> {
     let format = formats.named(format)?;
-    if format.shape() != shape {
+    let changed = || {
         let name = type_name::<T>();
-        return Err(Error::new(
+        Error::new(
             ErrorKind::Format,
             format!("the shape of `{name}` has changed since this was written: compute it again"),
-        ));
+        )
+    };
+    let known = format.shape();
+    if known.is_some_and(|known| known != shape) {
+        return Err(changed());
     }
-    let value = format.decode(bytes).map_err(|error| decode_error::<T>(format.name(), error))?;
+    let of_format = |error| decode_error::<T>(format.name(), error);
+    let value = match (format.decode(bytes), known) {
+        (Ok(value), _) => value,
+        (Err(error), Some(_)) => return Err(of_format(error)),
+        // What is written is tried before: it could be read by the type of that time.
+        (Err(error), None) => return Err(changed().with_source(error)),
+    };
+    if known.is_none() && format.shape_of(&value).map_err(of_format)? != shape {
+        return Err(changed());
+    }
     Ok(Arc::new(value))
 }
 
@@ -234,9 +287,10 @@ impl<T: 'static> Formats<T> {
         registered.or_else(|| (self.built_in.named)(name)).ok_or_else(|| self.unknown(name))
     }
 
-    /// The shape of the type in the named format, if there is such a format.
-    fn shape(&self, format: &str) -> Option<Digest> {
-        self.named(format).ok().map(|format| format.shape())
+    /// Whether the type has `shape` in the named format, if there is such a format.
+    fn fits(&self, format: &str, shape: &Digest) -> Option<bool> {
+        let format = self.named(format).ok()?;
+        Some(format.shape().is_none_or(|now| now == *shape))
     }
 
     /// The named format, or the default one.
@@ -267,16 +321,18 @@ impl<T: 'static> Formats<T> {
 
     pub(super) fn encode(&self, value: &T, format: Option<&str>) -> Result<Encoded, Error> {
         let format = self.named_or_default(format)?;
-        let bytes = format.encode(value).map_err(|source| {
+        let of_format = |source: BoxError| {
             let (ty, name) = (type_name::<T>(), format.name());
             Error::new(ErrorKind::Format, format!("cannot encode a `{ty}` as {name}: {source}"))
                 .with_source(source)
-        })?;
+        };
+        let bytes = format.encode(value).map_err(of_format)?;
+        let shape = format.shape_of(value).map_err(of_format)?;
         Ok(Encoded {
             bytes,
             format: format.name().to_owned(),
             extension: format.extension().to_owned(),
-            shape: format.shape(),
+            shape,
         })
     }
 

@@ -2,7 +2,8 @@
 //!
 //! In reading order: [`spec`] (what is known of a task), [`body`] (values, arguments and the function that takes them),
 //! [`param`] (how a parameter is hashed), [`lend`] (what is kept for a parameter `&T`), [`output`] (results and
-//! errors), [`probe`] (which of its ways a type offers, and the one compile-time error when it offers none).
+//! errors), [`probe`] (which of its ways a type offers, and the one compile-time error when it offers none), [`twins`] (tasks that
+//! nothing tells apart).
 //!
 //! Everything here is written by the macro and read by the engine; users see none of it.
 
@@ -12,6 +13,7 @@ mod output;
 mod param;
 mod probe;
 mod spec;
+mod twins;
 
 #[cfg(test)]
 mod tests;
@@ -22,6 +24,8 @@ pub use output::{CanCarry, Disguised, Fallible, PlainResult, Report};
 pub use param::{ExcludedHash, ParamHash, hashable};
 pub use probe::{CacheEntry, CacheKey, CanHash, CanKeep, CanStore, Graph, Probe, probe, probe_of};
 pub use spec::{CacheSpec, CodePart, Task, TaskCell, TaskMemo, TaskSpec, generic_task};
+
+pub(crate) use twins::note_task;
 
 /// The traits behind [`Probe`]'s questions, nameless, so that importing all of them shadows nothing of the user's.
 pub mod probes {

@@ -3,6 +3,7 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, OnceLock};
 
 use parking_lot::RwLock;
@@ -19,6 +20,9 @@ pub struct TaskSpec {
     pub name: &'static str,
     /// The package that the function is written in.
     pub package: &'static str,
+    /// Where the function stands in it: its path, with the functions around it. Only the compiler knows that path, as the
+    /// name of a type; no constant holds it.
+    pub place: fn() -> &'static str,
     /// The 32 bytes that stand for the function's code.
     pub fingerprint: [u8; 32],
     /// What the fingerprint covers, to say what has changed. It is in no key: `fingerprint` is.
@@ -71,20 +75,57 @@ pub struct Task {
     pub memo: TaskMemo,
 }
 
-/// The place of what is worked out about a task once: its fingerprint, and how its keys begin.
+/// What is worked out about a task once.
 #[derive(Debug)]
-pub struct TaskMemo(OnceLock<(Digest, Vec<u8>)>);
+pub struct TaskMemo {
+    /// Its fingerprint, and how its keys begin.
+    fixed: OnceLock<(Digest, Vec<u8>)>,
+    /// Whether files can be seen in the type of its results.
+    has_files: OnceLock<bool>,
+    /// The types that a generic function was called with.
+    types: Option<TypeId>,
+    /// Whether there is another task whose keys would be the same.
+    twin: AtomicBool,
+}
 
 impl TaskMemo {
-    /// An empty place.
+    /// Nothing has been worked out.
     #[expect(clippy::new_without_default, reason = "only the macro makes one")]
     pub const fn new() -> Self {
-        Self(OnceLock::new())
+        Self {
+            fixed: OnceLock::new(),
+            has_files: OnceLock::new(),
+            types: None,
+            twin: AtomicBool::new(false),
+        }
     }
 
     /// The task's fingerprint and the first bytes of its keys, worked out by `make` at the first call.
     pub(crate) fn get(&self, make: impl FnOnce() -> (Digest, Vec<u8>)) -> &(Digest, Vec<u8>) {
-        self.0.get_or_init(make)
+        self.fixed.get_or_init(make)
+    }
+
+    /// The types that a generic function was called with.
+    pub(super) fn types(&self) -> Option<TypeId> {
+        self.types
+    }
+
+    /// Notes that there is another task whose keys would be the same.
+    pub(super) fn set_twin(&self) {
+        self.twin.store(true, Ordering::Release);
+    }
+
+    /// Whether there is another task whose keys would be the same, as far as it has come up.
+    pub(crate) fn has_twin(&self) -> bool {
+        self.twin.load(Ordering::Acquire)
+    }
+}
+
+impl Task {
+    /// Whether files can be seen in the type of the results.
+    pub(crate) fn has_files(&self) -> bool {
+        let result = self.result.as_ref();
+        *self.memo.has_files.get_or_init(|| result.is_some_and(ValueFormats::has_files))
     }
 }
 
@@ -128,7 +169,8 @@ pub fn generic_task<Types: 'static>(spec: &'static TaskSpec, make: fn() -> Task)
         return task;
     }
     // Made outside the lock; when two threads race, the second one's task is dropped.
-    let made = make();
+    let mut made = make();
+    made.memo.types = Some(key.1);
     let mut tasks = GENERIC_TASKS.write();
     tasks.entry(key).or_insert_with(|| Box::leak(Box::new(made)))
 }

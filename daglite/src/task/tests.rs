@@ -120,6 +120,7 @@ fn a_hash_function_of_another_type_fails_the_hash() {
 static SPEC: TaskSpec = TaskSpec {
     name: "tests::task",
     package: "daglite",
+    place: || "tests::task",
     fingerprint: [0; 32],
     code: &[],
     conditions: &[],
@@ -162,6 +163,7 @@ fn two_generic_functions_do_not_share_their_tasks() {
     static OTHER: TaskSpec = TaskSpec {
         name: "tests::other",
         package: "daglite",
+        place: || "tests::other",
         fingerprint: [0; 32],
         code: &[],
         conditions: &[],

@@ -33,6 +33,17 @@ fn condition_that_a_build_script_sets(x: u64) -> u64 {
     x + speed()
 }
 
+macro_rules! asset {
+    ($name:literal) => {
+        include_str!(concat!("../assets/", $name))
+    };
+}
+
+#[task(cache)]
+fn file_that_a_macro_names(x: u64) -> u64 {
+    x + asset!("by_macro.txt").len() as u64
+}
+
 #[cfg(fast)]
 fn speed() -> u64 {
     2
@@ -50,5 +61,6 @@ fn main() {
         from_a_generated_file_of_a_path_dependency(3),
         value_that_a_build_script_sets(3),
         condition_that_a_build_script_sets(3),
+        file_that_a_macro_names(3),
     ]);
 }

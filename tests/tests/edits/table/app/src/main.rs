@@ -192,7 +192,6 @@ fn main() {
         names::inline_format_argument_in_a_macro(x),
         names::inline_format_precision(x),
         names::macro_that_makes_a_path(x),
-        names::macro_that_includes_a_file(x),
         names::module_inside_the_task(x),
         names::variant_as_a_function(x),
         names::cfg_in_an_expression(x),

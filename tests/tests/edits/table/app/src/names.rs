@@ -245,16 +245,6 @@ mod made_paths {
 }
 
 #[task(cache)]
-pub fn macro_that_includes_a_file(x: u64) -> u64 {
-    macro_rules! asset {
-        ($name:literal) => {
-            include_str!(concat!("../assets/", $name))
-        };
-    }
-    x + asset!("by_macro.txt").len() as u64
-}
-
-#[task(cache)]
 pub fn module_inside_the_task(x: u64) -> u64 {
     mod inside {
         pub(super) fn call(x: u64) -> u64 {
