@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ptr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
@@ -23,7 +23,7 @@ const MOST_COMPARED: usize = 32;
 
 /// The last entries of tasks, asked for when a run first misses one of them.
 #[derive(Default)]
-pub(super) struct Histories(Mutex<HashMap<usize, Arc<History>>>);
+pub(super) struct Histories(Mutex<HashMap<usize, Arc<OnceLock<History>>>>);
 
 /// The last entries of a task, and what it is now.
 struct History {
@@ -40,15 +40,9 @@ struct Before {
 }
 
 impl Histories {
-    /// The last entries of `task`, as they were before this run.
-    fn of(&self, task: &'static Task, store: &dyn CacheStore) -> Arc<History> {
-        let place = ptr::from_ref(task).addr();
-        if let Some(known) = self.0.lock().get(&place) {
-            return Arc::clone(known);
-        }
-        // Asked without the lock: a store may be slow, and another thread ask for another task.
-        let history = Arc::new(History::read(task, store));
-        Arc::clone(self.0.lock().entry(place).or_insert(history))
+    /// The place of the last entries of `task`, as they were before this run.
+    fn of(&self, task: &'static Task) -> Arc<OnceLock<History>> {
+        Arc::clone(self.0.lock().entry(ptr::from_ref(task).addr()).or_default())
     }
 }
 
@@ -69,7 +63,9 @@ impl Engine {
             // It serves messages alone.
             _ => {}
         }
-        let history = histories.of(task, store);
+        // Who asks for another task meanwhile need not wait.
+        let place = histories.of(task);
+        let history = place.get_or_init(|| History::read(task, store));
         let nearest = history.before.iter().min_by_key(|before| history.distance(before, parts));
         let changes = nearest.map(|before| history.changes(before, parts)).unwrap_or_default();
         if changes.is_empty() { MissReason::NoEntry } else { MissReason::Changed(changes) }
