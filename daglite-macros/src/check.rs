@@ -1,7 +1,9 @@
 //! [`Input`] to [`Task`]: every rule, and every error at once.
 
+use daglite_fingerprint::{Fingerprint, Function};
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote};
+use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
@@ -10,6 +12,7 @@ use syn::{
     ReturnType, Signature, Token, Type, WherePredicate,
 };
 
+use crate::compiled::Compiled;
 use crate::fallback::Refused;
 use crate::model::{
     Cache, Fallible, Generics, Hash, HashAll, Output, Param, Strategy, Taken, Task,
@@ -17,14 +20,13 @@ use crate::model::{
 use crate::option::{Options, read_all};
 use crate::parse::Input;
 use crate::shape;
-use daglite_fingerprint::canonical::fingerprint;
 
 /// Checks a function and its attribute.
 ///
 /// # Errors
 ///
 /// All that is wrong with them, and as much of the function as callers can still be shown.
-pub(crate) fn check(package: &str, input: Input) -> Result<Task, Box<Refused>> {
+pub(crate) fn check(compiled: &Compiled, input: Input) -> Result<Task, Box<Refused>> {
     let Input { options: written, function, mut errors } = input;
     let names = param_names(&function.sig);
     let options = read_all(&written, &names, &mut errors);
@@ -45,6 +47,11 @@ pub(crate) fn check(package: &str, input: Input) -> Result<Task, Box<Refused>> {
         errors.extend(shape::self_type(&function));
     }
 
+    let code = if errors.is_empty() {
+        code(compiled, &options, &function, &mut errors)
+    } else {
+        Fingerprint::default()
+    };
     if let Some(errors) = combined(errors) {
         return Err(Box::new(Refused { errors, library, function, params, result, generics_hold }));
     }
@@ -54,7 +61,60 @@ pub(crate) fn check(package: &str, input: Input) -> Result<Task, Box<Refused>> {
     let params =
         params.collect::<Option<Vec<_>>>().expect("a parameter without a type has an error");
     let result = result.expect("a result without a type has an error");
-    Ok(build(package, library, options, function, params, result))
+    Ok(build(&compiled.package, code, library, options, function, params, result))
+}
+
+/// What stands for the code of the function.
+fn code(
+    compiled: &Compiled,
+    options: &Options,
+    function: &ItemFn,
+    errors: &mut Vec<Error>,
+) -> Fingerprint {
+    let ways = options.cache_hash_params.iter().flat_map(|(_, ways)| ways);
+    let custom = ways.filter_map(|(_, way)| match way {
+        Hash::Custom(function) => Some(function),
+        Hash::Excluded | Hash::Value(_) | Hash::Registry => None,
+    });
+    let (dependencies, files) = &options.cache_deps;
+    let names: Vec<String> = files.iter().map(syn::LitStr::value).collect();
+    let asked = Function {
+        function,
+        hash_functions: &options
+            .cache_hash
+            .iter()
+            .map(|(_, path)| path)
+            .chain(custom)
+            .collect::<Vec<_>>(),
+        dependencies: &dependencies.iter().collect::<Vec<_>>(),
+        files: &names.iter().map(String::as_str).collect::<Vec<_>>(),
+    };
+    let tracks = options.cache.is_some() && !options.cache_track_function;
+    let code = match &compiled.place {
+        Some(place) if tracks => asked.at(place),
+        Some(place) => asked.alone_in(&place.package),
+        None => asked.alone(),
+    };
+    for path in dependencies {
+        let text = path.segments.iter().map(|segment| segment.ident.unraw().to_string());
+        let text = text.collect::<Vec<_>>().join("::");
+        if code.missing.contains(&text) {
+            let message = format!(
+                "no item `{text}` can be seen from here: write a path to one of this package, or a file in quotes"
+            );
+            errors.push(Error::new_spanned(path, message));
+        }
+    }
+    for file in files {
+        if code.missing.contains(&file.value()) {
+            let message = format!(
+                "there is no file {:?} in the package: write its path from the folder of `Cargo.toml` on",
+                file.value()
+            );
+            errors.push(Error::new(file.span(), message));
+        }
+    }
+    code
 }
 
 /// One error of all of them.
@@ -68,6 +128,7 @@ fn combined(errors: Vec<Error>) -> Option<Error> {
 /// Puts together what was checked.
 fn build(
     package: &str,
+    code: Fingerprint,
     library: Path,
     options: Options,
     function: ItemFn,
@@ -83,17 +144,14 @@ fn build(
         cache_hash_params,
         cache_version,
         cache_env,
+        cache_deps: (_, files),
+        cache_track_function: _,
         name,
         library: _,
     } = options;
     let mut ways = cache_hash_params.map_or_else(Vec::new, |(_, ways)| ways);
-    let custom = ways.iter().filter_map(|(_, way)| match way {
-        Hash::Custom(function) => Some(function),
-        Hash::Excluded | Hash::Value(_) | Hash::Registry => None,
-    });
-    let hash_functions: Vec<&Path> =
-        cache_hash.iter().map(|(_, function)| function).chain(custom).collect();
-    let fingerprint = fingerprint(&function, &hash_functions);
+    let own = (function.sig.ident.unraw().to_string(), first_bytes(&code.own));
+    let reached = code.parts.iter().map(|part| (part.name.clone(), first_bytes(&part.digest)));
 
     let excluded = |ident: &Ident| cache_exclude.contains(ident);
     let hash = cache_hash.map(|(_, function)| HashAll {
@@ -126,7 +184,11 @@ fn build(
         library,
         name,
         package: package.to_owned(),
-        fingerprint,
+        fingerprint: code.digest,
+        code: std::iter::once(own).chain(reached).collect(),
+        conditions: code.conditions,
+        notes: code.notes,
+        files: files.iter().map(syn::LitStr::value).collect(),
         cache,
         outer_attributes,
         body_attributes,
@@ -138,6 +200,12 @@ fn build(
         result,
         block: function.block,
     }
+}
+
+/// The first bytes of a digest, as a number.
+fn first_bytes(digest: &[u8; 32]) -> u64 {
+    let first = digest.first_chunk().expect("a digest has 32 bytes");
+    u64::from_le_bytes(*first)
 }
 
 /// The names of the parameters, as far as they are plain.

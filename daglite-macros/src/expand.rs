@@ -29,6 +29,13 @@ pub(crate) fn expand(task: &Task) -> TokenStream {
     let future = future(library, result);
     let body = body_function(task);
     let description = description(task, &private);
+    let notes = notes(task);
+    let watched = task.files.iter().map(|file| {
+        quote! {
+            const _: &[u8] =
+                ::core::include_bytes!(::core::concat!(::core::env!("CARGO_MANIFEST_DIR"), "/", #file));
+        }
+    });
     let nodes = params.iter().map(|param| {
         let (ident, stored) = (&param.ident, stored(&private, &param.taken));
         quote!(#library::IntoArg::<#stored>::into_arg(#ident))
@@ -39,9 +46,27 @@ pub(crate) fn expand(task: &Task) -> TokenStream {
         #visibility fn #ident #generics_outer (#(#inputs),*) -> #future #where_outer {
             #body
             #description
+            #notes
+            #(#watched)*
             #private::call(__daglite_task #turbofish (), [#(#nodes),*])
         }
     }
+}
+
+/// What users should know of the fingerprint, as warnings: a macro has no other way to warn than a use of something
+/// deprecated.
+fn notes(task: &Task) -> TokenStream {
+    let name = format_ident!("fingerprint_of_{}", task.ident.unraw());
+    let notes = task.notes.iter().map(|note| {
+        quote! {
+            const _: () = {
+                #[deprecated(note = #note)]
+                const fn #name() {}
+                #name()
+            };
+        }
+    });
+    quote!(#(#notes)*)
 }
 
 /// What callers get. Its first and its last token stand where the user's return type starts and ends, so that all that
@@ -159,6 +184,14 @@ fn spec(task: &Task, private: &Path) -> TokenStream {
     };
     let package = &task.package;
     let fingerprint = Literal::byte_string(&task.fingerprint);
+    let code = task.code.iter().map(|(item, digest)| {
+        let digest = Literal::u64_unsuffixed(*digest);
+        quote!(#private::CodePart { item: #item, digest: #digest })
+    });
+    let conditions = task.conditions.iter().map(|condition| {
+        let holds: TokenStream = condition.parse().unwrap_or_default();
+        quote!((#condition, ::core::cfg!(#holds)))
+    });
     let params = task.params.iter().map(|param| param.ident.unraw().to_string());
     let cache = option(task.cache.as_ref().map(|cache| {
         let Cache { ttl_millis, version, env, hash: _ } = cache;
@@ -168,10 +201,13 @@ fn spec(task: &Task, private: &Path) -> TokenStream {
         }
     }));
     quote! {
+        #[allow(unexpected_cfgs)]
         static __DAGLITE_SPEC: #private::TaskSpec = #private::TaskSpec {
             name: #name,
             package: #package,
             fingerprint: *#fingerprint,
+            code: &[#(#code),*],
+            conditions: &[#(#conditions),*],
             params: &[#(#params),*],
             cache: #cache,
         };

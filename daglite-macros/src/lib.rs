@@ -5,6 +5,7 @@
 //! - `parse`: tokens to `Input`, what was written;
 //! - `option`: a file for each option of the attribute;
 //! - `check` (with `shape`): `Input` to `Task`, every rule, and every error at once;
+//! - `compiled`: the package, and the place in it, that is compiled now;
 //! - `model`: `Task`, of which only valid ones exist;
 //! - `expand`: `Task` to tokens;
 //! - `fallback`: on errors, these and the same function for its callers.
@@ -14,6 +15,7 @@
 //! `derive` is `#[derive(ContentHash)]`.
 
 mod check;
+mod compiled;
 mod derive;
 mod expand;
 mod fallback;
@@ -25,6 +27,7 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
+use compiled::Compiled;
 use proc_macro::TokenStream;
 
 /// Makes a task of a function: a call of it runs nothing, but returns a lazy `TaskFuture` of its result.
@@ -45,6 +48,8 @@ use proc_macro::TokenStream;
 /// | `cache_hash_params(a = exact, b = path::to::function)` | Says how single parameters are hashed: `auto`, `exact`, `fast`, `sampled`, `registry`, or a function of the parameter that returns what to hash. |
 /// | `cache_version = "2"` | Changes the key: for a change that the fingerprint cannot see. |
 /// | `cache_env = ["TZ"]` | Names environment variables that count as inputs. |
+/// | `cache_deps = [path::to::item, "file"]` | Names items, and files of the package, that count as code: those that cannot be seen. |
+/// | `cache_track = "function"` | Lets only the function itself count, not what it reaches; the default is `"everything"`. |
 /// | `name = "features"` | The name in messages, events and keys, in place of `module::path::function`. Give each task its own: two of one name and one code share results. |
 /// | `crate = my_daglite` | The path of this library, when it has another name where the function is written. |
 ///
@@ -68,14 +73,21 @@ use proc_macro::TokenStream;
 ///
 /// # The fingerprint
 ///
-/// The function's code is part of the key: its signature and body, without documentation, comments, white space,
-/// visibility and trailing commas.
+/// The function's code is part of the key, and so is the code of everything that it reaches in this package and in those
+/// that it depends on by a path: helper functions, methods, constants, types, impls, macros, other tasks. Of packages
+/// that come from a registry, name and version count, as `Cargo.lock` has them, with all that these depend on. Files that
+/// `include_str!` and `include_bytes!` bring in count by their content, `env!` and `option_env!` by their value, and the
+/// conditions of `cfg` by whether they hold.
 ///
-/// Not covered yet; change `cache_version` when one of these changes:
+/// Formatting, comments, documentation, visibility and the order of imports do not count, nor does what the function
+/// cannot reach.
 ///
-/// - What the body calls: a helper function, a constant or a type outside of the task, or in a dependency.
-/// - What a build decides: `cfg!`, `#[cfg]`, `env!`, `option_env!`, `include_str!`, `include_bytes!` and `line!` count
-///   by their text, not by what they stand for.
+/// Not seen, so name it in `cache_deps`, or change `cache_version`:
+///
+/// - Code that is called through a name that only a macro of another package makes.
+/// - Types of another package that a generic task of this one is called with: their name is part of the key, the code of
+///   their methods is not.
+/// - What is linked: C code, and the version of the compiler.
 ///
 /// Know also:
 ///
@@ -85,8 +97,7 @@ use proc_macro::TokenStream;
 ///   default.
 #[proc_macro_attribute]
 pub fn task(attribute: TokenStream, item: TokenStream) -> TokenStream {
-    let package = std::env::var("CARGO_PKG_NAME").unwrap_or_default();
-    expand_task(&package, attribute.into(), item.into()).into()
+    expand_task(&compiled::now(), attribute.into(), item.into()).into()
 }
 
 /// Derives `daglite::ContentHash`: the type's name, and every field with its name, go into the hash.
@@ -106,12 +117,12 @@ pub fn derive_content_hash(input: TokenStream) -> TokenStream {
 
 /// The code of a task, or its errors.
 fn expand_task(
-    package: &str,
+    compiled: &Compiled,
     attribute: proc_macro2::TokenStream,
     item: proc_macro2::TokenStream,
 ) -> proc_macro2::TokenStream {
     match parse::parse(attribute, item.clone()) {
-        Ok(input) => match check::check(package, input) {
+        Ok(input) => match check::check(compiled, input) {
             Ok(task) => expand::expand(&task),
             Err(refused) => fallback::fallback(*refused),
         },

@@ -15,6 +15,14 @@ pub(crate) struct Task {
     pub(crate) package: String,
     /// The digest of the function's canonical form.
     pub(crate) fingerprint: [u8; 32],
+    /// What the fingerprint covers: the path of each item, and what stands for its normal form.
+    pub(crate) code: Vec<(String, u64)>,
+    /// Conditions of `cfg` whose truth belongs to the code.
+    pub(crate) conditions: Vec<String>,
+    /// What users should know of the fingerprint.
+    pub(crate) notes: Vec<String>,
+    /// Files of the package that count as code: the compiler is to watch them.
+    pub(crate) files: Vec<String>,
     /// How results are cached; `None`: not at all.
     pub(crate) cache: Option<Cache>,
     /// Docs, `cfg`, lint levels and the like, for the function that callers see.

@@ -5,6 +5,7 @@ pub mod folders;
 pub mod pipeline;
 pub mod processes;
 pub mod random;
+pub mod scratch;
 pub mod stores;
 
 use std::any::Any;

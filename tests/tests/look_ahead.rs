@@ -55,6 +55,18 @@ fn a_cold_run_asks_little_more_than_once_a_key() {
 }
 
 #[test]
+fn who_finds_a_result_does_not_ask_what_other_processes_have_put() {
+    let spy = Spy::new(Claims::Alone);
+    let (session, log) = on(&spy, 1);
+    square(1).run_in(&session).unwrap();
+    spy.forget_seen();
+    for _ in 0..10 {
+        square(1).run_in(&session).unwrap();
+    }
+    assert_eq!((log.count("hit"), spy.seen().finds, spy.seen().changes), (10, 10, 0));
+}
+
+#[test]
 fn an_awaited_run_looks_ahead_too() {
     let spy = Spy::new(Claims::Alone);
     let (session, _) = on(&spy, 2);

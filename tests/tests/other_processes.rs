@@ -97,6 +97,23 @@ fn what_another_process_put_just_before_the_claim_is_found() {
 }
 
 #[test]
+fn what_another_process_put_is_found_though_the_count_of_it_was_read_long_ago() {
+    let spy = Spy::new(Claims::Free);
+    spy.put_by_others.store(1, Ordering::SeqCst);
+    let (session, log) = on(&spy);
+    work(1).run_in(&session).unwrap();
+    work(2).run_in(&session).unwrap();
+    assert_eq!(spy.seen().finds, 2, "nobody has put anything, so one look is enough");
+    let (other, theirs) = (other(&spy), Arc::clone(&spy));
+    spy.on_claim(move |_| {
+        assert_eq!(work(6).run_in(&other).unwrap(), 36);
+        theirs.put_by_others.store(2, Ordering::SeqCst);
+    });
+    assert_eq!(work(6).run_in(&session).unwrap(), 36);
+    assert_eq!((log.count("computed"), log.count("hit work")), (2, 1));
+}
+
+#[test]
 fn a_wait_that_takes_too_long_ends_in_computing_and_a_warning() {
     in_time(|| {
         let spy = Spy::new(Claims::Taken);

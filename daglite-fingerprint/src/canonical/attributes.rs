@@ -60,3 +60,32 @@ pub(super) fn without_last_commas(stream: TokenStream) -> TokenStream {
     };
     tokens.into_iter().map(within).collect()
 }
+
+/// Derives that are known to make nothing of documentation: those of the standard library, of serde and of daglite.
+const DEAF_DERIVES: [&str; 12] = [
+    "Clone",
+    "ContentHash",
+    "Copy",
+    "Debug",
+    "Default",
+    "Deserialize",
+    "Eq",
+    "Hash",
+    "Ord",
+    "PartialEq",
+    "PartialOrd",
+    "Serialize",
+];
+
+/// Whether an attribute derives something that may make code of documentation.
+pub(super) fn derives_of_documentation(attribute: &Attribute) -> bool {
+    let listed = Punctuated::<Path, Token![,]>::parse_terminated;
+    attribute.path().is_ident("derive")
+        && attribute.parse_args_with(listed).map_or(true, |derives| {
+            let is_deaf = |path: &Path| {
+                let last = path.segments.last();
+                last.is_some_and(|last| DEAF_DERIVES.iter().any(|name| last.ident == name))
+            };
+            !derives.iter().all(is_deaf)
+        })
+}

@@ -105,7 +105,7 @@ impl VisitMut for Normalise {
             _ => return visit_mut::visit_item_mut(self, item),
         };
         // Derives see documentation, and some make code of it.
-        let derived = attributes.iter().any(|attribute| attribute.path().is_ident("derive"));
+        let derived = attributes.iter().any(attributes::derives_of_documentation);
         let outer = std::mem::replace(&mut self.in_derived, derived);
         visit_mut::visit_item_mut(self, item);
         self.in_derived = outer;

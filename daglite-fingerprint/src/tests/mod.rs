@@ -1,3 +1,4 @@
 //! Tests of what fingerprints see.
 
 mod canonical;
+mod skim;

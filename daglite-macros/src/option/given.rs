@@ -54,6 +54,14 @@ pub(super) fn names(written: &Written, example: &str) -> Result<Vec<Ident>> {
     })
 }
 
+/// The items of a list in brackets.
+pub(super) fn items<'a>(
+    written: &'a Written,
+    example: &str,
+) -> Result<impl Iterator<Item = &'a Expr>> {
+    Ok(list(written, example)?.elems.iter())
+}
+
 fn list<'a>(written: &'a Written, example: &str) -> Result<&'a ExprArray> {
     match value(written, example)? {
         Expr::Array(list) if list.elems.is_empty() => {

@@ -4,16 +4,18 @@
 //! [`given`] reads the shapes of values that several options share, [`nearest`] finds what a wrong name was meant to be.
 
 use proc_macro2::Ident;
-use syn::{Error, Path, Result};
+use syn::{Error, LitStr, Path, Result};
 
 use crate::model::Hash;
 use crate::parse::Written;
 
 mod cache;
+mod cache_deps;
 mod cache_env;
 mod cache_exclude;
 mod cache_hash;
 mod cache_hash_params;
+mod cache_track;
 mod cache_ttl;
 mod cache_version;
 mod given;
@@ -30,6 +32,8 @@ pub(crate) static ALL: &[&dyn TaskOption] = &[
     &cache_hash_params::CacheHashParams,
     &cache_version::CacheVersion,
     &cache_env::CacheEnv,
+    &cache_deps::CacheDeps,
+    &cache_track::CacheTrack,
     &name::Name,
     &library::Library,
 ];
@@ -78,6 +82,10 @@ pub(crate) struct Options {
     pub(crate) cache_version: Option<String>,
     /// `cache_env`: the names of variables.
     pub(crate) cache_env: Vec<String>,
+    /// `cache_deps`: items, and files with the place to point at.
+    pub(crate) cache_deps: (Vec<Path>, Vec<LitStr>),
+    /// `cache_track = "function"`: whether nothing else counts.
+    pub(crate) cache_track_function: bool,
     /// `name`.
     pub(crate) name: Option<String>,
     /// `crate`.

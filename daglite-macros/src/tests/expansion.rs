@@ -2,11 +2,13 @@
 
 use quote::quote;
 
+use crate::compiled::Compiled;
 use crate::expand_task;
 
 /// What `#[task(attribute)]` makes of `item`, as a human would write it.
 fn expanded(attribute: proc_macro2::TokenStream, item: proc_macro2::TokenStream) -> String {
-    let tokens = expand_task("my-package", attribute, item);
+    let tokens =
+        expand_task(&Compiled { package: "my-package".to_string(), place: None }, attribute, item);
     prettyplease::unparse(&syn::parse2(tokens).expect("the expansion is a list of items"))
 }
 

@@ -4,8 +4,6 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 use crate::digest::Digest;
 use crate::graph::{ArgPart, Input, Key, Node, Slot, TaskOp};
 use crate::hash::{ContentHasher, Strategy};
@@ -95,15 +93,20 @@ fn fixed(task: &Task) -> (Digest, Vec<u8>) {
         stream.text(cache.version);
         stream.count(cache.env.len());
     }
-    (fingerprint, stream.0.into_vec())
+    (fingerprint, stream.whole().to_vec())
 }
 
 fn fingerprint_of(spec: &TaskSpec) -> Digest {
     let mut stream = Stream::default();
-    stream.text("daglite fingerprint v1");
+    stream.text("daglite fingerprint v2");
     stream.text(spec.package);
     stream.text(spec.name);
     stream.bytes(&spec.fingerprint);
+    stream.count(spec.conditions.len());
+    for (condition, holds) in spec.conditions {
+        stream.text(condition);
+        stream.bytes(&[u8::from(*holds)]);
+    }
     stream.finish()
 }
 
@@ -196,8 +199,20 @@ impl Hashing<'_> {
 }
 
 /// Length-prefixed bytes, for BLAKE3: gathered first, as its state is dear to make and to move for so few.
-#[derive(Default)]
-struct Stream(SmallVec<[u8; 512]>);
+struct Stream {
+    /// The first bytes.
+    few: [u8; 448],
+    /// How many of them there are.
+    length: usize,
+    /// All bytes, once they are more than a few.
+    many: Vec<u8>,
+}
+
+impl Default for Stream {
+    fn default() -> Self {
+        Self { few: [0; 448], length: 0, many: Vec::new() }
+    }
+}
 
 impl Stream {
     /// The part of a key that is the same for all calls of a task in one environment.
@@ -228,10 +243,26 @@ impl Stream {
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
+        let end = self.length + bytes.len();
+        if self.many.is_empty()
+            && let Some(place) = self.few.get_mut(self.length..end)
+        {
+            place.copy_from_slice(bytes);
+            self.length = end;
+            return;
+        }
+        if self.many.is_empty() {
+            self.many.extend_from_slice(&self.few[..self.length]);
+        }
+        self.many.extend_from_slice(bytes);
+    }
+
+    /// All bytes.
+    fn whole(&self) -> &[u8] {
+        if self.many.is_empty() { &self.few[..self.length] } else { &self.many }
     }
 
     fn finish(self) -> Digest {
-        Digest::of_bytes(&self.0)
+        Digest::of_bytes(self.whole())
     }
 }

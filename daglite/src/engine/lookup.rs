@@ -13,7 +13,7 @@ use crate::task::{Task, Value};
 
 use super::block::wait;
 use super::key::reference;
-use super::memory::{Kept, Memory, Stored};
+use super::memory::{Kept, Memory};
 use super::run::{Run, TaskOutcome};
 use super::{Engine, caught};
 
@@ -24,8 +24,8 @@ const MOST_CARRIED: u64 = 64 << 20;
 pub(super) enum Found {
     /// The result, from memory.
     Value(Arc<Kept>),
-    /// An entry that may be used.
-    Entry(Box<Entry>),
+    /// An entry that may be used, and what stands for it in keys.
+    Entry(Digest, Entry),
     /// None, and why.
     Nothing(MissReason),
 }
@@ -80,7 +80,11 @@ impl Run {
             let sum = |carried: u64| Some(carried + more).filter(|sum| *sum <= MOST_CARRIED);
             self.carried.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum).is_ok()
         });
-        Found::Entry(Box::new(Entry { key: key.digest, meta, bytes, removals }))
+        let digest = reference(&meta);
+        let ArtifactMeta { format, shape, size, created, took, .. } = meta;
+        let key = key.digest;
+        let entry = Entry { key, format, shape, size, created, took, bytes, removals };
+        Found::Entry(digest, entry)
     }
 
     /// What the cache store has under `key`.
@@ -105,8 +109,8 @@ impl Run {
         let Some(entry) = entry else { return Err(op) };
         let Op::Task(mut call) = op else { return Err(op) };
         let task = call.task;
-        let took = entry.meta.took;
-        let reason = match self.read(task, *entry, digest) {
+        let took = entry.took;
+        let reason = match self.read(task, entry, digest) {
             Ok(value) => return Ok(Slot::Done { value, digest: Some(digest), made }),
             Err(reason) => reason,
         };
@@ -125,34 +129,35 @@ impl Run {
 
     /// The value of an entry, decoded, and kept in memory from now on.
     fn read(&self, task: &'static Task, entry: Entry, digest: Digest) -> Result<Value, MissReason> {
-        let Entry { key, meta, bytes, removals } = entry;
-        let (meta, bytes) = match bytes {
+        let Entry { key, format, shape, size, created, took, bytes, removals } = entry;
+        let bytes = match bytes {
             Some(bytes) => {
                 let freed = bytes.len() as u64;
                 let less = |carried: u64| Some(carried.saturating_sub(freed));
                 let _ = self.carried.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
-                (meta, bytes)
+                bytes
             }
             None => self.fetch(&key, digest)?,
         };
         let formats = task.result.ok_or(MissReason::NoEntry)?;
         let registry = &self.engine.registry;
-        let value = caught(|| formats.decode(registry, &bytes, &meta.format, meta.shape))
+        let value = caught(|| formats.decode(registry, &bytes, &format, shape))
             .map_err(|panic| MissReason::Undecodable(format!("decoding panicked: {panic}")))?
             .map_err(|error| MissReason::Undecodable(error.to_string()))?;
-        let (name, size) = (task.spec.name, meta.size);
+        let name = task.spec.name;
         self.engine.tell(|| Event::Loaded { task: name, key, size });
-        let result = Stored { task, value: &value, meta: &meta, removals };
-        self.engine.in_memory(|memory| memory.keep_read(key, &result));
+        let kept = value.clone();
+        let kept = Kept { task, value: kept, digest, took, format, shape, created, size, removals };
+        self.engine.in_memory(|memory| memory.keep_read(key, kept));
         Ok(value)
     }
 
     /// The entry under `key`, if it is still the one that `digest` stands for.
-    fn fetch(&self, key: &Digest, digest: Digest) -> Result<(ArtifactMeta, Vec<u8>), MissReason> {
+    fn fetch(&self, key: &Digest, digest: Digest) -> Result<Vec<u8>, MissReason> {
         let store = self.store().ok_or(MissReason::NoEntry)?;
         match wait(store.get(key)) {
             Ok(Lookup::Found(artifact)) if reference(&artifact.meta) == digest => {
-                Ok((artifact.meta, artifact.bytes))
+                Ok(artifact.bytes)
             }
             Ok(Lookup::Found(_)) => {
                 Err(MissReason::Damaged("it was replaced meanwhile".to_string()))

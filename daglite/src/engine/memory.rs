@@ -17,8 +17,6 @@ use crate::size::ByteSize;
 use crate::store::ArtifactMeta;
 use crate::task::{Task, Value};
 
-use super::key::reference;
-
 /// What the memory of a session may hold if nobody says anything.
 pub(crate) const DEFAULT_MEMORY: ByteSize = ByteSize::new(256 << 20);
 
@@ -34,7 +32,7 @@ const PARTS: u64 = 8;
 /// A result that is kept.
 pub(super) struct Kept {
     /// The task that made it. Another one with the same key may have another result type.
-    task: &'static Task,
+    pub(super) task: &'static Task,
     /// The result.
     pub(super) value: Value,
     /// What stands for its artifact in keys.
@@ -47,23 +45,25 @@ pub(super) struct Kept {
     pub(super) shape: Digest,
     /// When it was computed.
     pub(super) created: Timestamp,
-    /// What it counts against the bound.
-    weight: u64,
-    /// The store's count of removals before it was read or put.
-    removals: u64,
-}
-
-/// A result that is in the store.
-#[derive(Clone, Copy)]
-pub(super) struct Stored<'a> {
-    /// The task that made it.
-    pub(super) task: &'static Task,
-    /// The result.
-    pub(super) value: &'a Value,
-    /// What the store knows of it.
-    pub(super) meta: &'a ArtifactMeta,
+    /// How many bytes its artifact has.
+    pub(super) size: u64,
     /// The store's count of removals before it was read or put.
     pub(super) removals: u64,
+}
+
+impl Kept {
+    /// A result that is in the store: `digest` stands for its artifact in keys.
+    pub(super) fn of(
+        task: &'static Task,
+        value: &Value,
+        digest: Digest,
+        meta: &ArtifactMeta,
+        removals: u64,
+    ) -> Self {
+        let ArtifactMeta { shape, size, created, took, .. } = *meta;
+        let (value, format) = (Arc::clone(value), meta.format.clone());
+        Self { task, value, digest, took, format, shape, created, size, removals }
+    }
 }
 
 /// Results by key, no more of them than the bound allows.
@@ -71,10 +71,8 @@ pub(super) struct Memory {
     kept: Cache<Digest, Arc<Kept>, ByWeight, BuildHasherDefault<ByKey>>,
     /// The bound.
     size: ByteSize,
-    /// What a value weighs besides its bytes: so much that the number of values is bounded, too.
-    overhead: u64,
-    /// The largest weight that is kept.
-    largest: u64,
+    /// The most bytes of a value that is kept; none at all if there is room for none.
+    largest: Option<u64>,
     /// The store's count of removals that what is here was last checked against.
     removals: AtomicU64,
 }
@@ -93,12 +91,13 @@ impl Memory {
             .expect("both capacities are given");
         let kept = Cache::with_options(
             options,
-            ByWeight,
+            ByWeight { overhead },
             BuildHasherDefault::default(),
             DefaultLifecycle::default(),
         );
         let removals = AtomicU64::new(removals);
-        Self { kept, size, overhead, largest: bytes / PARTS, removals }
+        let largest = (bytes / PARTS).checked_sub(overhead);
+        Self { kept, size, largest, removals }
     }
 
     /// How much it may hold.
@@ -116,20 +115,23 @@ impl Memory {
     }
 
     /// Keeps a result that was put after the store's count of removals was `removals`, in place of what was here.
-    pub(super) fn keep(&self, key: Digest, result: &Stored<'_>) {
-        match self.kept(result) {
-            Some(kept) => self.kept.insert(key, Arc::new(kept)),
-            None => self.forget(&key),
+    pub(super) fn keep(&self, key: Digest, kept: Kept) {
+        if self.takes(&kept) {
+            self.kept.insert(key, Arc::new(kept));
+        } else {
+            self.forget(&key);
         }
     }
 
     /// Keeps a result that was read, unless one is here that is as young: that one was put since, or is the same. An older
     /// one has been replaced in the store by another process, perhaps because it had expired.
-    pub(super) fn keep_read(&self, key: Digest, result: &Stored<'_>) {
-        let Some(kept) = self.kept(result) else { return };
+    pub(super) fn keep_read(&self, key: Digest, kept: Kept) {
+        if !self.takes(&kept) {
+            return;
+        }
         match self.kept.get_value_or_guard(&key, Some(Duration::ZERO)) {
             GuardResult::Value(other)
-                if other.removals == result.removals && other.created >= result.meta.created => {}
+                if other.removals == kept.removals && other.created >= kept.created => {}
             GuardResult::Value(_) => self.kept.insert(key, Arc::new(kept)),
             // Somebody who put a newer one meanwhile has taken the place.
             GuardResult::Guard(place) => drop(place.insert(Arc::new(kept))),
@@ -137,23 +139,10 @@ impl Memory {
         }
     }
 
-    /// What is kept of a result; nothing if it is too large, or cannot be cloned: whoever takes it by value could not
-    /// have it.
-    fn kept(&self, result: &Stored<'_>) -> Option<Kept> {
-        let Stored { task, value, meta, removals } = *result;
-        let weight = meta.size.saturating_add(self.overhead);
-        let fits = task.clone.is_some() && weight <= self.largest;
-        fits.then(|| Kept {
-            task,
-            value: Arc::clone(value),
-            digest: reference(meta),
-            took: meta.took,
-            format: meta.format.clone(),
-            shape: meta.shape,
-            created: meta.created,
-            weight,
-            removals,
-        })
+    /// Whether a result is kept: not if it is too large, or cannot be cloned, as whoever takes it by value could not have
+    /// it.
+    fn takes(&self, kept: &Kept) -> bool {
+        kept.task.clone.is_some() && self.largest.is_some_and(|largest| kept.size <= largest)
     }
 
     /// Forgets the result under `key`.
@@ -174,11 +163,14 @@ impl Memory {
 
 /// What a value counts against the bound.
 #[derive(Clone)]
-struct ByWeight;
+struct ByWeight {
+    /// What a value weighs besides its bytes: so much that the number of values is bounded, too.
+    overhead: u64,
+}
 
 impl Weighter<Digest, Arc<Kept>> for ByWeight {
     fn weight(&self, _: &Digest, kept: &Arc<Kept>) -> u64 {
-        kept.weight
+        kept.size.saturating_add(self.overhead)
     }
 }
 

@@ -72,6 +72,9 @@ pub(crate) struct Engine {
     is_unclaimable: AtomicBool,
     /// Why not.
     unclaimable: Mutex<Option<String>>,
+    /// The store's count of what other processes have put, as it was last read. An older one is as good before a look: at
+    /// worst there is one more look. So nobody who finds what is wanted has to read it.
+    changes: Mutex<Option<u64>>,
     /// Whether the user has been told that the cache store fails at the end of runs.
     told_unended: AtomicBool,
 }
@@ -129,6 +132,7 @@ impl Engine {
             told_unclaimable: AtomicBool::new(false),
             is_unclaimable: AtomicBool::new(false),
             unclaimable: Mutex::default(),
+            changes: Mutex::default(),
             told_unended: AtomicBool::new(false),
         })
     }

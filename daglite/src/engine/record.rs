@@ -16,7 +16,7 @@ use super::caught;
 use super::execute::{Completion, Order};
 use super::flight::Landing;
 use super::key::{fingerprint, reference};
-use super::memory::Stored;
+use super::memory::Kept;
 use super::run::{Progress, Run, TaskOutcome};
 
 impl Run {
@@ -95,8 +95,8 @@ impl Run {
         let put = wait(store.put(&key.digest, &artifact));
         engine.in_memory(|memory| match &put {
             Ok(Put::Kept) => {
-                let result = Stored { task, value, meta: &artifact.meta, removals };
-                memory.keep(key.digest, &result);
+                let kept = Kept::of(task, value, reference, &artifact.meta, removals);
+                memory.keep(key.digest, kept);
             }
             Ok(Put::Refused(_)) | Err(_) => memory.forget(&key.digest),
         });

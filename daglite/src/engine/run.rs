@@ -403,10 +403,10 @@ impl Run {
             _ => queue.ready.len() + queue.light.len(),
         };
         let may_come = !queue.is_stopping() && queue.helpers < most;
-        // A thread with a permit can do all that waits. Without a permit left, what is light need not wait for one.
-        let permit_comes = may_come && pool.has_permit();
         let unclaimed = !queue.light.is_empty() && !queue.light_helper;
-        let for_light = who == Worker::Nobody && unclaimed && !permit_comes;
+        // A thread with a permit can do all that waits. Without a permit left, what is light need not wait for one.
+        let permit_comes = || may_come && pool.has_permit();
+        let for_light = who == Worker::Nobody && unclaimed && !permit_comes();
         let for_ready = may_come && waiting > queue.coming;
         queue.light_helper |= for_light;
         if for_ready {
@@ -478,9 +478,11 @@ impl Queue {
         let mut at = start as usize;
         while at < self.cells.len() {
             let node = self.cells[at].node.clone();
+            let mut want_values = false;
             if let Some(node) = node
                 && let Slot::Idle(op) = &*node.slot.lock()
             {
+                want_values = op.wants_values(self.cells[at].want_value);
                 op.each_source(|source| {
                     let settled =
                         matches!(&*source.slot.lock(), Slot::Done { .. } | Slot::Known(_));
@@ -496,13 +498,15 @@ impl Queue {
                 let known = if single { None } else { shared.get(&Arc::as_ptr(&source)).copied() };
                 let cell = known.unwrap_or_else(|| {
                     let pointer = Arc::as_ptr(&source);
-                    let cell = self.add(source, false);
+                    let cell = self.add(source, want_values);
                     if !single {
                         shared.insert(pointer, cell);
                     }
                     cell
                 });
-                self.cells[cell as usize].dependents.push(index(at));
+                let cell = &mut self.cells[cell as usize];
+                cell.want_value |= want_values;
+                cell.dependents.push(index(at));
                 missing += 1;
             }
             self.cells[at].missing = missing;

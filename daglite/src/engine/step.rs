@@ -17,7 +17,7 @@ use crate::task::{Body, Value};
 
 use super::block::wait;
 use super::flight::{Claim, Flight, Landing, OnLanding};
-use super::key::{Hashing, Keyed, joined, key_of, reference};
+use super::key::{Hashing, Keyed, joined, key_of};
 use super::lookup::Found;
 use super::memory::Kept;
 use super::others::Waiting;
@@ -34,8 +34,8 @@ type Answer = (Cached, Arc<Made>);
 enum Cached {
     /// In memory.
     Value(Arc<Kept>),
-    /// In the store.
-    Entry(Box<Entry>),
+    /// In the store, with what stands for it in keys.
+    Entry(Digest, Entry),
 }
 
 impl Run {
@@ -61,7 +61,7 @@ impl Run {
         let was = mem::replace(&mut *slot, Slot::Running(Vec::new()));
         drop(slot);
         match was {
-            Slot::Idle(Op::Task(call)) => self.step_task(idx, node, call, driver),
+            Slot::Idle(Op::Task(call)) => self.step_task(idx, node, call, want_value, driver),
             Slot::Idle(op) => self.step_inline(idx, node, op, want_value),
             Slot::Known(known) if known.entry.is_some() => self.bring_value(node, *known),
             Slot::Known(known) => self.step_inline(idx, node, known.op, want_value),
@@ -344,6 +344,7 @@ impl Run {
         idx: u32,
         node: &Arc<Node>,
         mut call: Box<TaskOp>,
+        want_value: bool,
         driver: bool,
     ) -> Progress {
         let task = call.task;
@@ -357,7 +358,7 @@ impl Run {
             };
         }
         if let Some(answer) = self.answer_from_cache(node, &mut call) {
-            return self.found(node, call, answer);
+            return self.found(node, call, answer, want_value);
         }
         let call = match self.have_values(idx, node, Op::Task(call)) {
             Ok(Op::Task(call)) => call,
@@ -382,7 +383,7 @@ impl Run {
         // hand, a second look is the last.
         if let Some(answer) = self.answer_from_cache(node, &mut call) {
             drop(flight);
-            return self.found(node, call, answer);
+            return self.found(node, call, answer, want_value);
         }
         self.execute(idx, node, call, flight)
     }
@@ -411,17 +412,34 @@ impl Run {
         true
     }
 
-    /// Takes the result of a call from memory, or notes where in the cache it lies.
-    fn found(&self, node: &Node, call: Box<TaskOp>, (found, made): Answer) -> Progress {
-        match found {
+    /// Takes the result of a call from memory or reads it; or notes where in the cache it lies, if that will do.
+    fn found(
+        &self,
+        node: &Node,
+        call: Box<TaskOp>,
+        (found, made): Answer,
+        want_value: bool,
+    ) -> Progress {
+        let (digest, entry) = match found {
             Cached::Value(kept) => {
                 drop(call);
-                self.done(node, Arc::clone(&kept.value), Some(kept.digest), Some(made))
+                return self.done(node, Arc::clone(&kept.value), Some(kept.digest), Some(made));
             }
-            Cached::Entry(entry) => {
-                let digest = reference(&entry.meta);
-                let op = Op::Task(call);
-                self.known(node, Known { digest, entry: Some(entry), op, made: Some(made) })
+            Cached::Entry(digest, entry) => (digest, entry),
+        };
+        let known = Known { digest, entry: Some(entry), op: Op::Task(call), made: Some(made) };
+        if !want_value {
+            self.settle(node, Slot::Known(Box::new(known)));
+            return Progress::Settled;
+        }
+        match self.load(known) {
+            Ok(done) => {
+                self.settle(node, done);
+                Progress::Settled
+            }
+            Err(op) => {
+                self.put_back(node, op);
+                Progress::Again
             }
         }
     }
@@ -441,16 +459,16 @@ impl Run {
                 // Before the look, so that what comes during it is noticed.
                 call.seen = match &ahead {
                     Some(ahead) => ahead.changes,
-                    None => self.engine.cache.as_ref().map_or(0, |store| store.changes()),
+                    None => self.engine.changes_before(),
                 };
                 match self.look_up(call.task, &key, ahead, landed) {
                     Found::Value(kept) => {
                         let made = self.made_by_hit(node, call, key, kept.took);
                         return Some((Cached::Value(kept), made));
                     }
-                    Found::Entry(entry) => {
-                        let made = self.made_by_hit(node, call, key, entry.meta.took);
-                        return Some((Cached::Entry(entry), made));
+                    Found::Entry(digest, entry) => {
+                        let made = self.made_by_hit(node, call, key, entry.took);
+                        return Some((Cached::Entry(digest, entry), made));
                     }
                     Found::Nothing(reason) => reason,
                 }
@@ -530,10 +548,12 @@ impl Run {
                 if !hold.is_nothing() {
                     flight.hold(hold);
                     // Another process may have put the key between the last look and now.
-                    if call.seen != store.changes()
-                        && let Some((at, _)) = &mut call.missed
-                    {
-                        *at = NEVER;
+                    let changes = store.changes();
+                    if call.seen != changes {
+                        *self.engine.changes.lock() = Some(changes);
+                        if let Some((at, _)) = &mut call.missed {
+                            *at = NEVER;
+                        }
                     }
                 }
                 Ok((call, Some(flight)))
@@ -614,6 +634,17 @@ impl Engine {
     fn unclaimable(&self, why: &str) {
         self.unclaimable.lock().get_or_insert_with(|| why.to_owned());
         self.is_unclaimable.store(true, Ordering::Relaxed);
+    }
+
+    /// A count of what other processes have put that the store had before now.
+    fn changes_before(&self) -> u64 {
+        let Some(store) = &self.cache else { return 0 };
+        if let Some(known) = *self.changes.lock() {
+            return known;
+        }
+        // Not under the lock: it is anyone's code.
+        let changes = store.changes();
+        *self.changes.lock().get_or_insert(changes)
     }
 
     /// Tells it, of a store that can be written.

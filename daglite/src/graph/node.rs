@@ -11,11 +11,12 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use crate::checkpoint::Checkpoint;
+use crate::clock::Timestamp;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::event::MissReason;
 use crate::registry::ValueFormats;
-use crate::store::{ArtifactMeta, Glimpse, Lookup};
+use crate::store::{Glimpse, Lookup};
 use crate::task::{Task, Value};
 
 use super::arg::{Arg, Input};
@@ -68,19 +69,27 @@ pub(crate) struct Known {
     /// The digest of the artifact.
     pub(crate) digest: Digest,
     /// The entry of the cache store that has the value.
-    pub(crate) entry: Option<Box<Entry>>,
+    pub(crate) entry: Option<Entry>,
     /// How the value is made if the entry cannot be read after all.
     pub(crate) op: Op,
     /// How it was made, for the metadata of checkpoints.
     pub(crate) made: Option<Arc<Made>>,
 }
 
-/// Where a value lies in the cache store.
+/// Where a value lies in the cache store, and what is needed to read it: a large graph has many of these.
 pub(crate) struct Entry {
     /// The cache key.
     pub(crate) key: Digest,
-    /// What the store says of it.
-    pub(crate) meta: ArtifactMeta,
+    /// The format of the value.
+    pub(crate) format: String,
+    /// The shape of the value.
+    pub(crate) shape: Digest,
+    /// How many bytes it has.
+    pub(crate) size: u64,
+    /// When it was computed.
+    pub(crate) created: Timestamp,
+    /// How long that took.
+    pub(crate) took: Duration,
     /// The value, if it came along: verified by the store.
     pub(crate) bytes: Option<Vec<u8>>,
     /// The store's count of removals before it was asked.
@@ -253,6 +262,17 @@ impl Node {
 }
 
 impl Op {
+    /// Whether the values of all sources are needed for certain, and not just their digests, if the value of the whole is
+    /// needed or not: then each is read where it is found, and not by whoever needs all of them.
+    pub(crate) fn wants_values(&self, whole: bool) -> bool {
+        match self {
+            Self::Task(call) => call.task.spec.cache.is_none(),
+            Self::Map { .. } | Self::AndThen { .. } | Self::Also { .. } => true,
+            Self::Join { .. } | Self::Forward { .. } => whole,
+            Self::Checkpoint(_) => false,
+        }
+    }
+
     /// Calls `visit` with each node that this operation needs.
     pub(crate) fn each_source(&self, mut visit: impl FnMut(&Arc<Node>)) {
         match self {

@@ -12,8 +12,9 @@ use super::{RawNumber, json, postcard, raw};
 use crate::Digest;
 use crate::error::BoxError;
 
-type Encode<T> = Arc<dyn Fn(&T) -> Result<Vec<u8>, BoxError> + Send + Sync>;
-type Decode<T> = Arc<dyn Fn(&[u8]) -> Result<T, BoxError> + Send + Sync>;
+type Encode<T> = Coder<T, Vec<u8>>;
+type Decode<T> = Coder<[u8], T>;
+type Given<From, To> = Arc<dyn Fn(&From) -> Result<To, BoxError> + Send + Sync>;
 
 /// A named way to turn a `T` into bytes and back.
 ///
@@ -41,6 +42,32 @@ pub struct Format<T> {
     encode: Encode<T>,
     decode: Decode<T>,
     layout: Layout,
+}
+
+/// How one thing becomes another. A built-in format is made for each value that is read, so it must cost nothing.
+enum Coder<From: ?Sized, To> {
+    /// A function of ours.
+    Plain(fn(&From) -> Result<To, BoxError>),
+    /// What a user gave.
+    Given(Given<From, To>),
+}
+
+impl<From: ?Sized, To> Coder<From, To> {
+    fn call(&self, from: &From) -> Result<To, BoxError> {
+        match self {
+            Self::Plain(code) => code(from),
+            Self::Given(code) => code(from),
+        }
+    }
+}
+
+impl<From: ?Sized, To> Clone for Coder<From, To> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Plain(code) => Self::Plain(*code),
+            Self::Given(code) => Self::Given(Arc::clone(code)),
+        }
+    }
 }
 
 /// What the layout of the bytes depends on.
@@ -78,9 +105,26 @@ impl<T> Format<T> {
         Self {
             name: name.into(),
             extension: extension.into(),
-            encode: Arc::new(encode),
-            decode: Arc::new(decode),
+            encode: Coder::Given(Arc::new(encode)),
+            decode: Coder::Given(Arc::new(decode)),
             layout: Layout::Version(Arc::from("")),
+        }
+    }
+
+    /// A format of ours.
+    fn built_in(
+        name: &'static str,
+        extension: &'static str,
+        encode: fn(&T) -> Result<Vec<u8>, BoxError>,
+        decode: fn(&[u8]) -> Result<T, BoxError>,
+        shape: fn() -> Digest,
+    ) -> Self {
+        Self {
+            name: Cow::Borrowed(name),
+            extension: Cow::Borrowed(extension),
+            encode: Coder::Plain(encode),
+            decode: Coder::Plain(decode),
+            layout: Layout::Shape(shape),
         }
     }
 
@@ -113,7 +157,7 @@ impl<T> Format<T> {
     ///
     /// If the format cannot hold the value.
     pub fn encode(&self, value: &T) -> Result<Vec<u8>, BoxError> {
-        (self.encode)(value)
+        self.encode.call(value)
     }
 
     /// The value of `bytes`.
@@ -122,7 +166,7 @@ impl<T> Format<T> {
     ///
     /// If they are not what `encode` writes.
     pub fn decode(&self, bytes: &[u8]) -> Result<T, BoxError> {
-        (self.decode)(bytes)
+        self.decode.call(bytes)
     }
 
     /// Stands for the layout of the bytes: another one cannot be decoded.
@@ -150,8 +194,8 @@ impl<T: Serialize + DeserializeOwned + 'static> Format<T> {
     /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
     /// ```
     pub fn postcard() -> Self {
-        let format = Self::new(postcard::NAME, postcard::NAME, postcard::encode, postcard::decode);
-        Self { layout: Layout::Shape(|| Shape::of::<T>(Readers::Machines).digest), ..format }
+        let shape = || Shape::digest_of::<T>(Readers::Machines);
+        Self::built_in(postcard::NAME, postcard::NAME, postcard::encode, postcard::decode, shape)
     }
 
     /// JSON, for people. Refuses what JSON cannot hold: numbers that are infinite or not a number, and `Some(None)`.
@@ -163,8 +207,8 @@ impl<T: Serialize + DeserializeOwned + 'static> Format<T> {
     /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
     /// ```
     pub fn json() -> Self {
-        let format = Self::new(json::NAME, json::NAME, json::encode, json::decode);
-        Self { layout: Layout::Shape(|| Shape::of::<T>(Readers::People).digest), ..format }
+        let shape = || Shape::digest_of::<T>(Readers::People);
+        Self::built_in(json::NAME, json::NAME, json::encode, json::decode, shape)
     }
 }
 
@@ -177,9 +221,7 @@ impl<N: RawNumber> Format<Vec<N>> {
     /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
     /// ```
     pub fn raw() -> Self {
-        let format =
-            Self::new(raw::NAME, "bin", |numbers: &Vec<N>| Ok(raw::encode(numbers)), raw::decode);
-        Self { layout: Layout::Shape(raw::shape::<N>), ..format }
+        Self::built_in(raw::NAME, "bin", |numbers| Ok(raw::encode(numbers)), raw::decode, N::shape)
     }
 }
 
@@ -188,8 +230,8 @@ impl<T> Clone for Format<T> {
         Self {
             name: self.name.clone(),
             extension: self.extension.clone(),
-            encode: Arc::clone(&self.encode),
-            decode: Arc::clone(&self.decode),
+            encode: self.encode.clone(),
+            decode: self.decode.clone(),
             layout: self.layout.clone(),
         }
     }

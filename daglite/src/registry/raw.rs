@@ -1,6 +1,7 @@
 //! The format `raw`: vectors of numbers as their little-endian bytes, without a look at the elements.
 
 use std::any::Any;
+use std::sync::LazyLock;
 
 use super::Format;
 use crate::Digest;
@@ -21,10 +22,14 @@ impl<N: sealed::Number> RawNumber for N {}
 mod sealed {
     use bytemuck::Pod;
 
+    use crate::Digest;
+
     /// What the format needs to know of a number.
     pub trait Number: Pod + Send + Sync {
         /// Its name in the shape.
         const NAME: &'static str;
+        /// The shape of its vectors, worked out once.
+        fn shape() -> Digest;
         /// The same number with its bytes turned to, or from, little-endian.
         fn little_endian(self) -> Self;
     }
@@ -34,12 +39,20 @@ macro_rules! numbers {
     ($($integer:ident)* ; $($float:ident)*) => {
         $(impl sealed::Number for $integer {
             const NAME: &'static str = stringify!($integer);
+            fn shape() -> Digest {
+                static SHAPE: LazyLock<Digest> = LazyLock::new(|| shape(stringify!($integer)));
+                *SHAPE
+            }
             fn little_endian(self) -> Self {
                 self.to_le()
             }
         })*
         $(impl sealed::Number for $float {
             const NAME: &'static str = stringify!($float);
+            fn shape() -> Digest {
+                static SHAPE: LazyLock<Digest> = LazyLock::new(|| shape(stringify!($float)));
+                *SHAPE
+            }
             fn little_endian(self) -> Self {
                 Self::from_bits(self.to_bits().to_le())
             }
@@ -62,12 +75,14 @@ fn as_format_of<N: RawNumber, T: 'static>() -> Option<Format<T>> {
     if std::any::TypeId::of::<Vec<N>>() != std::any::TypeId::of::<T>() {
         return None;
     }
-    let format: Box<dyn Any> = Box::new(Format::<Vec<N>>::raw());
-    format.downcast().ok().map(|format| *format)
+    let mut format = Some(Format::<Vec<N>>::raw());
+    let format: &mut dyn Any = &mut format;
+    format.downcast_mut().and_then(Option::take)
 }
 
-pub(super) fn shape<N: RawNumber>() -> Digest {
-    Digest::of_bytes(format!("daglite raw v1\n{}", N::NAME).as_bytes())
+/// The shape of vectors of the number `name`.
+fn shape(name: &str) -> Digest {
+    Digest::of_bytes(format!("daglite raw v1\n{name}").as_bytes())
 }
 
 pub(super) fn encode<N: RawNumber>(numbers: &[N]) -> Vec<u8> {

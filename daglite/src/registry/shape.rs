@@ -44,10 +44,18 @@ pub(super) struct Read {
 /// The only way that a struct can go.
 pub(super) const FIELDS: &str = "fields";
 
+/// The shapes that have been probed.
+static KNOWN: LazyLock<DashMap<(TypeId, Readers), Shape>> = LazyLock::new(DashMap::new);
+
 impl Shape {
+    /// The digest of the shape of `T`.
+    pub(super) fn digest_of<T: DeserializeOwned + 'static>(readers: Readers) -> Digest {
+        let known = KNOWN.get(&(TypeId::of::<T>(), readers)).map(|shape| shape.digest);
+        known.unwrap_or_else(|| Self::of::<T>(readers).digest)
+    }
+
     /// The shape of `T`, probed once a process.
     pub(super) fn of<T: DeserializeOwned + 'static>(readers: Readers) -> Self {
-        static KNOWN: LazyLock<DashMap<(TypeId, Readers), Shape>> = LazyLock::new(DashMap::new);
         let key = (TypeId::of::<T>(), readers);
         if let Some(known) = KNOWN.get(&key) {
             return known.clone();

@@ -21,7 +21,7 @@ pub use lend::Lent;
 pub use output::{CanCarry, Disguised, Fallible, PlainResult, Report};
 pub use param::{ParamHash, hashable};
 pub use probe::{CacheEntry, CacheKey, CanHash, CanKeep, CanStore, Graph, Probe, probe, probe_of};
-pub use spec::{CacheSpec, Task, TaskCell, TaskMemo, TaskSpec, generic_task};
+pub use spec::{CacheSpec, CodePart, Task, TaskCell, TaskMemo, TaskSpec, generic_task};
 
 /// The traits behind [`Probe`]'s questions, nameless, so that importing all of them shadows nothing of the user's.
 pub mod probes {

@@ -21,10 +21,23 @@ pub struct TaskSpec {
     pub package: &'static str,
     /// The 32 bytes that stand for the function's code.
     pub fingerprint: [u8; 32],
+    /// What the fingerprint covers, to say what has changed. It is in no key: `fingerprint` is.
+    pub code: &'static [CodePart],
+    /// Conditions of `cfg` that the code asks, and whether they hold in this build.
+    pub conditions: &'static [(&'static str, bool)],
     /// The names of the parameters, in order.
     pub params: &'static [&'static str],
     /// How the results are cached; `None`: they are not.
     pub cache: Option<CacheSpec>,
+}
+
+/// One item of the code that a task's fingerprint covers.
+#[derive(Debug)]
+pub struct CodePart {
+    /// Its path, as people know it: `helpers::scale`.
+    pub item: &'static str,
+    /// The first bytes of the digest of its normal form: enough to see that it has changed.
+    pub digest: u64,
 }
 
 /// What the options of a cached task say, apart from how its parameters are hashed.

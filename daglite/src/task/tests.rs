@@ -121,6 +121,8 @@ static SPEC: TaskSpec = TaskSpec {
     name: "tests::task",
     package: "daglite",
     fingerprint: [0; 32],
+    code: &[],
+    conditions: &[],
     params: &["x"],
     cache: Some(CacheSpec { ttl_millis: None, version: "", env: &[] }),
 };
@@ -161,6 +163,8 @@ fn two_generic_functions_do_not_share_their_tasks() {
         name: "tests::other",
         package: "daglite",
         fingerprint: [0; 32],
+        code: &[],
+        conditions: &[],
         params: &[],
         cache: None,
     };

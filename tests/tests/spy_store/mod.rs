@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
@@ -42,6 +42,8 @@ pub(crate) struct Seen {
     pub(crate) gets: usize,
     /// Calls of `claim`.
     pub(crate) claims: usize,
+    /// Calls of `changes`.
+    pub(crate) changes: usize,
     /// Calls of `begin_run`.
     pub(crate) begins: usize,
     /// Reports of `end_run`, and the threads that brought them.
@@ -68,6 +70,8 @@ pub(crate) struct Spy {
     pub(crate) find_fails: AtomicBool,
     pub(crate) find_forgets_one: AtomicBool,
     pub(crate) refuses: AtomicBool,
+    /// How many entries other processes have put; each answer is another number as long as it is zero.
+    pub(crate) put_by_others: AtomicU64,
     pub(crate) ended: AtomicUsize,
 }
 
@@ -207,6 +211,15 @@ impl CacheStore for Handle {
 
     fn notices(&self) -> Vec<String> {
         std::mem::take(&mut self.0.notices.lock().unwrap())
+    }
+
+    fn changes(&self) -> u64 {
+        static NEXT: AtomicU64 = AtomicU64::new(1 << 32);
+        self.0.seen.lock().unwrap().changes += 1;
+        match self.0.put_by_others.load(Ordering::SeqCst) {
+            0 => NEXT.fetch_add(1, Ordering::SeqCst),
+            counted => counted,
+        }
     }
 
     fn removals(&self) -> u64 {

@@ -16,7 +16,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::super::contract::{Artifact, ArtifactMeta, KeyPart};
 use super::super::error::StoreError;
@@ -52,7 +52,8 @@ impl fmt::Display for Flaw {
 }
 
 /// The metadata as the first version of the layout writes it. Never change it: add a `HeaderV2`.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 struct HeaderV1 {
     digest: Digest,
     format: String,
@@ -97,26 +98,113 @@ impl HeaderV1 {
             parts: parts.into_iter().map(|part| (part.name, part.digest)).collect(),
         }
     }
+}
 
-    /// The metadata, with the size that the prelude had.
-    fn into_meta(self, size: u64) -> Result<ArtifactMeta, Flaw> {
-        if self.took_nanos >= 1_000_000_000 {
-            return Err(Flaw::new("the header has a duration that does not exist"));
-        }
-        Ok(ArtifactMeta {
-            digest: self.digest,
-            format: self.format,
-            extension: self.extension,
-            shape: self.shape,
-            size,
-            created: Timestamp::from_millis(self.created),
-            expires: self.expires.map(Timestamp::from_millis),
-            task: self.task,
-            fingerprint: self.fingerprint,
-            took: Duration::new(self.took_secs, self.took_nanos),
-            parts: self.parts.into_iter().map(|(name, digest)| KeyPart { name, digest }).collect(),
-        })
+/// Reads what postcard has written of a [`HeaderV1`], field by field: serde would take a digest byte by byte, and every
+/// look-up reads a header.
+struct Fields<'a>(&'a [u8]);
+
+impl<'a> Fields<'a> {
+    /// So many bytes.
+    fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (bytes, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(bytes)
     }
+
+    /// A number of seven bits a byte, the lowest first; none that has more than 64 bits.
+    fn number(&mut self) -> Option<u64> {
+        let mut number = 0;
+        for shift in (0..u64::BITS).step_by(7) {
+            let byte = self.bytes(1)?[0];
+            let bits = u64::from(byte & 0x7f);
+            if bits << shift >> shift != bits {
+                return None;
+            }
+            number |= bits << shift;
+            if byte & 0x80 == 0 {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    /// How many of something follow.
+    fn length(&mut self) -> Option<usize> {
+        usize::try_from(self.number()?).ok()
+    }
+
+    fn digest(&mut self) -> Option<Digest> {
+        let bytes = self.bytes(32)?;
+        Some(Digest::from_bytes(bytes.try_into().ok()?))
+    }
+
+    fn text(&mut self) -> Option<String> {
+        let length = self.length()?;
+        std::str::from_utf8(self.bytes(length)?).ok().map(str::to_owned)
+    }
+
+    fn time(&mut self) -> Option<Timestamp> {
+        self.number().map(Timestamp::from_millis)
+    }
+
+    fn optional_time(&mut self) -> Option<Option<Timestamp>> {
+        match self.bytes(1)? {
+            [0] => Some(None),
+            [1] => self.time().map(Some),
+            _ => None,
+        }
+    }
+
+    fn parts(&mut self) -> Option<Vec<KeyPart>> {
+        let count = self.length()?;
+        // Each part takes more than 32 bytes: no more memory than the header could fill.
+        let mut parts = Vec::with_capacity(count.min(self.0.len() / 32));
+        for _ in 0..count {
+            let (name, digest) = (self.text()?, self.digest()?);
+            parts.push(KeyPart { name, digest });
+        }
+        Some(parts)
+    }
+
+    /// The metadata of a value of `size` bytes, with the parts of a second of how long it took, as they were written.
+    fn meta(&mut self, size: u64) -> Option<(ArtifactMeta, u32)> {
+        let (digest, format, extension) = (self.digest()?, self.text()?, self.text()?);
+        let (shape, created, expires) = (self.digest()?, self.time()?, self.optional_time()?);
+        let (task, fingerprint) = (self.text()?, self.digest()?);
+        let took = Duration::from_secs(self.number()?);
+        let nanos = u32::try_from(self.number()?).ok()?;
+        let parts = self.parts()?;
+        let meta = ArtifactMeta {
+            digest,
+            format,
+            extension,
+            shape,
+            size,
+            created,
+            expires,
+            task,
+            fingerprint,
+            took,
+            parts,
+        };
+        Some((meta, nanos))
+    }
+}
+
+/// The metadata in a header, with the size that the prelude had.
+fn parse_header(header: &[u8], size: u64) -> Result<ArtifactMeta, Flaw> {
+    let mut fields = Fields(header);
+    let read = fields.meta(size);
+    let (mut meta, nanos) = read.ok_or_else(|| Flaw::new("the header cannot be decoded"))?;
+    if !fields.0.is_empty() {
+        return Err(Flaw::new("the header has bytes left over"));
+    }
+    if nanos >= 1_000_000_000 {
+        return Err(Flaw::new("the header has a duration that does not exist"));
+    }
+    meta.took += Duration::from_nanos(u64::from(nanos));
+    Ok(meta)
 }
 
 /// Refuses an artifact whose metadata gives another size.
@@ -234,13 +322,7 @@ pub(super) fn parse_head(head: &[u8], value_length: u64) -> Result<ArtifactMeta,
     if Digest::of_bytes(checked).as_bytes() != checksum {
         return Err(Flaw::new("the header does not match its checksum"));
     }
-    let unreadable = |_| Flaw::new("the header cannot be decoded");
-    let (header, rest) =
-        postcard::take_from_bytes::<HeaderV1>(&checked[PRELUDE..]).map_err(unreadable)?;
-    if !rest.is_empty() {
-        return Err(Flaw::new("the header has bytes left over"));
-    }
-    header.into_meta(value_length)
+    parse_header(&checked[PRELUDE..], value_length)
 }
 
 /// Whether `value` is what `meta` says.
@@ -255,4 +337,54 @@ pub(super) fn verify_value(value: &[u8], meta: &ArtifactMeta) -> Result<(), Flaw
 /// `N` bytes of the prelude from `start` on.
 fn field<const N: usize>(prelude: &[u8; PRELUDE], start: usize) -> [u8; N] {
     *prelude[start..].first_chunk().expect("fields lie inside the prelude")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meta(expires: Option<u64>, parts: usize) -> ArtifactMeta {
+        let digest = |n: u8| Digest::from_bytes([n; 32]);
+        let part = |n| KeyPart { name: format!("part \u{e9} {n}"), digest: digest(n as u8) };
+        ArtifactMeta {
+            digest: digest(1),
+            format: "raw".to_owned(),
+            extension: String::new(),
+            shape: digest(2),
+            size: 7,
+            created: Timestamp::from_millis(u64::MAX),
+            expires: expires.map(Timestamp::from_millis),
+            task: "t".repeat(300),
+            fingerprint: digest(3),
+            took: Duration::new(u64::MAX, 999_999_999),
+            parts: (0..parts).map(part).collect(),
+        }
+    }
+
+    #[test]
+    fn a_header_is_read_as_postcard_reads_it() {
+        for (expires, parts) in [(None, 0), (Some(0), 1), (Some(u64::MAX), 200)] {
+            let meta = meta(expires, parts);
+            let bytes = postcard::to_stdvec(&HeaderV1::of(&meta)).unwrap();
+            assert_eq!(parse_header(&bytes, 7), Ok(meta.clone()));
+            for cut in 0..bytes.len() {
+                assert!(parse_header(&bytes[..cut], 7).is_err(), "cut to {cut} bytes");
+            }
+            // With any byte changed, both read the same or both refuse.
+            for at in (0..bytes.len()).filter(|at| *at < 800 || at % 97 == 0) {
+                for flip in [1, 0x40, 0x80, 0xff] {
+                    let mut bytes = bytes.clone();
+                    bytes[at] ^= flip;
+                    let read = postcard::take_from_bytes::<HeaderV1>(&bytes);
+                    let whole = read.ok().filter(|(header, rest)| {
+                        rest.is_empty() && header.took_nanos < 1_000_000_000
+                    });
+                    let again = whole.map(|(header, _)| postcard::to_stdvec(&header).unwrap());
+                    let ours = parse_header(&bytes, 7).ok();
+                    let ours = ours.map(|meta| postcard::to_stdvec(&HeaderV1::of(&meta)).unwrap());
+                    assert_eq!(ours, again, "byte {at} changed by {flip:#x}");
+                }
+            }
+        }
+    }
 }

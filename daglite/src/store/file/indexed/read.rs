@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::entry::{self, Flaw};
 use super::super::layout::ObjectName;
 use super::objects::Unreadable;
-use super::rows::{self, Stored, object_named, object_of, slot_of};
+use super::rows::{self, Finder, Stored, object_named, object_of, slot_of};
 use super::usage::slots;
 use super::{Failed, Indexed, objects};
 use crate::digest::Digest;
@@ -146,14 +146,16 @@ impl Indexed {
             self.connections.read(|connection| {
                 let transaction =
                     if keys.len() > 1 { Some(connection.unchecked_transaction()?) } else { None };
+                let mut finder = Finder::new(connection)?;
                 let mut found = Vec::with_capacity(keys.len());
                 for (at, key) in keys.iter().enumerate() {
                     let row = waiting.as_ref().and_then(|rows| rows[at].as_ref());
                     found.push(match row {
                         Some(row) => Some(Found::waiting(row)),
-                        None => rows::find(connection, slot_of(key))?.map(Found::written),
+                        None => finder.find(slot_of(key))?.map(Found::written),
                     });
                 }
+                drop(finder);
                 drop(transaction);
                 Ok(found)
             })

@@ -1,6 +1,6 @@
 //! What is done with the rows of the index: found, put, removed, counted.
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, params};
 
 use super::super::access::{is_missing, remove_whatever};
 use super::super::layout::{Layout, ObjectName};
@@ -73,15 +73,25 @@ pub(super) struct Stored {
     pub(super) bytes: Vec<u8>,
 }
 
-/// The row in `slot`.
-pub(super) fn find(connection: &Connection, slot: i64) -> Result<Option<Stored>, Trouble> {
-    let mut statement = connection.prepare_cached(
-        "SELECT entry.id, kind, bytes FROM slot JOIN entry ON entry.id = slot.entry WHERE slot.key = ?1",
-    )?;
-    let mut rows = statement.query([slot])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    let bytes = row.get_ref(2)?.as_blob().map_err(|_| Trouble::damaged("a row has no bytes"))?;
-    Ok(Some(Stored { id: row.get(0)?, kind: row.get(1)?, bytes: bytes.to_vec() }))
+/// Finds rows by their slots.
+pub(super) struct Finder<'a>(CachedStatement<'a>);
+
+impl<'a> Finder<'a> {
+    /// One that reads by `connection`.
+    pub(super) fn new(connection: &'a Connection) -> Result<Self, Trouble> {
+        Ok(Self(connection.prepare_cached(
+            "SELECT entry.id, kind, bytes FROM slot JOIN entry ON entry.id = slot.entry WHERE slot.key = ?1",
+        )?))
+    }
+
+    /// The row in `slot`.
+    pub(super) fn find(&mut self, slot: i64) -> Result<Option<Stored>, Trouble> {
+        let mut rows = self.0.query([slot])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let bytes =
+            row.get_ref(2)?.as_blob().map_err(|_| Trouble::damaged("a row has no bytes"))?;
+        Ok(Some(Stored { id: row.get(0)?, kind: row.get(1)?, bytes: bytes.to_vec() }))
+    }
 }
 
 /// The one row of `state`.

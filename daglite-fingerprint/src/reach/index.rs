@@ -1,0 +1,537 @@
+//! What the closure asks of the sources: which impls a type has, who has a member of a name, what an item names.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::Path;
+use std::rc::Rc;
+
+use proc_macro2::TokenStream;
+use syn::visit::Visit;
+use syn::{ImplItem, Item, TraitItem};
+
+use super::links::{Links, Symbol};
+use super::made::Made;
+use super::references::{References, Surroundings};
+use super::resolve::{Resolver, Target};
+use crate::canonical;
+use crate::sources::world::{ModuleId, Named, Node, NodeId, NodeKind, World};
+
+/// The sources, and all questions about them with their answers so far.
+pub(crate) struct Index {
+    /// The sources.
+    pub(crate) world: World,
+    /// What paths mean.
+    pub(crate) resolver: Resolver,
+    /// What is known of each impl.
+    pub(crate) impls: HashMap<NodeId, Impl>,
+    /// The impls that need a type.
+    pub(crate) impls_by_type: HashMap<NodeId, Vec<NodeId>>,
+    /// The impls that need none: of foreign types, or of all types.
+    pub(crate) open_impls: Vec<NodeId>,
+    /// The impls of a trait.
+    pub(crate) impls_by_trait: HashMap<NodeId, Vec<NodeId>>,
+    /// What is known of each macro call that makes items.
+    pub(crate) calls: HashMap<NodeId, Call>,
+    /// The calls that mention a type.
+    pub(crate) calls_by_type: HashMap<NodeId, Vec<NodeId>>,
+    /// The numbers of names.
+    symbols: HashMap<String, Symbol>,
+    /// By the number of a name: the members of impls and traits, and the macro calls that may make something of it.
+    named: Vec<(Vec<NodeId>, Vec<NodeId>)>,
+    /// The calls that put names together, with the names that they are given.
+    pasting: Vec<(NodeId, Vec<String>)>,
+    links: RefCell<HashMap<(NodeId, ModuleId), Rc<Links>>>,
+    labels: RefCell<HashMap<NodeId, Rc<str>>>,
+    facts: RefCell<HashMap<NodeId, Rc<Facts>>>,
+    scopes: RefCell<HashMap<ModuleId, Rc<HashSet<NodeId>>>>,
+}
+
+/// What is known of an impl.
+pub(crate) struct Impl {
+    /// The types of ours without which it cannot be used: all are needed.
+    pub(crate) needs: Vec<NodeId>,
+    /// Of which trait it is.
+    pub(crate) of: ImplOf,
+}
+
+/// Of which trait an impl is.
+pub(crate) enum ImplOf {
+    /// None.
+    Inherent,
+    /// One of ours: several, if they are there under several configurations.
+    Ours(Vec<NodeId>),
+    /// Another one, which code that we do not see may call.
+    Foreign,
+}
+
+/// What is known of a macro call that makes items.
+pub(crate) struct Call {
+    /// The traits of ours that it mentions, itself or in the body of the macro.
+    pub(crate) traits: Vec<NodeId>,
+    /// Whether it mentions types of ours.
+    pub(crate) has_types: bool,
+    /// Whether it makes impls.
+    pub(crate) has_impl: bool,
+}
+
+/// What an item is made of.
+pub(crate) struct Facts {
+    /// The digest of its normal form.
+    pub(crate) digest: [u8; 32],
+    /// What it names.
+    pub(crate) references: References,
+}
+
+/// Traits that have no methods.
+const MARKERS: [&str; 5] = ["Copy", "Send", "Sized", "Sync", "Unpin"];
+
+/// Traits of the standard library whose arguments are of values that must be there before.
+const TAKES_ITS_ARGUMENT: [&str; 32] = [
+    "Add",
+    "AddAssign",
+    "AsMut",
+    "BitAnd",
+    "BitAndAssign",
+    "BitOr",
+    "BitOrAssign",
+    "BitXor",
+    "BitXorAssign",
+    "Div",
+    "DivAssign",
+    "Extend",
+    "From",
+    "FromIterator",
+    "Index",
+    "IndexMut",
+    "Mul",
+    "MulAssign",
+    "PartialEq",
+    "PartialOrd",
+    "Product",
+    "Rem",
+    "RemAssign",
+    "Shl",
+    "ShlAssign",
+    "Shr",
+    "ShrAssign",
+    "Sub",
+    "SubAssign",
+    "Sum",
+    "TryFrom",
+    "FromStream",
+];
+
+impl Index {
+    /// An index of `world`.
+    pub(crate) fn new(world: World) -> Self {
+        let mut index = Self {
+            world,
+            resolver: Resolver::default(),
+            impls: HashMap::new(),
+            impls_by_type: HashMap::new(),
+            open_impls: Vec::new(),
+            impls_by_trait: HashMap::new(),
+            calls: HashMap::new(),
+            calls_by_type: HashMap::new(),
+            symbols: HashMap::new(),
+            named: Vec::new(),
+            pasting: Vec::new(),
+            links: RefCell::default(),
+            labels: RefCell::default(),
+            facts: RefCell::default(),
+            scopes: RefCell::default(),
+        };
+        index.add_all();
+        index
+    }
+
+    /// Takes everything in the world.
+    fn add_all(&mut self) {
+        // The calls first: the types of impls may be made by them.
+        for node in 0..self.world.nodes.len() {
+            let it = &self.world.nodes[node];
+            if it.owner.is_some() {
+                let symbol = self.new_symbol(&it.name.clone());
+                self.named[symbol].0.push(node);
+            } else if let NodeKind::Call(_) = it.what {
+                self.add_call(node);
+            }
+        }
+        for node in 0..self.world.nodes.len() {
+            if let NodeKind::Impl(_) = self.world.nodes[node].what {
+                self.add_impl(node);
+            }
+        }
+    }
+
+    fn add_impl(&mut self, node: NodeId) {
+        let Node { module, what: NodeKind::Impl(head), .. } = &self.world.nodes[node] else {
+            return;
+        };
+        let mut needs =
+            if head.is_open { BTreeSet::new() } else { self.types(*module, &head.types) };
+        let of = match &head.of_trait {
+            None => ImplOf::Inherent,
+            Some(path) => {
+                let traits = self.nodes(*module, path, |what| matches!(what, NodeKind::Trait(_)));
+                let last = path.last().map(String::as_str).unwrap_or_default();
+                if !traits.is_empty() {
+                    ImplOf::Ours(traits)
+                } else {
+                    if needs.is_empty() || TAKES_ITS_ARGUMENT.contains(&last) {
+                        needs.extend(self.types(*module, &head.trait_arguments));
+                    }
+                    ImplOf::Foreign
+                }
+            }
+        };
+        let needs: Vec<NodeId> = needs.into_iter().collect();
+        if needs.is_empty() {
+            self.open_impls.push(node);
+        }
+        for need in &needs {
+            self.impls_by_type.entry(*need).or_default().push(node);
+        }
+        if let ImplOf::Ours(traits) = &of {
+            for of_trait in traits {
+                self.impls_by_trait.entry(*of_trait).or_default().push(node);
+            }
+        }
+        self.impls.insert(node, Impl { needs, of });
+    }
+
+    /// The items of one kind that a path may mean.
+    fn nodes(
+        &self,
+        module: ModuleId,
+        path: &[String],
+        wanted: impl Fn(&NodeKind) -> bool,
+    ) -> Vec<NodeId> {
+        let targets = self.resolver.path(&self.world, module, path, false);
+        let node = |target: Target| match target {
+            Target::Node(node, after) if after.is_empty() => Some(node),
+            _ => None,
+        };
+        targets
+            .into_iter()
+            .filter_map(node)
+            .filter(|node| wanted(&self.world.nodes[*node].what))
+            .collect()
+    }
+
+    /// The structs, enums and traits of ours that paths mean, aliases seen through; the macro calls that may make them.
+    fn types(&self, module: ModuleId, paths: &[Vec<String>]) -> BTreeSet<NodeId> {
+        let mut found = BTreeSet::new();
+        let mut pending: Vec<(ModuleId, Vec<String>)> =
+            paths.iter().map(|path| (module, path.clone())).collect();
+        let mut seen = HashSet::new();
+        while let Some((module, path)) = pending.pop() {
+            let nodes = self.nodes(module, &path, |_| true);
+            if nodes.is_empty()
+                && let Some(name) = path.last()
+            {
+                found.extend(self.calls_named(name));
+            }
+            for node in nodes {
+                match &self.world.nodes[node].what {
+                    NodeKind::Struct | NodeKind::Enum(_) | NodeKind::Trait(_) => {
+                        found.insert(node);
+                    }
+                    NodeKind::Alias(paths) if seen.insert(node) => {
+                        let module = self.world.nodes[node].module;
+                        pending.extend(paths.iter().map(|path| (module, path.clone())));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        found
+    }
+
+    /// The types that an alias stands for.
+    pub(crate) fn behind(&self, alias: NodeId) -> BTreeSet<NodeId> {
+        let it = &self.world.nodes[alias];
+        match &it.what {
+            NodeKind::Alias(paths) => self.types(it.module, paths),
+            _ => BTreeSet::from([alias]),
+        }
+    }
+
+    /// The items that a path may mean.
+    pub(crate) fn named(&self, module: ModuleId, path: &[String]) -> Vec<NodeId> {
+        self.nodes(module, path, |_| true)
+    }
+
+    /// The types of ours that implement a trait, ours or another.
+    pub(crate) fn who_implements(&self, module: ModuleId, path: &[String]) -> BTreeSet<NodeId> {
+        let of: Vec<NodeId> = self.nodes(module, path, |what| matches!(what, NodeKind::Trait(_)));
+        let last = path.last().map(String::as_str).unwrap_or_default();
+        let mut types = BTreeSet::new();
+        for (node, it) in &self.impls {
+            let is_it = match &it.of {
+                ImplOf::Ours(traits) => traits.iter().any(|one| of.contains(one)),
+                ImplOf::Foreign => {
+                    of.is_empty()
+                        && !MARKERS.contains(&last)
+                        && matches!(&self.world.nodes[*node].what, NodeKind::Impl(head)
+                            if head.of_trait.as_ref().and_then(|path| path.last()).is_some_and(|name| name == last))
+                }
+                ImplOf::Inherent => false,
+            };
+            if is_it {
+                types.extend(it.needs.iter().copied());
+            }
+        }
+        types
+    }
+
+    fn add_call(&mut self, node: NodeId) {
+        let module = self.world.nodes[node].module;
+        let mut traits = BTreeSet::new();
+        let mut types = BTreeSet::new();
+        let mut made = Made::default();
+        let mut seen = HashSet::from([node]);
+        let mut pending = vec![node];
+        while let Some(part) = pending.pop() {
+            let tokens: TokenStream = self.world.text(part).parse().unwrap_or_default();
+            made.scan(tokens, matches!(self.world.nodes[part].what, NodeKind::Call(_)));
+            let facts = self.facts(part);
+            let home = self.world.nodes[part].module;
+            for reference in &facts.references.paths {
+                let modules = if home == module { vec![module] } else { vec![module, home] };
+                for module in modules {
+                    for found in self.nodes(module, &reference.path, |_| true) {
+                        match self.world.nodes[found].what {
+                            NodeKind::Trait(_) => {
+                                traits.insert(found);
+                            }
+                            NodeKind::Struct | NodeKind::Enum(_) | NodeKind::Alias(_) => {
+                                types.extend(self.behind(found));
+                            }
+                            _ => {}
+                        }
+                    }
+                }
+                if let Some(last) = reference.path.last() {
+                    pending
+                        .extend(self.macros(last).into_iter().filter(|found| seen.insert(*found)));
+                }
+            }
+            if let NodeKind::Call(path) = &self.world.nodes[part].what
+                && let Some(last) = path.last()
+            {
+                made.foreign |= self.macros(last).is_empty() && last != "thread_local";
+                pending.extend(self.macros(last).into_iter().filter(|found| seen.insert(*found)));
+            }
+        }
+        for found in &types {
+            self.calls_by_type.entry(*found).or_default().push(node);
+        }
+        let has_impl = made.has_impl;
+        if made.pastes {
+            self.pasting.push((node, made.given()));
+        }
+        for name in made.names() {
+            let symbol = self.new_symbol(&name);
+            self.named[symbol].1.push(node);
+        }
+        let call =
+            Call { traits: traits.into_iter().collect(), has_types: !types.is_empty(), has_impl };
+        self.calls.insert(node, call);
+    }
+
+    fn new_symbol(&mut self, name: &str) -> Symbol {
+        if let Some(known) = self.symbols.get(name) {
+            return *known;
+        }
+        self.named.push((Vec::new(), Vec::new()));
+        self.symbols.insert(name.to_string(), self.named.len() - 1);
+        self.named.len() - 1
+    }
+
+    /// The number of a name, if a member or a macro call has it.
+    pub(crate) fn symbol(&self, name: &str) -> Option<Symbol> {
+        self.symbols.get(name).copied()
+    }
+
+    /// The members of impls and traits that have a name, and the macro calls that may make something of it.
+    pub(crate) fn named_by(&self, symbol: Symbol) -> (&[NodeId], &[NodeId]) {
+        let (members, calls) = &self.named[symbol];
+        (members, calls)
+    }
+
+    /// The macro calls that may make something of a name.
+    pub(crate) fn calls_named(&self, name: &str) -> &[NodeId] {
+        self.symbol(name).map_or(&[], |symbol| &self.named[symbol].1)
+    }
+
+    /// The macro calls that may have put a name together from others.
+    pub(crate) fn calls_that_paste(&self, name: &str) -> Vec<NodeId> {
+        let plain = |name: &str| name.replace('_', "").to_lowercase();
+        let whole = plain(name);
+        let may = |given: &[String]| given.iter().any(|part| whole.contains(&plain(part)));
+        self.pasting.iter().filter(|(_, given)| may(given)).map(|(node, _)| *node).collect()
+    }
+
+    /// Whether a type or a trait of ours has a member of that name for itself.
+    pub(crate) fn has_member(&self, node: NodeId, name: &str) -> bool {
+        let Some(symbol) = self.symbol(name) else { return false };
+        self.named[symbol].0.iter().any(|member| {
+            self.world.nodes[*member].owner.is_some_and(|owner| {
+                owner == node || self.impls.get(&owner).is_some_and(|of| of.needs.contains(&node))
+            })
+        })
+    }
+
+    /// Where the names of an item lead.
+    pub(crate) fn links(&self, node: NodeId, context: ModuleId) -> Rc<Links> {
+        if let Some(known) = self.links.borrow().get(&(node, context)) {
+            return Rc::clone(known);
+        }
+        let home = self.world.nodes[node].module;
+        let modules = if context == home { vec![home] } else { vec![context, home] };
+        let links = Rc::new(Links::of(self, Some(node), &modules, &self.facts(node).references));
+        self.links.borrow_mut().insert((node, context), Rc::clone(&links));
+        links
+    }
+
+    /// The path of an item, for people.
+    pub(crate) fn label(&self, node: NodeId) -> Rc<str> {
+        let mut labels = self.labels.borrow_mut();
+        Rc::clone(labels.entry(node).or_insert_with(|| self.world.label(node).into()))
+    }
+
+    /// All macros of a name, in all crates.
+    pub(crate) fn macros(&self, name: &str) -> Vec<NodeId> {
+        let of = |krate: &crate::sources::world::Crate| krate.macros.get(name).cloned();
+        self.world.crates.iter().filter_map(of).flatten().collect()
+    }
+
+    /// What an item is made of.
+    pub(crate) fn facts(&self, node: NodeId) -> Rc<Facts> {
+        if let Some(known) = self.facts.borrow().get(&node) {
+            return Rc::clone(known);
+        }
+        let facts = Rc::new(self.work_out(node));
+        self.facts.borrow_mut().insert(node, Rc::clone(&facts));
+        facts
+    }
+
+    fn work_out(&self, node: NodeId) -> Facts {
+        let it = &self.world.nodes[node];
+        let package = &self.world.crates[self.world.modules[it.module].krate].package;
+        let file = &self.world.files[it.file];
+        let surroundings = Surroundings {
+            package: &package.folder,
+            beside: file.path.parent().unwrap_or(Path::new("")),
+        };
+        let place = |end: usize| {
+            let before = &file.text[..end];
+            let line = before.bytes().filter(|byte| *byte == b'\n').count();
+            (line, end - before.rfind('\n').unwrap_or(0))
+        };
+        let mut facts = self.parse(node, &surroundings).unwrap_or_else(|| {
+            let tokens: TokenStream = self.world.text(node).parse().unwrap_or_default();
+            Facts {
+                digest: canonical::tokens_digest(tokens.clone()),
+                references: References::of(&surroundings, |found| found.loose(tokens)),
+            }
+        });
+        if facts.references.has_place {
+            // Its lines and columns are part of what it computes.
+            let mut hasher = blake3::Hasher::new();
+            hasher.update(&facts.digest);
+            hasher.update(format!("{:?}", place(it.start)).as_bytes());
+            hasher.update(self.world.text(node).as_bytes());
+            facts.digest = *hasher.finalize().as_bytes();
+        }
+        facts
+    }
+
+    fn parse(&self, node: NodeId, surroundings: &Surroundings<'_>) -> Option<Facts> {
+        let it = &self.world.nodes[node];
+        let text = self.world.text(node);
+        let head = |end: usize| {
+            let head = self.world.files[it.file].text.get(it.start..end)?;
+            syn::parse_str::<Item>(&format!("{head} {{}}")).ok()
+        };
+        let whole = |item: &Item| Facts {
+            digest: canonical::item_digest(item),
+            references: References::of(surroundings, |found| found.visit_item(item)),
+        };
+        match (&it.what, it.owner) {
+            (NodeKind::Impl(impl_head), _) => Some(whole(&head(impl_head.end)?)),
+            (NodeKind::Trait(end), _) => Some(whole(&head(*end)?)),
+            (_, None) => Some(whole(&syn::parse_str::<Item>(text).ok()?)),
+            (_, Some(owner)) => match self.world.nodes[owner].what {
+                NodeKind::Trait(_) => {
+                    let member = syn::parse_str::<TraitItem>(text).ok()?;
+                    Some(Facts {
+                        digest: canonical::trait_item_digest(&member),
+                        references: References::of(surroundings, |found| {
+                            found.visit_trait_item(&member);
+                        }),
+                    })
+                }
+                _ => {
+                    let member = syn::parse_str::<ImplItem>(text).ok()?;
+                    Some(Facts {
+                        digest: canonical::impl_item_digest(&member),
+                        references: References::of(surroundings, |found| {
+                            found.visit_impl_item(&member);
+                        }),
+                    })
+                }
+            },
+        }
+    }
+
+    /// The traits of ours whose methods can be called in a module.
+    pub(crate) fn traits_in_scope(&self, module: ModuleId) -> Rc<HashSet<NodeId>> {
+        if let Some(known) = self.scopes.borrow().get(&module) {
+            return Rc::clone(known);
+        }
+        let mut traits = HashSet::new();
+        let mut seen = HashSet::from([module]);
+        let mut pending = vec![module];
+        let is_trait = |node: &NodeId| matches!(self.world.nodes[*node].what, NodeKind::Trait(_));
+        while let Some(module) = pending.pop() {
+            let it = &self.world.modules[module];
+            let imports = it.nameless.iter();
+            let mut targets: Vec<Target> = imports
+                .flat_map(|import| self.resolver.import(&self.world, module, import))
+                .collect();
+            for named in it.names.values().flatten() {
+                match named {
+                    Named::Node(node) if is_trait(node) => {
+                        traits.insert(*node);
+                    }
+                    Named::Import(import) => {
+                        targets.extend(self.resolver.import(&self.world, module, import));
+                    }
+                    _ => {}
+                }
+            }
+            for glob in &it.globs {
+                for target in self.resolver.import(&self.world, module, glob) {
+                    if let Target::Module(other) = target
+                        && seen.insert(other)
+                    {
+                        pending.push(other);
+                    }
+                }
+            }
+            for target in targets {
+                if let Target::Node(node, after) = target
+                    && after.is_empty()
+                    && is_trait(&node)
+                {
+                    traits.insert(node);
+                }
+            }
+        }
+        let traits = Rc::new(traits);
+        self.scopes.borrow_mut().insert(module, Rc::clone(&traits));
+        traits
+    }
+}

@@ -1,0 +1,9 @@
+//! The sources of packages, as far as a fingerprint needs them.
+
+pub(crate) mod conditions;
+pub(crate) mod included;
+mod lexer;
+pub(crate) mod manifest;
+pub(crate) mod skim;
+pub(crate) mod use_tree;
+pub(crate) mod world;

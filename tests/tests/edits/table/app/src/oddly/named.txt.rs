@@ -1,0 +1,5 @@
+//! Found by `#[path]`.
+
+pub fn found(x: u64) -> u64 {
+    x + «module_by_path: 1 ¦ 2»
+}
