@@ -109,6 +109,7 @@ impl<'a> Walk<'a> {
     fn follow(&mut self, by: Option<NodeId>, links: &Links) {
         self.reached.packages.extend(links.packages.iter().cloned());
         self.reached.folders.extend(links.folders.iter().cloned());
+        self.reached.crates.extend(&links.crates);
         for (node, module) in &links.nodes {
             self.reach(*node, *module, by);
         }

@@ -27,6 +27,8 @@ pub(crate) struct Links {
     pub(crate) packages: BTreeSet<(CrateId, String)>,
     /// Folders of packages that count as a whole.
     pub(crate) folders: BTreeSet<PathBuf>,
+    /// Crates in which a name cannot be found: what they have not been read of may have it.
+    pub(crate) crates: BTreeSet<CrateId>,
     /// The digest of what the names mean.
     pub(crate) meaning: [u8; 32],
     meanings: BTreeSet<String>,
@@ -253,6 +255,7 @@ impl Finder<'_> {
         for name in &path[1..] {
             self.call_of_traits(name, module);
         }
+        self.crates_of_unknown(module, reference);
         let index = self.index;
         for name in path {
             let pasted = index.calls_that_paste(name);
@@ -262,6 +265,22 @@ impl Finder<'_> {
         }
         if *at == Position::Macro && path.len() == 1 {
             self.macro_used_crates(module);
+        }
+    }
+
+    /// The crates that a path leads into, or that globs bring, though the whole path means nothing there.
+    fn crates_of_unknown(&mut self, module: ModuleId, reference: &Reference) {
+        let Self { index, links, .. } = self;
+        let Reference { path, global, .. } = reference;
+        let before = &path[..path.len() - 1];
+        let mut targets = index.resolver.path(&index.world, module, before, *global);
+        for glob in &index.world.modules[module].globs {
+            targets.extend(index.resolver.import(&index.world, module, glob));
+        }
+        for target in targets {
+            if let Target::Module(inner) = target {
+                links.crates.insert(index.world.modules[inner].krate);
+            }
         }
     }
 

@@ -158,7 +158,7 @@ impl Collector<'_> {
 
     fn path(&mut self, path: &Path, at: Position) {
         let segments = path.segments.iter().map(|segment| plain(&segment.ident)).collect();
-        let segments = self.from_outside(segments);
+        let segments = self.as_seen_outside(segments);
         if segments.len() > 1 || segments[0] != "self" {
             self.found.add(segments, path.leading_colon.is_some(), at);
         }
@@ -168,7 +168,7 @@ impl Collector<'_> {
     }
 
     /// The path as it would be written outside of the modules inside of the item.
-    fn from_outside(&self, mut path: Vec<String>) -> Vec<String> {
+    fn as_seen_outside(&self, mut path: Vec<String>) -> Vec<String> {
         if self.modules == 0 {
             return path;
         }
@@ -213,7 +213,7 @@ impl Collector<'_> {
         use_tree(&item.tree, &mut Vec::new(), global, &mut self.found.imports);
         for at in first..self.found.imports.len() {
             let path = std::mem::take(&mut self.found.imports[at].path);
-            self.found.imports[at].path = self.from_outside(path);
+            self.found.imports[at].path = self.as_seen_outside(path);
             let import = &self.found.imports[at];
             // A trait may be brought for its methods alone.
             let path = import.path.clone();

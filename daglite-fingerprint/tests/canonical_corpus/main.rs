@@ -225,7 +225,7 @@ fn mutate(source: &Source, share: usize, tallies: &mut BTreeMap<mutations::Kind,
 
 #[test]
 fn every_mutation_changes_the_fingerprint() {
-    let share = if sources::is_full() { 1 } else { 4 };
+    let share = if sources::is_full() { 1 } else { 2 };
     let sources = sources::corpus();
     // In what hardly anybody writes there is more that says nothing, such as `use a::{};`.
     let next = Mutex::new(sources.iter().filter(|source| !source.name.starts_with("oddities")));

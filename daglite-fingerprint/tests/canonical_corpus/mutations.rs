@@ -108,7 +108,10 @@ fn collect(
     let commas = segments(tokens, ',');
     if inside.is_some() && commas.len() > 1 {
         for at in 0..commas.len() {
-            add(Kind::Removal, at, 0);
+            // How many `_` stand in `X(_, _)` is what the definition of `X` says, or it does not compile.
+            if !matches!(&tokens[commas[at].clone()], [TokenTree::Ident(name)] if name == "_") {
+                add(Kind::Removal, at, 0);
+            }
             // Lifetimes come first, and the compiler refuses others before them.
             let is_lifetime = |part: usize| {
                 tokens[commas[part].clone()].first().is_some_and(|first| is_sign(first, '\''))

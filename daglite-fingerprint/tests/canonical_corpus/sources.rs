@@ -23,7 +23,7 @@ pub(crate) fn is_full() -> bool {
 }
 
 /// Crates that this workspace depends on anyway, for the small corpus.
-const SMALL: [&str; 2] = ["quick_cache", "csv"];
+const SMALL: [&str; 1] = ["csv"];
 
 /// The files of the small corpus, or of the large one if `DAGLITE_CORPUS=full`.
 pub(crate) fn corpus() -> Vec<Source> {
