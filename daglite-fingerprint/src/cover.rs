@@ -7,6 +7,7 @@ use std::path::{Path as FilePath, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use syn::ext::IdentExt;
 use syn::visit::Visit;
 use syn::{ItemFn, Path};
 
@@ -152,15 +153,17 @@ impl Function<'_> {
     /// The sources are read at the first call for a package, and again when one of them has changed.
     pub fn at(&self, place: &Place) -> Fingerprint {
         let file = place.file.canonicalize().unwrap_or_else(|_| place.file.clone());
+        let (own, spoken) = (self.own(), Spoken::of(self, place));
+        let _tokens = OwnTokens::start();
         let Some(sources) = Sources::of(&file, place) else {
             let note = format!(
                 "the `Cargo.toml` in `{}` cannot be read, so the fingerprint covers the function alone",
                 place.package.display()
             );
-            return Fingerprint { notes: vec![note], ..self.alone() };
+            return Fingerprint { notes: vec![note], own, digest: own, ..Fingerprint::default() };
         };
         match sources.module_of(&file, place) {
-            Some((module, around)) => self.within(&sources, module, &around),
+            Some((module, around)) => self.within(&sources, module, &around, own, &spoken),
             None => {
                 // A file that no target has: its crate cannot be told, so all of the package counts.
                 let mut cover = Cover::new(&sources.index);
@@ -170,40 +173,33 @@ impl Function<'_> {
                     file_name(&place.file),
                     sources.package.name
                 ));
-                cover.finish(self.own())
+                cover.finish(own)
             }
         }
     }
 
-    fn within(&self, sources: &Sources, module: ModuleId, around: &[NodeId]) -> Fingerprint {
+    fn within(
+        &self,
+        sources: &Sources,
+        module: ModuleId,
+        around: &[NodeId],
+        own: [u8; 32],
+        spoken: &Spoken,
+    ) -> Fingerprint {
         let index = &sources.index;
         let world = &index.world;
-        let file = &world.files[world.modules[module].file];
-        let surroundings = Surroundings {
-            package: &sources.package.folder,
-            beside: file.path.parent().unwrap_or(FilePath::new("")),
-        };
-        let references = References::of(&surroundings, |found| {
-            found.visit_item_fn(self.function);
-            for path in self.hash_functions.iter().chain(self.dependencies) {
-                found.visit_path(path);
-            }
-        });
-        let inputs = inputs(index, module, self.function, &surroundings);
+        let inputs = inputs(index, module, spoken);
         let also: Vec<NodeId> = around.iter().copied().chain(inputs).collect();
-        let reached = Walk::from(index, module, &references, &also);
+        let reached = Walk::from(index, module, &spoken.references, &also);
         let mut cover = Cover::new(index);
-        for path in self.dependencies {
-            let segments: Vec<String> =
-                path.segments.iter().map(|segment| segment.ident.to_string()).collect();
-            let global = path.leading_colon.is_some();
-            if index.resolver.path(world, module, &segments, global).is_empty() {
-                cover.missing.push(segments.join("::"));
+        for (path, global) in &spoken.dependencies {
+            if index.resolver.path(world, module, path, *global).is_empty() {
+                cover.missing.push(path.join("::"));
             }
         }
         cover.files(self.files, &sources.package.folder);
         cover.reached(&reached, sources.crates.iter().map(|(_, krate)| *krate).collect());
-        cover.finish(self.own())
+        cover.finish(own)
     }
 }
 
@@ -211,31 +207,76 @@ fn file_name(path: &FilePath) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
+/// While it lives, tokens are made by ourselves and not by the compiler: reading sources through the compiler's door is
+/// several times slower. What the compiler has given must not be touched meanwhile.
+struct OwnTokens;
+
+impl OwnTokens {
+    /// From now on.
+    fn start() -> Self {
+        proc_macro2::fallback::force();
+        Self
+    }
+}
+
+impl Drop for OwnTokens {
+    fn drop(&mut self) {
+        proc_macro2::fallback::unforce();
+    }
+}
+
+/// What the function itself says, without any tokens.
+struct Spoken {
+    /// All that it names.
+    references: References,
+    /// What its parameters name.
+    parameters: References,
+    /// What the bounds of its type parameters name.
+    bounds: References,
+    /// The items that `cache_deps` names, and whether the paths start with `::`.
+    dependencies: Vec<(Vec<String>, bool)>,
+}
+
+impl Spoken {
+    fn of(asked: &Function<'_>, place: &Place) -> Self {
+        let beside = place.file.parent().unwrap_or(FilePath::new(""));
+        let surroundings = Surroundings { package: &place.package, beside };
+        let signature = &asked.function.sig;
+        let segments = |path: &Path| {
+            path.segments.iter().map(|segment| segment.ident.unraw().to_string()).collect()
+        };
+        let dependency = |path: &&Path| (segments(path), path.leading_colon.is_some());
+        Self {
+            references: References::of(&surroundings, |found| {
+                found.visit_item_fn(asked.function);
+                for path in asked.hash_functions.iter().chain(asked.dependencies) {
+                    found.visit_path(path);
+                }
+            }),
+            parameters: References::of(&surroundings, |found| {
+                for input in &signature.inputs {
+                    found.visit_fn_arg(input);
+                }
+            }),
+            bounds: References::of(&surroundings, |found| {
+                if signature.generics.type_params().next().is_some() {
+                    found.visit_generics(&signature.generics);
+                }
+            }),
+            dependencies: asked.dependencies.iter().map(dependency).collect(),
+        }
+    }
+}
+
 /// The types whose values may come in from outside without being named: those that implement a trait that a type
 /// parameter has, or that an argument holds as `dyn`.
-fn inputs(
-    index: &Index,
-    module: ModuleId,
-    function: &ItemFn,
-    surroundings: &Surroundings<'_>,
-) -> BTreeSet<NodeId> {
-    let mut traits: BTreeSet<Vec<String>> = BTreeSet::new();
-    let bounds = References::of(surroundings, |found| {
-        found.visit_generics(&function.sig.generics);
-    });
-    let has_types = function.sig.generics.type_params().next().is_some();
-    if has_types {
-        traits.extend(bounds.paths.into_iter().map(|reference| reference.path));
-    }
-    let signature = References::of(surroundings, |found| {
-        for input in &function.sig.inputs {
-            found.visit_fn_arg(input);
-        }
-    });
-    traits.extend(signature.objects.iter().cloned());
+fn inputs(index: &Index, module: ModuleId, spoken: &Spoken) -> BTreeSet<NodeId> {
+    let mut traits: BTreeSet<Vec<String>> =
+        spoken.bounds.paths.iter().map(|reference| reference.path.clone()).collect();
+    traits.extend(spoken.parameters.objects.iter().cloned());
     let mut found = BTreeSet::new();
     let mut pending: Vec<NodeId> = Vec::new();
-    for reference in &signature.paths {
+    for reference in &spoken.parameters.paths {
         pending.extend(index.named(module, &reference.path));
     }
     let mut seen: BTreeSet<NodeId> = BTreeSet::new();
