@@ -10,6 +10,10 @@ fn main() -> Result<(), daglite_fingerprint::TreeError> {
         let tree = SourceTree::open(&folder)?;
         let opened = start.elapsed();
         let mut shares = Vec::new();
+        if std::env::var_os("DAGLITE_READ_ONLY").is_some() {
+            println!("{opened:?}");
+            continue;
+        }
         for function in tree.functions() {
             // The library itself, as a program would use it: no tests, no examples.
             let is_test = function.name.contains("test") || function.name.contains("bench");

@@ -184,10 +184,8 @@ fn spec(task: &Task, private: &Path) -> TokenStream {
     };
     let package = &task.package;
     let fingerprint = Literal::byte_string(&task.fingerprint);
-    let code = task.code.iter().map(|(item, digest)| {
-        let digest = Literal::u64_unsuffixed(*digest);
-        quote!(#private::CodePart { item: #item, digest: #digest })
-    });
+    let code: String =
+        task.code.iter().map(|(item, digest)| format!("{digest:016x} {item}\n")).collect();
     let conditions = task.conditions.iter().map(|condition| {
         let holds: TokenStream = condition.parse().unwrap_or_default();
         quote!((#condition, ::core::cfg!(#holds)))
@@ -208,7 +206,7 @@ fn spec(task: &Task, private: &Path) -> TokenStream {
             package: #package,
             place: ::core::any::type_name::<__DagliteHere>,
             fingerprint: *#fingerprint,
-            code: &[#(#code),*],
+            code: #code,
             conditions: &[#(#conditions),*],
             params: &[#(#params),*],
             cache: #cache,

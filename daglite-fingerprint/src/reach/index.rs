@@ -14,7 +14,7 @@ use super::made::Made;
 use super::references::{References, Surroundings};
 use super::resolve::{Resolver, Target};
 use crate::canonical;
-use crate::sources::world::{ModuleId, Named, Node, NodeId, NodeKind, World};
+use crate::sources::world::{CrateId, Extern, ModuleId, Named, Node, NodeId, NodeKind, World};
 
 /// The sources, and all questions about them with their answers so far.
 pub(crate) struct Index {
@@ -44,6 +44,7 @@ pub(crate) struct Index {
     /// The links of macros, by the module in which they are called.
     links_elsewhere: RefCell<HashMap<(NodeId, ModuleId), Rc<Links>>>,
     labels: Vec<OnceCell<Rc<str>>>,
+    extern_crates: Vec<OnceCell<Vec<String>>>,
     facts: Vec<OnceCell<Rc<Facts>>>,
     scopes: RefCell<HashMap<ModuleId, Rc<HashSet<NodeId>>>>,
 }
@@ -126,7 +127,7 @@ const TAKES_ITS_ARGUMENT: [&str; 32] = [
 impl Index {
     /// An index of `world`.
     pub(crate) fn new(world: World) -> Self {
-        let count = world.nodes.len();
+        let (count, crates) = (world.nodes.len(), world.crates.len());
         let mut index = Self {
             world,
             resolver: Resolver::default(),
@@ -142,6 +143,7 @@ impl Index {
             links: vec![OnceCell::new(); count],
             links_elsewhere: RefCell::default(),
             labels: vec![OnceCell::new(); count],
+            extern_crates: vec![OnceCell::new(); crates],
             facts: vec![OnceCell::new(); count],
             scopes: RefCell::default(),
         };
@@ -405,6 +407,24 @@ impl Index {
         let links = work_out(&[context, home]);
         self.links_elsewhere.borrow_mut().insert((node, context), Rc::clone(&links));
         links
+    }
+
+    /// The packages of the lock that a crate brings by `extern crate`.
+    pub(crate) fn extern_crates(&self, krate: CrateId) -> &[String] {
+        self.extern_crates[krate].get_or_init(|| {
+            let it = &self.world.crates[krate];
+            let package = |named: &Named| match named {
+                Named::Import(import) if import.global && import.path.len() == 1 => {
+                    match it.externs.get(&import.path[0]) {
+                        Some(Extern::Locked(package)) => Some(package.clone()),
+                        _ => None,
+                    }
+                }
+                _ => None,
+            };
+            let named = self.world.modules[it.root].names.values().flatten();
+            named.filter_map(package).collect()
+        })
     }
 
     /// The path of an item, for people.

@@ -7,7 +7,7 @@ use super::index::{ImplOf, Index};
 use super::references::{Position, Reference, References};
 use super::resolve::Target;
 use crate::sources::use_tree::Brought;
-use crate::sources::world::{CrateId, Extern, ModuleId, Named, NodeId, NodeKind};
+use crate::sources::world::{CrateId, ModuleId, Named, NodeId, NodeKind};
 
 /// A name that some member of an impl or trait has, or some macro call mentions.
 pub(crate) type Symbol = usize;
@@ -264,7 +264,10 @@ impl Finder<'_> {
             }
         }
         if *at == Position::Macro && path.len() == 1 {
-            self.macro_used_crates(module);
+            // `#[macro_use] extern crate …` brings macros that cannot be told apart.
+            let krate = self.krate(module);
+            let brought = index.extern_crates(krate).iter();
+            self.links.packages.extend(brought.map(|package| (krate, package.clone())));
         }
     }
 
@@ -280,21 +283,6 @@ impl Finder<'_> {
         for target in targets {
             if let Target::Module(inner) = target {
                 links.crates.insert(index.world.modules[inner].krate);
-            }
-        }
-    }
-
-    /// `#[macro_use] extern crate …` brings macros that cannot be told apart.
-    fn macro_used_crates(&mut self, module: ModuleId) {
-        let krate = self.krate(module);
-        let it = &self.index.world.crates[krate];
-        for named in self.index.world.modules[it.root].names.values().flatten() {
-            if let Named::Import(import) = named
-                && let [name] = import.path.as_slice()
-                && import.global
-                && let Some(Extern::Locked(package)) = it.externs.get(name)
-            {
-                self.links.packages.insert((krate, package.clone()));
             }
         }
     }

@@ -112,7 +112,7 @@ impl Engine {
 /// What all entries of `task` have in common.
 pub(super) fn record_of(task: &Task) -> TaskRecord {
     let spec = task.spec;
-    let items = spec.code.iter().map(|part| (part.item.to_owned(), part.digest));
+    let items = spec.items().map(|(item, digest)| (item.to_owned(), digest));
     let conditions = spec.conditions.iter();
     let conditions = conditions.map(|(text, holds)| (format!("cfg({text})"), u64::from(*holds)));
     TaskRecord {

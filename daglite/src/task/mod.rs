@@ -23,7 +23,7 @@ pub use lend::Lent;
 pub use output::{CanCarry, Disguised, Fallible, PlainResult, Report};
 pub use param::{ExcludedHash, ParamHash, hashable};
 pub use probe::{CacheEntry, CacheKey, CanHash, CanKeep, CanStore, Graph, Probe, probe, probe_of};
-pub use spec::{CacheSpec, CodePart, Task, TaskCell, TaskMemo, TaskSpec, generic_task};
+pub use spec::{CacheSpec, Task, TaskCell, TaskMemo, TaskSpec, generic_task};
 
 pub(crate) use twins::note_task;
 
