@@ -10,24 +10,18 @@ fn main() -> Result<(), daglite_fingerprint::TreeError> {
         let tree = SourceTree::open(&folder)?;
         let opened = start.elapsed();
         let mut shares = Vec::new();
-        if std::env::var_os("DAGLITE_READ_ONLY").is_some() {
-            println!("{opened:?}");
-            continue;
-        }
         for function in tree.functions() {
-            // The library itself, as a program would use it: no tests, no examples.
-            let is_test = function.name.contains("test") || function.name.contains("bench");
-            if is_test || function.name.split("::").next().is_none_or(|root| root.contains('/')) {
+            // What a program is made of: no tests, no benches.
+            let is_test = |part: &str| part.contains("test") || part.contains("bench");
+            let inside = function.file.strip_prefix(tree.folder()).unwrap_or(&function.file);
+            let is_extra =
+                ["tests", "examples", "benches"].iter().any(|place| inside.starts_with(place));
+            if is_extra || function.name.split("::").any(is_test) {
                 continue;
             }
             let Ok(fingerprint) = tree.fingerprint_of(function) else { continue };
-            shares.push(fingerprint.parts.len() as f64 / tree.items() as f64);
-        }
-        if let Ok(name) = std::env::var("DAGLITE_FUNCTION") {
-            let found = tree.fingerprint(&name)?;
-            for part in &found.parts {
-                println!("{}  <-  {}", part.name, part.by.as_deref().unwrap_or("-"));
-            }
+            let items = fingerprint.parts.iter().filter(|part| part.name.contains("::"));
+            shares.push(items.count() as f64 / tree.items() as f64);
         }
         shares.sort_by(f64::total_cmp);
         let at =

@@ -101,6 +101,11 @@ impl SourceTree {
         Ok(Self { folder: absolute, functions, items })
     }
 
+    /// The folder of the package, as an absolute path.
+    pub fn folder(&self) -> &FilePath {
+        &self.folder
+    }
+
     /// All free functions, sorted by name.
     pub fn functions(&self) -> &[Listed] {
         &self.functions

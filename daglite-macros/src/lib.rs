@@ -91,8 +91,8 @@ use proc_macro::TokenStream;
 ///
 /// Know also:
 ///
-/// - Two tasks of one package, one `name` and one code share results, also in two modules: give each its own name.
-/// - Two local types of the same name, in two blocks of one function, are one to the key of a generic function.
+/// - Two local types of the same name, in two blocks of one function, are one to the key of a generic task: one that has
+///   been called with both in a process caches neither from then on.
 /// - A result that was kept is what serde brings back: a field under `#[serde(skip)]` comes back from the cache as its
 ///   default.
 #[proc_macro_attribute]

@@ -48,10 +48,10 @@
 //! result of a cached task counts by the digest of that result: if an upstream change gives the same result, everything
 //! downstream is still a hit.
 //!
-//! Today the fingerprint of a task covers its own signature and body. A helper function, constant or type that the
-//! body uses is not covered yet, and neither is what a build decides: `cfg!`, `#[cfg]`, `env!`, `option_env!`,
-//! `include_str!`, `include_bytes!` and `line!` count by their text, not by what they stand for. Change the task's
-//! `cache_version` when you change one.
+//! The fingerprint of a task covers its signature and body, and everything that these reach in its package and in
+//! those that it depends on by a path: helper functions, methods, impls, constants, types, macros, other tasks, included
+//! files, variables and conditions of the build. Packages from a registry count by name, version and features. [`task`]
+//! says what cannot be seen, and `cache_deps` adds it.
 //!
 //! # Why is it computed again?
 //!

@@ -5,8 +5,8 @@
 //! cargo run --release -p daglite-examples --bin flights
 //! ```
 //!
-//! Run it twice: the second run answers from `.daglite/cache`. Then change `FOLDS` in the task
-//! [`fit`] and run it again: nothing is read, joined or counted anew; the models are fitted and
+//! Run it twice: the second run answers from `.daglite/cache`. Then change `FOLDS` in `model.rs`,
+//! which the task [`fit`] reaches, and run it again: nothing is read, joined or counted anew; the models are fitted and
 //! tested, and that is all. The models are kept as checkpoints in
 //! `.daglite/checkpoints/flights/model`, as JSON that people can read.
 
@@ -77,11 +77,8 @@ fn features(departures: &[Departure], origin: Code) -> Features {
 /// The model of one airport's delays.
 #[task(cache)]
 fn fit(features: &Features) -> Result<Model, NotPositive> {
-    // In how many parts the training days are split to choose the penalty. Change it to see what
-    // runs again.
-    const FOLDS: usize = 5;
     const PENALTIES: [f64; 7] = [1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 1.0];
-    model::fit(features, FOLDS, &PENALTIES)
+    model::fit(features, &PENALTIES)
 }
 
 /// How good the model is on the days that were held out.

@@ -78,13 +78,13 @@ pub(crate) struct Errors {
     pub(crate) mae: f64,
 }
 
+/// In how many parts the training days are split to choose the penalty. Change it to see what runs
+/// again.
+const FOLDS: usize = 5;
+
 /// Fits a model for each of the penalties, judges them by cross-validation over the training days
-/// in `folds` parts, and fits the best one on all training days.
-pub(crate) fn fit(
-    features: &Features,
-    folds: usize,
-    penalties: &[f64],
-) -> Result<Model, NotPositive> {
+/// in [`FOLDS`] parts, and fits the best one on all training days.
+pub(crate) fn fit(features: &Features, penalties: &[f64]) -> Result<Model, NotPositive> {
     let training: Vec<usize> =
         (0..features.delay.len()).filter(|&flight| !features.held_out[flight]).collect();
     let scales: Vec<Scale> =
@@ -92,7 +92,7 @@ pub(crate) fn fit(
     let design = Design { features, scales: &scales };
 
     let parts: Vec<Sums> =
-        by_days(features, &training, folds).iter().map(|part| design.sums(part)).collect();
+        by_days(features, &training, FOLDS).iter().map(|part| design.sums(part)).collect();
     let nothing = Sums::new(design.columns());
     let all = parts.iter().fold(nothing, |all, part| all.plus(part));
     let mut tried = Vec::new();
@@ -304,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_law_in_the_data_is_found_by_name() {
-        let model = fit(&features(), 5, &[1e-6, 1e-1]).unwrap();
+        let model = fit(&features(), &[1e-6, 1e-1]).unwrap();
         assert_eq!(model.penalty, 1e-6);
         assert!((weight(&model, "wind × rain") - 6.0).abs() < 0.1, "{model:?}");
         let airline = weight(&model, "airline ZZ") - weight(&model, "airline AA");
@@ -314,7 +314,7 @@ mod tests {
     #[test]
     fn a_model_that_knows_the_law_beats_the_mean_on_days_it_never_saw() {
         let features = features();
-        let evaluation = evaluate(&fit(&features, 5, &[1e-6]).unwrap(), &features);
+        let evaluation = evaluate(&fit(&features, &[1e-6]).unwrap(), &features);
         assert_eq!((evaluation.flights, evaluation.fitted_on), (730, 2920));
         assert!(evaluation.model.rmse < 0.01 * evaluation.baseline.rmse, "{evaluation:?}");
         assert!(evaluation.worst > evaluation.calmest + 20.0, "{evaluation:?}");
@@ -328,7 +328,7 @@ mod tests {
             spoilt.delay[flight] = 9999.0;
             spoilt.numbers[0].values[flight] = -9999.0;
         }
-        assert_eq!(fit(&features, 5, &[1e-3]), fit(&spoilt, 5, &[1e-3]));
+        assert_eq!(fit(&features, &[1e-3]), fit(&spoilt, &[1e-3]));
     }
 
     #[test]
