@@ -279,7 +279,15 @@ impl<'a> Walk<'a> {
         }
         for node in calls {
             let call = &index.calls[node];
-            let by_trait = call.traits.iter().any(|of| self.is_called_of_trait(*of, symbol));
+            let has = |of: &NodeId| {
+                let members = &index.world.nodes[*of].members;
+                let is_it = |member: &NodeId| {
+                    index.symbol(&index.world.nodes[*member].name) == Some(symbol)
+                };
+                members.iter().any(is_it)
+            };
+            let by_trait =
+                call.traits.iter().any(|of| has(of) && self.is_called_of_trait(*of, symbol));
             if call.has_impl && (by_trait || !call.has_types && call.traits.is_empty()) {
                 self.reach(*node, index.world.nodes[*node].module, None);
             }

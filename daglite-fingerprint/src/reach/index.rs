@@ -9,6 +9,7 @@ use proc_macro2::TokenStream;
 use syn::visit::Visit;
 use syn::{ImplItem, Item, TraitItem};
 
+use super::inner::Inner;
 use super::links::{Links, Symbol};
 use super::made::Made;
 use super::references::{References, Surroundings};
@@ -163,7 +164,7 @@ impl Index {
                 self.add_call(node);
             }
             if self.world.nodes[node].has_impls {
-                self.add_call(node);
+                self.add_inner(node);
             }
         }
         for node in 0..self.world.nodes.len() {
@@ -349,6 +350,37 @@ impl Index {
         self.calls.insert(node, call);
     }
 
+    /// An item in whose body impls stand: it counts once they can be used, as the call of a macro that makes them.
+    fn add_inner(&mut self, node: NodeId) {
+        let module = self.world.nodes[node].module;
+        let inner = Inner::of(self.world.text(node));
+        let mut traits = BTreeSet::new();
+        let mut types = BTreeSet::new();
+        for reference in &inner.heads.paths {
+            for found in self.nodes(module, &reference.path, |_| true) {
+                match self.world.nodes[found].what {
+                    NodeKind::Trait(_) => {
+                        traits.insert(found);
+                    }
+                    _ => types.extend(self.behind(found)),
+                }
+            }
+        }
+        if traits.is_empty() && types.is_empty() {
+            // All of it is of types of the body itself.
+            return;
+        }
+        for found in &types {
+            self.calls_by_type.entry(*found).or_default().push(node);
+        }
+        for name in inner.members {
+            let symbol = self.new_symbol(&name);
+            self.named[symbol].1.push(node);
+        }
+        let traits = traits.into_iter().collect();
+        self.calls.insert(node, Call { traits, has_types: !types.is_empty(), has_impl: true });
+    }
+
     fn new_symbol(&mut self, name: &str) -> Symbol {
         if let Some(known) = self.symbols.get(name) {
             return *known;
@@ -374,12 +406,45 @@ impl Index {
         self.symbol(name).map_or(&[], |symbol| &self.named[symbol].1)
     }
 
-    /// The macro calls that may have put a name together from others.
-    pub(crate) fn calls_that_paste(&self, name: &str) -> Vec<NodeId> {
+    /// What in some modules may have made something of a name: macro calls, and items under macros of attributes.
+    pub(crate) fn makers(&self, name: &str, modules: &[ModuleId]) -> Vec<NodeId> {
         let plain = |name: &str| name.replace('_', "").to_lowercase();
         let whole = plain(name);
-        let may = |given: &[String]| given.iter().any(|part| whole.contains(&plain(part)));
-        self.pasting.iter().filter(|(_, given)| may(given)).map(|(node, _)| *node).collect()
+        let mut found: Vec<NodeId> = self.calls_named(name).to_vec();
+        for (node, given) in &self.pasting {
+            if given.iter().any(|part| whole.contains(&plain(part))) {
+                found.push(*node);
+            }
+        }
+        found.retain(|node| modules.contains(&self.world.nodes[*node].module));
+        for module in modules {
+            // `FooBuilder` by a derive of `Foo`.
+            found.extend(self.world.modules[*module].items.iter().copied().filter(|node| {
+                let it = &self.world.nodes[*node];
+                it.has_macros && it.owner.is_none() && whole.contains(&plain(&it.name))
+            }));
+        }
+        found
+    }
+
+    /// The modules, and those whose items their globs bring.
+    pub(crate) fn with_globs(&self, modules: &[ModuleId]) -> Vec<ModuleId> {
+        let mut found = modules.to_vec();
+        let mut at = 0;
+        while at < found.len() {
+            let module = found[at];
+            at += 1;
+            for glob in &self.world.modules[module].globs {
+                for target in self.resolver.import(&self.world, module, glob) {
+                    if let Target::Module(inner) = target
+                        && !found.contains(&inner)
+                    {
+                        found.push(inner);
+                    }
+                }
+            }
+        }
+        found
     }
 
     /// Whether a type or a trait of ours has a member of that name for itself.

@@ -255,14 +255,19 @@ impl Finder<'_> {
         for name in &path[1..] {
             self.call_of_traits(name, module);
         }
-        self.crates_of_unknown(module, reference);
         let index = self.index;
-        for name in path {
-            let pasted = index.calls_that_paste(name);
-            for call in index.calls_named(name).iter().chain(&pasted) {
-                self.links.nodes.insert((*call, index.world.nodes[*call].module));
+        let last = &path[path.len() - 1];
+        let homes = self.homes_of_unknown(module, reference);
+        for node in index.makers(last, &homes) {
+            self.links.nodes.insert((node, index.world.nodes[node].module));
+        }
+        if path.len() > 1 {
+            // The first name may be made too: a type whose member the last one is.
+            for node in index.makers(&path[0], &index.with_globs(&[module])) {
+                self.links.nodes.insert((node, index.world.nodes[node].module));
             }
         }
+        self.links.crates.extend(homes.iter().map(|home| index.world.modules[*home].krate));
         if *at == Position::Macro && path.len() == 1 {
             // `#[macro_use] extern crate …` brings macros that cannot be told apart.
             let krate = self.krate(module);
@@ -271,20 +276,39 @@ impl Finder<'_> {
         }
     }
 
-    /// The crates that a path leads into, or that globs bring, though the whole path means nothing there.
-    fn crates_of_unknown(&mut self, module: ModuleId, reference: &Reference) {
-        let Self { index, links, .. } = self;
+    /// The modules in which a macro may have made what a path names at its end.
+    fn homes_of_unknown(&self, module: ModuleId, reference: &Reference) -> Vec<ModuleId> {
+        let Self { index, .. } = self;
         let Reference { path, global, .. } = reference;
-        let before = &path[..path.len() - 1];
-        let mut targets = index.resolver.path(&index.world, module, before, *global);
-        for glob in &index.world.modules[module].globs {
-            targets.extend(index.resolver.import(&index.world, module, glob));
-        }
-        for target in targets {
-            if let Target::Module(inner) = target {
-                links.crates.insert(index.world.modules[inner].krate);
+        let lead = |path: &[String], global: bool| {
+            let before = &path[..path.len() - 1];
+            let targets = index.resolver.path(&index.world, module, before, global);
+            targets.into_iter().filter_map(|target| match target {
+                Target::Module(inner) => Some(inner),
+                _ => None,
+            })
+        };
+        let mut homes: Vec<ModuleId> = lead(path, *global).collect();
+        if path.len() == 1 {
+            homes.push(module);
+            let named = index.world.modules[module].names.get(&path[0]).into_iter().flatten();
+            for named in named {
+                if let Named::Import(import) = named {
+                    homes.extend(lead(&import.path, import.global));
+                }
+            }
+            for import in &self.references.imports {
+                homes.extend(lead(&import.path, import.global));
+                if import.name == Brought::Glob {
+                    let targets = index.resolver.import(&index.world, module, import);
+                    homes.extend(targets.into_iter().filter_map(|target| match target {
+                        Target::Module(inner) => Some(inner),
+                        _ => None,
+                    }));
+                }
             }
         }
+        index.with_globs(&homes)
     }
 
     /// The packages from which a module brings what may be a trait, whose methods are called without its name.

@@ -31,6 +31,35 @@ const PRIMITIVES: [&str; 19] = [
     "self", "str", "u128", "u16", "u32", "u64", "u8",
 ];
 
+/// Names that every module has.
+const PRELUDE: [&str; 25] = [
+    "AsMut",
+    "AsRef",
+    "Box",
+    "Clone",
+    "Copy",
+    "Default",
+    "Drop",
+    "Eq",
+    "Err",
+    "Fn",
+    "FnMut",
+    "FnOnce",
+    "From",
+    "Into",
+    "Iterator",
+    "None",
+    "Ok",
+    "Option",
+    "Ord",
+    "PartialEq",
+    "Result",
+    "Some",
+    "String",
+    "ToString",
+    "Vec",
+];
+
 impl Made {
     /// Takes the tokens of the call itself, or of a macro that it calls.
     pub(crate) fn scan(&mut self, tokens: TokenStream, is_call: bool) {
@@ -90,7 +119,8 @@ impl Made {
             names.extend(self.given);
         }
         names.retain(|name| {
-            name != "usize"
+            !PRELUDE.contains(&name.as_str())
+                && name != "usize"
                 && !PRIMITIVES.contains(&name.as_str())
                 && !STARTS.contains(&name.as_str())
         });

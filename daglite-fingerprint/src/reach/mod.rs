@@ -2,6 +2,7 @@
 
 pub(crate) mod closure;
 pub(crate) mod index;
+mod inner;
 pub(crate) mod links;
 mod loose;
 mod made;

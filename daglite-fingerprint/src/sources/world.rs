@@ -167,6 +167,8 @@ pub(crate) struct Node {
     pub(crate) conditional: bool,
     /// Whether impls stand in its body.
     pub(crate) has_impls: bool,
+    /// Whether macros in its attributes may make more of it.
+    pub(crate) has_macros: bool,
     /// Of a macro: whether other modules see it by its name alone.
     pub(crate) exported: bool,
 }
@@ -389,6 +391,9 @@ impl World {
             let text = &self.files[place.file].text;
             attributes.iter().any(|(start, end)| text[*start..*end].contains(name))
         };
+        let has_macros = attributes
+            .iter()
+            .any(|(start, end)| may_be_a_macro(&self.files[place.file].text[*start..*end]));
         let exported = has_attribute("macro_export");
         let macro_use = has_attribute("macro_use");
         let attributes_end = attributes.last().map_or(start, |(_, end)| *end);
@@ -466,6 +471,7 @@ impl World {
         self.nodes[node].conditional = conditional;
         self.nodes[node].attributes_end = attributes_end;
         self.nodes[node].has_impls = has_impls;
+        self.nodes[node].has_macros = has_macros;
         if is_macro {
             self.nodes[node].exported = exported;
             self.crates[krate].macros.entry(name.clone()).or_default().push(node);
@@ -497,6 +503,7 @@ impl World {
             members: Vec::new(),
             conditional: false,
             has_impls: false,
+            has_macros: false,
             exported: false,
         });
         self.modules[place.module].items.push(node);
@@ -653,6 +660,52 @@ impl World {
     pub(crate) fn text(&self, node: NodeId) -> &str {
         let it = &self.nodes[node];
         &self.files[it.file].text[it.start..it.end]
+    }
+}
+
+/// Attributes of the compiler, and derives, that make no items with names of their own.
+const MAKES_NOTHING: [&str; 28] = [
+    "Clone",
+    "ContentHash",
+    "Copy",
+    "Debug",
+    "Default",
+    "Deserialize",
+    "Eq",
+    "Hash",
+    "Ord",
+    "PartialEq",
+    "PartialOrd",
+    "Serialize",
+    "allow",
+    "cfg",
+    "deprecated",
+    "deny",
+    "derive",
+    "doc",
+    "expect",
+    "inline",
+    "must_use",
+    "non_exhaustive",
+    "repr",
+    "serde",
+    "task",
+    "test",
+    "track_caller",
+    "warn",
+];
+
+/// Whether an attribute may be a macro, or derive by one, that makes items of its own.
+fn may_be_a_macro(attribute: &str) -> bool {
+    let mut words =
+        attribute.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty());
+    let Some(first) = words.next() else { return false };
+    match first {
+        "derive" => {
+            words.any(|word| word.starts_with(char::is_uppercase) && !MAKES_NOTHING.contains(&word))
+        }
+        "cfg_attr" => true,
+        first => !MAKES_NOTHING.contains(&first),
     }
 }
 
