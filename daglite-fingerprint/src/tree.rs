@@ -32,7 +32,7 @@ pub struct SourceTree {
 /// ```
 /// # let tree = daglite_fingerprint::SourceTree::open(concat!(env!("CARGO_MANIFEST_DIR")))?;
 /// let listed = &tree.functions()[0];
-/// assert!(listed.line > 0 && listed.name.starts_with("daglite-fingerprint::"));
+/// assert!(listed.line > 0 && listed.name.starts_with("daglite-fingerprint"));
 /// # Ok::<(), daglite_fingerprint::TreeError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
