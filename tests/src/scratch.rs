@@ -219,8 +219,9 @@ impl Scratch {
         self.written.retain(|path, _| !files.contains(path));
     }
 
-    /// Builds the package and gives back its programs; a panic with what the compiler said if that fails.
-    pub fn build(&self, profile: Profile, edited: &Rows) -> Vec<PathBuf> {
+    /// Builds the package and gives back its programs, and what the compiler warned of; a panic with what it said if that
+    /// fails.
+    pub fn build(&self, profile: Profile, edited: &Rows) -> (Vec<PathBuf>, String) {
         let target = match profile {
             Profile::Debug => "target",
             Profile::ReleaseElsewhere => "another-target",
@@ -242,11 +243,8 @@ impl Scratch {
         }
         self.apply_build_file(&mut command);
         let doing = format!("building with {edited:?}");
-        succeed(&mut command, &doing, PATIENCE)
-            .lines
-            .iter()
-            .filter_map(|line| program(line))
-            .collect()
+        let ended = succeed(&mut command, &doing, PATIENCE);
+        (ended.lines.iter().filter_map(|line| program(line)).collect(), ended.errors)
     }
 
     /// Adds what the template's `build.txt` says: a line each for a variable or an option of cargo.

@@ -62,6 +62,8 @@ struct Table {
     findings: Vec<Finding>,
     /// How long each build took, with the runs after it.
     times: Vec<(Step, Duration)>,
+    /// What the compiler warned of in the last build.
+    warnings: String,
 }
 
 impl Table {
@@ -76,6 +78,7 @@ impl Table {
             done: Rows::new(),
             findings: Vec::new(),
             times: Vec::new(),
+            warnings: String::new(),
         }
     }
 
@@ -88,7 +91,8 @@ impl Table {
     /// Builds what is written, which has the meaning of `edited`, and looks what the tasks do.
     fn build(&mut self, step: Step, edited: &Rows, profile: Profile) {
         let start = Instant::now();
-        let programs = self.scratch.build(profile, edited);
+        let (programs, warnings) = self.scratch.build(profile, edited);
+        self.warnings = warnings;
         let fresh = run(&programs, None);
         let cached = run(&programs, Some(self.store.path()));
         self.times.push((step, start.elapsed()));
@@ -353,4 +357,14 @@ fn lay_traps(root: &Path) {
 #[test]
 fn sources_that_cannot_be_read_are_never_taken_for_unchanged() {
     assert_none(&BAD_INPUT.faults(|_| true));
+}
+
+#[test]
+fn where_the_cover_is_coarser_the_compiler_says_so() {
+    let warnings = &BAD_INPUT.warnings;
+    assert!(warnings.contains("use of deprecated"), "{warnings}");
+    assert!(
+        warnings.contains("a file that is included cannot be told or read, so all of"),
+        "{warnings}"
+    );
 }
