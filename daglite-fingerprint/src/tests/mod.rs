@@ -1,4 +1,5 @@
 //! Tests of what fingerprints see.
 
 mod canonical;
+mod current;
 mod skim;
