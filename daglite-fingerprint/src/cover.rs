@@ -144,6 +144,7 @@ impl Function<'_> {
         cover.finish(self.own())
     }
 
+    /// The digest of the function itself.
     fn own(&self) -> [u8; 32] {
         canonical::fingerprint(self.function, self.hash_functions)
     }
@@ -178,6 +179,7 @@ impl Function<'_> {
         }
     }
 
+    /// The fingerprint of the function in a module, where `around` are the items that it stands in.
     fn within(
         &self,
         sources: &Sources,
@@ -203,6 +205,7 @@ impl Function<'_> {
     }
 }
 
+/// The last part of a path.
 fn file_name(path: &FilePath) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
@@ -238,6 +241,7 @@ struct Spoken {
 }
 
 impl Spoken {
+    /// What `asked` says.
     fn of(asked: &Function<'_>, place: &Place) -> Self {
         let beside = place.file.parent().unwrap_or(FilePath::new(""));
         let surroundings = Surroundings { package: &place.package, beside };
@@ -304,6 +308,7 @@ fn inputs(index: &Index, module: ModuleId, spoken: &Spoken) -> BTreeSet<NodeId> 
 }
 
 impl Sources {
+    /// An index of what was read.
     fn new(package: Rc<Package>, world: World, crates: Vec<(Target, CrateId)>) -> Self {
         let mut by_file: HashMap<PathBuf, Vec<(CrateId, Vec<ModuleId>)>> = HashMap::new();
         for (id, module) in world.modules.iter().enumerate() {
@@ -361,6 +366,7 @@ impl Sources {
         Some(sources)
     }
 
+    /// Reads the package in `folder`, as far as `file` needs it.
     fn read(folder: &FilePath, file: &FilePath, place: &Place) -> Option<Self> {
         let mut world = World::default();
         let package = world.package(folder)?;
@@ -460,6 +466,7 @@ struct Cover<'a> {
 }
 
 impl<'a> Cover<'a> {
+    /// Nothing gathered yet.
     fn new(index: &'a Index) -> Self {
         Self {
             index,
@@ -471,6 +478,7 @@ impl<'a> Cover<'a> {
         }
     }
 
+    /// Adds a part.
     fn add(&mut self, name: impl Into<Rc<str>>, digest: [u8; 32], by: Option<Rc<str>>) {
         self.parts.entry((name.into(), digest)).or_insert(by);
     }
@@ -487,10 +495,12 @@ impl<'a> Cover<'a> {
         }
     }
 
+    /// Adds a part whose content is a text.
     fn add_text(&mut self, name: String, text: &str) {
         self.add(name, *blake3::hash(text.as_bytes()).as_bytes(), None);
     }
 
+    /// Adds all that was reached.
     fn reached(&mut self, reached: &Reached, own: Vec<CrateId>) {
         let world = &self.index.world;
         self.meaning = reached.meaning;
@@ -534,6 +544,7 @@ impl<'a> Cover<'a> {
         }
     }
 
+    /// Adds a file that the compiler puts in.
     fn file(&mut self, krate: CrateId, file: Option<&FilePath>) {
         let package = &self.index.world.crates[krate].package;
         let content = file.and_then(|file| fs::read(file).ok().map(|bytes| (file, bytes)));
@@ -555,6 +566,7 @@ impl<'a> Cover<'a> {
         }
     }
 
+    /// Adds a variable that the compiler puts in.
     fn variable(&mut self, krate: CrateId, name: &str) {
         let package = &self.index.world.crates[krate].package;
         let own = is_compiled(&package.folder);
@@ -596,6 +608,7 @@ impl<'a> Cover<'a> {
         }
     }
 
+    /// Adds a condition: whether it holds is asked of the compiler, if it is the one of this crate.
     fn condition(&mut self, krate: CrateId, condition: &str, own: &[CrateId]) {
         let package = Rc::clone(&self.index.world.crates[krate].package);
         if !own.contains(&krate) && condition.starts_with("feature") {
@@ -640,6 +653,7 @@ impl<'a> Cover<'a> {
         self.add(format!("package {name}"), *hasher.finalize().as_bytes(), None);
     }
 
+    /// The fingerprint of all that was gathered.
     fn finish(self, own: [u8; 32]) -> Fingerprint {
         let mut hasher = blake3::Hasher::new();
         hasher.update(DOMAIN);

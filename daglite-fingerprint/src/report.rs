@@ -104,6 +104,7 @@ fn by_name(fingerprint: &Fingerprint) -> BTreeMap<&str, BTreeSet<[u8; 32]>> {
     parts
 }
 
+/// Bytes in hexadecimal.
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

@@ -169,6 +169,7 @@ impl SourceTree {
     }
 }
 
+/// The names of some tasks, for a message.
 fn some_names(functions: &[Listed]) -> String {
     let tasks = functions.iter().filter(|listed| listed.is_task);
     let names: Vec<String> = tasks.map(|listed| format!("`{}`", listed.name)).take(12).collect();
@@ -180,6 +181,7 @@ fn is_counted(what: &NodeKind) -> bool {
     !matches!(what, NodeKind::Foreign)
 }
 
+/// What is listed of a function.
 fn listed(world: &crate::sources::world::World, node: NodeId, target: &str) -> Listed {
     let it = &world.nodes[node];
     let file = &world.files[it.file];
@@ -199,10 +201,12 @@ fn listed(world: &crate::sources::world::World, node: NodeId, target: &str) -> L
     }
 }
 
+/// Whether an attribute makes a task.
 fn is_task(attribute: &syn::Attribute) -> bool {
     attribute.path().segments.last().is_some_and(|last| last.ident == "task")
 }
 
+/// The function as the macro sees it.
 fn without_task(mut function: ItemFn) -> ItemFn {
     function.attrs.retain(|attribute| !is_task(attribute));
     function
@@ -217,6 +221,7 @@ struct Options {
 }
 
 impl Options {
+    /// The options in the attributes of a function.
     fn of(function: &ItemFn) -> Self {
         let mut options = Self {
             hash_functions: Vec::new(),
@@ -231,6 +236,7 @@ impl Options {
         options
     }
 
+    /// Reads the inside of an attribute.
     fn read(&mut self, tokens: proc_macro2::TokenStream) {
         let mut ways: BTreeMap<usize, Path> = BTreeMap::new();
         for part in split(tokens) {
@@ -272,6 +278,7 @@ impl Options {
     }
 }
 
+/// Whether a word says how to hash, and names no function.
 fn is_strategy(path: &Path) -> bool {
     ["auto", "exact", "fast", "sampled", "registry"].iter().any(|word| path.is_ident(word))
 }

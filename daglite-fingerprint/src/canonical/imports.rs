@@ -70,6 +70,7 @@ fn flattened(item: &ItemUse) -> Vec<ItemUse> {
     trees.into_iter().map(with_tree).collect()
 }
 
+/// The paths that a tree brings, one by one.
 fn flatten<'tree>(
     tree: &'tree UseTree,
     path: &mut Vec<&'tree syn::UsePath>,

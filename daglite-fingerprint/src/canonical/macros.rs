@@ -95,6 +95,7 @@ enum Separator {
 struct Arguments(Vec<(Argument, Option<Separator>)>);
 
 impl Arguments {
+    /// The arguments of a call.
     fn parse(input: ParseStream) -> syn::Result<Arguments> {
         Arguments::parse_each(input, false)
     }
@@ -104,6 +105,7 @@ impl Arguments {
         Arguments::parse_each(input, true)
     }
 
+    /// The arguments one after the other.
     fn parse_each(input: ParseStream, types_first: bool) -> syn::Result<Arguments> {
         let mut arguments = Vec::new();
         while !input.is_empty() {
@@ -120,6 +122,7 @@ impl Arguments {
         Ok(Arguments(arguments))
     }
 
+    /// The tokens of the arguments, with commas between them.
     fn into_tokens(self) -> TokenStream {
         let mut tokens = TokenStream::new();
         for (argument, separator) in self.0 {
@@ -142,9 +145,11 @@ impl Arguments {
 impl Argument {
     /// The first reading that ends where an argument may end.
     fn parse(input: ParseStream, types_first: bool) -> syn::Result<Argument> {
+        /// Whether an argument ends here.
         fn ends(input: ParseStream) -> bool {
             input.is_empty() || input.peek(Token![,]) || input.peek(Token![;])
         }
+        /// What `parse` reads here, if nothing else of the argument is left.
         fn reading<T>(input: ParseStream, parse: fn(ParseStream) -> syn::Result<T>) -> Option<T> {
             let ahead = input.fork();
             let read = parse(&ahead).ok().filter(|_| ends(&ahead))?;
@@ -166,6 +171,7 @@ impl Argument {
         input.parse().map(Argument::Item)
     }
 
+    /// Normalises what the argument is.
     fn normalise(&mut self, normalise: &mut Normalise) {
         match self {
             Argument::Expr(argument) => normalise.visit_expr_mut(argument),

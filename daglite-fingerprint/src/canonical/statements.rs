@@ -68,6 +68,7 @@ fn sort_rows<T>(
 
 /// Whether a loop may have a value, which a semicolon behind it would drop.
 fn gives_value(of: &syn::ExprLoop) -> bool {
+    /// Whether a `break` with a value was seen.
     struct Breaks(bool);
     impl<'ast> Visit<'ast> for Breaks {
         fn visit_expr_break(&mut self, found: &'ast syn::ExprBreak) {

@@ -94,6 +94,7 @@ impl<'a> Walk<'a> {
         walk.reached
     }
 
+    /// What an item is.
     fn kind(&self, node: NodeId) -> &'a NodeKind {
         &self.index.world.nodes[node].what
     }
@@ -106,6 +107,7 @@ impl<'a> Walk<'a> {
         conditions.extend(references.conditions.iter().map(|one| (krate, one.clone())));
     }
 
+    /// Goes where the names of an item lead.
     fn follow(&mut self, by: Option<NodeId>, links: &Links) {
         self.reached.packages.extend(links.packages.iter().cloned());
         self.reached.folders.extend(links.folders.iter().cloned());
@@ -221,6 +223,7 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Reaches a member of an impl or a trait, if something calls it.
     fn try_member(&mut self, member: NodeId, owner: NodeId) {
         if self.is_reached[member] || !self.is_called(member, owner) {
             return;
@@ -234,6 +237,7 @@ impl<'a> Walk<'a> {
         self.reach(member, module, by);
     }
 
+    /// Whether something may call a member.
     fn is_called(&self, member: NodeId, owner: NodeId) -> bool {
         let it = &self.index.world.nodes[member];
         if matches!(it.what, NodeKind::Call(_)) {
@@ -262,6 +266,7 @@ impl<'a> Walk<'a> {
             })
     }
 
+    /// Whether the methods of a trait can be called in one of the modules.
     fn is_in_scope(&self, of_trait: NodeId, modules: &[ModuleId]) -> bool {
         self.is_reached[of_trait]
             || modules.iter().any(|module| self.index.traits_in_scope(*module).contains(&of_trait))

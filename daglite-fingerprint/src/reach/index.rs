@@ -174,6 +174,7 @@ impl Index {
         }
     }
 
+    /// Takes an impl: of which trait it is, and which types it needs.
     fn add_impl(&mut self, node: NodeId) {
         let Node { module, what: NodeKind::Impl(head), .. } = &self.world.nodes[node] else {
             return;
@@ -295,6 +296,7 @@ impl Index {
         types
     }
 
+    /// Takes a macro call that makes items: what it mentions, itself and in the macros that it calls.
     fn add_call(&mut self, node: NodeId) {
         let module = self.world.nodes[node].module;
         let mut traits = BTreeSet::new();
@@ -381,6 +383,7 @@ impl Index {
         self.calls.insert(node, Call { traits, has_types: !types.is_empty(), has_impl: true });
     }
 
+    /// The number of a name, a new one if it has none.
     fn new_symbol(&mut self, name: &str) -> Symbol {
         if let Some(known) = self.symbols.get(name) {
             return *known;
@@ -513,6 +516,7 @@ impl Index {
         all
     }
 
+    /// Whether a module is another one or inside of it.
     fn is_within(&self, module: ModuleId, outer: ModuleId) -> bool {
         let mut next = Some(module);
         while let Some(module) = next {
@@ -529,6 +533,7 @@ impl Index {
         Rc::clone(self.facts[node].get_or_init(|| Rc::new(self.work_out(node))))
     }
 
+    /// What an item is made of, parsed now.
     fn work_out(&self, node: NodeId) -> Facts {
         let it = &self.world.nodes[node];
         let package = &self.world.crates[self.world.modules[it.module].krate].package;
@@ -560,6 +565,7 @@ impl Index {
         facts
     }
 
+    /// What an item is made of; `None` if it cannot be parsed.
     fn parse(&self, node: NodeId, surroundings: &Surroundings<'_>) -> Option<Facts> {
         let it = &self.world.nodes[node];
         let text = self.world.text(node);

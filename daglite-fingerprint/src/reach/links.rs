@@ -84,26 +84,31 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
+    /// The crate of a module.
     fn krate(&self, module: ModuleId) -> CrateId {
         self.index.world.modules[module].krate
     }
 
+    /// Notes what a path means.
     fn mean(&mut self, path: &[String], what: &str) {
         self.links.meanings.insert(format!("{} = {what}", path.join("::")));
     }
 
+    /// A name is called after a dot.
     fn call(&mut self, name: &str, module: ModuleId) {
         if let Some(symbol) = self.index.symbol(name) {
             self.links.called.insert((symbol, module));
         }
     }
 
+    /// A name is called behind something that is no type of ours.
     fn call_of_traits(&mut self, name: &str, module: ModuleId) {
         if let Some(symbol) = self.index.symbol(name) {
             self.links.called_of_traits.insert((symbol, module));
         }
     }
 
+    /// A name is called behind a type or a trait of ours.
     fn call_of(&mut self, node: NodeId, name: &str) {
         if let Some(symbol) = self.index.symbol(name) {
             self.links.called_of.insert((node, symbol));
@@ -156,6 +161,7 @@ impl Finder<'_> {
         targets
     }
 
+    /// Goes to one thing that a path means.
     fn follow(&mut self, module: ModuleId, path: &[String], at: Position, target: Target) {
         let world = &self.index.world;
         match target {

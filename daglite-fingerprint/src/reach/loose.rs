@@ -72,6 +72,7 @@ impl Loose {
         }
     }
 
+    /// Takes the path at `at`, or the call of a macro that it starts.
     fn path(&mut self, tokens: &[TokenTree], mut at: usize, global: bool) -> usize {
         let from_dollar =
             at > 0 && matches!(&tokens[at - 1], TokenTree::Punct(sign) if sign.as_char() == '$');
@@ -97,16 +98,19 @@ impl Loose {
     }
 }
 
+/// Whether a name stands there.
 fn is_ident(tokens: &[TokenTree], at: usize) -> bool {
     matches!(tokens.get(at), Some(TokenTree::Ident(_)))
 }
 
+/// Whether `::` stands there.
 fn is_colons(tokens: &[TokenTree], at: usize) -> bool {
     let colon =
         |at: usize| matches!(tokens.get(at), Some(TokenTree::Punct(sign)) if sign.as_char() == ':');
     colon(at) && colon(at + 1)
 }
 
+/// The text of a name.
 fn name(token: &TokenTree) -> String {
     let name = token.to_string();
     name.strip_prefix("r#").map(str::to_string).unwrap_or(name)
@@ -156,6 +160,7 @@ fn is_keyword(word: &str) -> bool {
     )
 }
 
+/// The value of a literal, if it is a text.
 fn text_of(literal: &Literal) -> Option<String> {
     match Lit::new(literal.clone()) {
         Lit::Str(text) => Some(text.value()),

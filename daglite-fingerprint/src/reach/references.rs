@@ -134,28 +134,33 @@ impl Collector<'_> {
         }
     }
 
+    /// Whether a name is a variable or an inner item here.
     fn is_local(&self, name: &str) -> bool {
         self.locals.iter().chain(&self.items).any(|names| names.contains(name))
     }
 
+    /// Takes a single name in an expression.
     fn value(&mut self, name: String) {
         if !self.is_local(&name) {
             self.found.add(vec![name], false, Position::Anywhere);
         }
     }
 
+    /// Goes on with a scope of its own for variables.
     fn scoped(&mut self, inner: impl FnOnce(&mut Self)) {
         self.locals.push(HashSet::new());
         inner(self);
         self.locals.pop();
     }
 
+    /// A new variable in the innermost scope.
     fn bind(&mut self, name: String) {
         if let Some(scope) = self.locals.last_mut() {
             scope.insert(name);
         }
     }
 
+    /// Takes a path, and what is in its arguments.
     fn path(&mut self, path: &Path, at: Position) {
         let segments = path.segments.iter().map(|segment| plain(&segment.ident)).collect();
         let segments = self.as_seen_outside(segments);
@@ -207,6 +212,7 @@ impl Collector<'_> {
         true
     }
 
+    /// Takes a `use` inside of the item.
     fn imports(&mut self, item: &syn::ItemUse) {
         let global = item.leading_colon.is_some();
         let first = self.found.imports.len();
@@ -223,6 +229,7 @@ impl Collector<'_> {
     }
 }
 
+/// The names that a tree brings, one by one.
 fn use_tree(tree: &syn::UseTree, path: &mut Vec<String>, global: bool, imports: &mut Vec<Import>) {
     let mut add = |path: Vec<String>, name: Brought| {
         imports.push(Import { path, global, name, conditional: false });

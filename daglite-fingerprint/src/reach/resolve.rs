@@ -59,6 +59,7 @@ impl Resolver {
         self.path(world, module, &import.path, import.global)
     }
 
+    /// The same, within one question.
     fn path_visiting(
         &self,
         world: &World,
@@ -117,6 +118,7 @@ impl Resolver {
         found
     }
 
+    /// The crate that a name stands for.
     fn external(&self, world: &World, module: ModuleId, name: &str) -> Vec<Target> {
         if STANDARD.contains(&name) {
             return vec![Target::Foreign(None, name.to_string())];
@@ -200,6 +202,7 @@ impl Resolver {
         found
     }
 
+    /// What a name means in a module, not knowing it yet.
     fn name_unknown(
         &self,
         world: &World,

@@ -76,6 +76,7 @@ fn continues(byte: u8) -> bool {
 }
 
 impl Lexer<'_> {
+    /// The byte so far ahead, 0 behind the end.
     fn peek(&self, ahead: usize) -> u8 {
         self.bytes.get(self.at + ahead).copied().unwrap_or(0)
     }
@@ -91,6 +92,7 @@ impl Lexer<'_> {
         }
     }
 
+    /// Skips what is left of the line.
     fn skip_line(&mut self) {
         while self.at < self.bytes.len() && self.bytes[self.at] != b'\n' {
             self.at += 1;
@@ -188,6 +190,7 @@ impl Lexer<'_> {
         }
     }
 
+    /// Skips the rest of a name.
     fn suffix(&mut self) {
         while self.at < self.bytes.len() && continues(self.bytes[self.at]) {
             self.at += 1;
@@ -224,6 +227,7 @@ impl Lexer<'_> {
         Some(Kind::Lifetime)
     }
 
+    /// A number, from its first digit on.
     fn number(&mut self) -> Kind {
         while self.at < self.bytes.len() {
             let byte = self.bytes[self.at];

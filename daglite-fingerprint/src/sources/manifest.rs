@@ -145,6 +145,7 @@ struct Workspace {
 }
 
 impl Workspace {
+    /// The workspace of the package in `folder`.
     fn of(folder: &Path, manifest: &Table) -> Self {
         let named = manifest.get("package").and_then(|package| package.get("workspace"));
         let above: Vec<PathBuf> = match named.and_then(Value::as_str) {
@@ -181,6 +182,7 @@ impl Workspace {
     }
 }
 
+/// The version of a package, of its workspace if it says so.
 fn version(package: &Table, workspace: &Workspace) -> Option<String> {
     match package.get("version")? {
         Value::String(version) => Some(version.clone()),
@@ -193,6 +195,7 @@ fn crate_name(name: &str) -> String {
     name.replace('-', "_")
 }
 
+/// The library of a package.
 fn the_library(folder: &Path, package: &str, library: Option<&Table>) -> Option<Target> {
     let text = |key: &str| library.and_then(|library| library.get(key)).and_then(Value::as_str);
     let root = folder.join(text("path").unwrap_or("src/lib.rs"));
@@ -200,6 +203,7 @@ fn the_library(folder: &Path, package: &str, library: Option<&Table>) -> Option<
     root.is_file().then_some(Target { name, root })
 }
 
+/// Binaries, examples, tests and benches, listed or found where they lie by custom.
 fn other_targets(folder: &Path, package: &str, table: &Table) -> Vec<Target> {
     let mut targets = Vec::new();
     let main = folder.join("src/main.rs");
@@ -289,6 +293,7 @@ fn all_dependencies(table: &Table) -> Vec<(&String, &Value)> {
     found
 }
 
+/// Where each dependency comes from.
 fn dependencies(
     folder: &Path,
     table: &Table,
@@ -300,6 +305,7 @@ fn dependencies(
     named.collect()
 }
 
+/// Where a dependency comes from.
 fn dependency(folder: &Path, name: &str, value: &Value, workspace: &Workspace) -> Dependency {
     let inherits = value.get("workspace").and_then(Value::as_bool) == Some(true);
     let (folder, value) = match workspace.dependency(name) {

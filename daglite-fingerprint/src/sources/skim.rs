@@ -92,18 +92,22 @@ struct Before {
 }
 
 impl<'a> Skimmer<'a> {
+    /// What stands at a place.
     fn kind(&self, at: usize) -> Option<Kind> {
         self.tokens.get(at).map(|token| token.kind)
     }
 
+    /// Whether a sign stands at a place.
     fn sign(&self, at: usize, sign: u8) -> bool {
         self.kind(at) == Some(Kind::Sign(sign))
     }
 
+    /// Whether a bracket opens at a place.
     fn open(&self, at: usize, bracket: u8) -> bool {
         self.kind(at) == Some(Kind::Open(bracket))
     }
 
+    /// The word at a place; empty if there is none.
     fn word(&self, at: usize) -> &'a str {
         match self.tokens.get(at) {
             Some(token) if token.kind == Kind::Ident => {
@@ -113,11 +117,13 @@ impl<'a> Skimmer<'a> {
         }
     }
 
+    /// The name at a place, without `r#`.
     fn name(&self, at: usize) -> Option<String> {
         let word = self.word(at);
         (!word.is_empty()).then(|| word.strip_prefix("r#").unwrap_or(word).to_string())
     }
 
+    /// The place where a group ends.
     fn partner(&self, open: usize) -> usize {
         self.tokens[open].partner as usize
     }
@@ -177,6 +183,7 @@ impl<'a> Skimmer<'a> {
         (start..end).filter(is_path).filter_map(value).collect()
     }
 
+    /// The first byte of a token, and the byte after another.
     fn bytes(&self, first: usize, last: usize) -> (usize, usize) {
         (self.tokens[first].start as usize, self.tokens[last].end as usize)
     }
@@ -299,10 +306,12 @@ impl<'a> Skimmer<'a> {
             && self.tokens[at - 1].end == self.tokens[at].start
     }
 
+    /// The token that ends a struct.
     fn end_of_struct(&self, at: usize, end: usize) -> Option<usize> {
         self.end_of_head(at, end)
     }
 
+    /// The next semicolon outside of groups.
     fn semicolon(&self, mut at: usize, end: usize) -> Option<usize> {
         while at < end {
             match self.tokens[at].kind {
@@ -334,6 +343,7 @@ impl<'a> Skimmer<'a> {
         names
     }
 
+    /// A trait, or the alias of one.
     fn a_trait(&self, at: usize, end: usize) -> Option<(What, Option<String>, usize)> {
         let name = self.name(at + 1);
         let last = self.end_of_head(at, end)?;
@@ -353,6 +363,7 @@ impl<'a> Skimmer<'a> {
         (0..close).rev().find(is_it)
     }
 
+    /// An impl.
     fn an_impl(&self, at: usize, end: usize) -> Option<(What, Option<String>, usize)> {
         let last = self.end_of_head(at, end)?;
         let open = self.opening(last)?;
@@ -412,6 +423,7 @@ impl<'a> Skimmer<'a> {
         None
     }
 
+    /// The `>` that ends what a `<` starts.
     fn closing_angle(&self, open: usize, end: usize) -> Option<usize> {
         let mut angles = 0_i32;
         let mut at = open;
@@ -487,6 +499,7 @@ impl<'a> Skimmer<'a> {
         paths
     }
 
+    /// `extern crate`, or a block of foreign items.
     fn an_extern(&self, at: usize, end: usize) -> Option<(What, Option<String>, usize)> {
         if self.word(at + 1) == "crate" {
             let last = self.semicolon(at, end)?;

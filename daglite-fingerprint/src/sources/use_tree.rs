@@ -41,12 +41,14 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// The word at a place, without `r#`.
     fn word(&self, at: usize) -> String {
         let token = self.tokens[at];
         let word = &self.text[token.start as usize..token.end as usize];
         word.strip_prefix("r#").unwrap_or(word).to_string()
     }
 
+    /// Whether `::` stands at a place.
     fn is_colons(&self, at: usize) -> bool {
         let colon =
             |at: usize| self.tokens.get(at).is_some_and(|token| token.kind == Kind::Sign(b':'));
@@ -132,6 +134,7 @@ impl Reader<'_> {
         Some(())
     }
 
+    /// The place where a group ends.
     fn close_of(&self, open: usize) -> Option<usize> {
         let mut depth = 0;
         for (at, token) in self.tokens.iter().enumerate().skip(open) {

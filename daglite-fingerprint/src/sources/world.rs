@@ -50,6 +50,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    /// The file as it is now.
     fn of(path: &Path) -> Self {
         Self { path: path.to_path_buf(), state: state(path) }
     }
@@ -60,6 +61,7 @@ impl Seen {
     }
 }
 
+/// The length of a file and when it was changed; `None` if it is not there.
 fn state(path: &Path) -> Option<(u64, SystemTime)> {
     let metadata = fs::metadata(path).ok()?;
     Some((metadata.len(), metadata.modified().ok()?))
@@ -338,6 +340,7 @@ impl World {
         self.add_all(skimmed, place, folder, file.parent().unwrap_or(folder));
     }
 
+    /// A module without anything in it.
     fn new_module(
         &mut self,
         krate: CrateId,
@@ -385,6 +388,7 @@ impl World {
         }
     }
 
+    /// Adds an item.
     fn add(&mut self, item: Skimmed, place: Place, folder: &Path, beside: &Path) {
         let Skimmed { what, name, start, end, attributes, conditional, has_impls } = item;
         let has_attribute = |name: &str| {
@@ -483,6 +487,7 @@ impl World {
         }
     }
 
+    /// A new item of a module.
     fn new_node(
         &mut self,
         what: NodeKind,
@@ -537,6 +542,7 @@ impl World {
         }
     }
 
+    /// Adds what a `use` brings.
     fn add_imports(&mut self, module: ModuleId, imports: Vec<Import>) {
         let module = &mut self.modules[module];
         for import in imports {
@@ -551,6 +557,7 @@ impl World {
         }
     }
 
+    /// Adds a module, in place or in the files where it may be.
     #[expect(clippy::too_many_arguments, reason = "a module is all of this")]
     fn add_module(
         &mut self,
