@@ -4,6 +4,8 @@
 
 pub mod canonical;
 mod cover;
+mod gathered;
+mod held;
 mod reach;
 mod report;
 mod sources;

@@ -7,7 +7,8 @@ use std::path::{Path as FilePath, PathBuf};
 use syn::parse::Parser;
 use syn::{ItemFn, Meta, Path};
 
-use crate::cover::{Fingerprint, Function, Place, Sources};
+use crate::cover::{Fingerprint, Function, Place};
+use crate::held::Sources;
 use crate::sources::world::{NodeId, NodeKind};
 
 /// The sources of a package, to ask what stands for its functions.

@@ -3,6 +3,7 @@
 pub(crate) mod conditions;
 pub(crate) mod included;
 mod lexer;
+mod load;
 pub(crate) mod manifest;
 pub(crate) mod skim;
 pub(crate) mod use_tree;
