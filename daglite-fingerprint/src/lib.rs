@@ -6,6 +6,7 @@ pub mod canonical;
 mod cover;
 mod gathered;
 mod held;
+mod known;
 mod reach;
 mod report;
 mod sources;

@@ -6,6 +6,8 @@ use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Meta, Path, Token};
 
+use crate::known::PLAIN_DERIVES;
+
 /// Whether an attribute documents.
 pub(super) fn is_documentation(attribute: &Attribute) -> bool {
     attribute.path().is_ident("doc")
@@ -61,27 +63,11 @@ pub(super) fn without_last_commas(stream: TokenStream) -> TokenStream {
     tokens.into_iter().map(within).collect()
 }
 
-/// Derives that are known to make nothing of documentation: those of the standard library, of serde and of daglite.
-const DEAF_DERIVES: [&str; 12] = [
-    "Clone",
-    "ContentHash",
-    "Copy",
-    "Debug",
-    "Default",
-    "Deserialize",
-    "Eq",
-    "Hash",
-    "Ord",
-    "PartialEq",
-    "PartialOrd",
-    "Serialize",
-];
-
 /// Whether an attribute derives something that may make code of documentation.
 pub(super) fn derives_of_documentation(attribute: &Attribute) -> bool {
     let is_deaf = |path: &Path| {
         let last = path.segments.last();
-        last.is_some_and(|last| DEAF_DERIVES.iter().any(|name| last.ident == name))
+        last.is_some_and(|last| PLAIN_DERIVES.iter().any(|name| last.ident == name))
     };
     match derived(attribute) {
         Some(derives) => !derives.iter().all(is_deaf),

@@ -12,6 +12,8 @@ use syn::parse::{ParseStream, Parser};
 use syn::visit_mut::VisitMut;
 use syn::{Block, Expr, ExprTry, Item, Macro, MacroDelimiter, Pat, Stmt, Token, Type};
 
+use crate::known::PLAIN_MACROS;
+
 use super::literals::loose;
 use super::normalise::Normalise;
 use super::statements;
@@ -276,27 +278,3 @@ fn without_variables(stream: TokenStream, joined: bool) -> Option<TokenStream> {
     }
     Some(changed.into_iter().collect())
 }
-
-/// The macros of the standard library whose arguments are expressions, so that a trailing comma says nothing.
-const PLAIN_MACROS: [&str; 20] = [
-    "assert",
-    "assert_eq",
-    "assert_ne",
-    "dbg",
-    "debug_assert",
-    "debug_assert_eq",
-    "debug_assert_ne",
-    "eprint",
-    "eprintln",
-    "format",
-    "format_args",
-    "panic",
-    "print",
-    "println",
-    "todo",
-    "unimplemented",
-    "unreachable",
-    "vec",
-    "write",
-    "writeln",
-];

@@ -10,6 +10,7 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, Expr, Lit, Meta, Pat, Path, Token};
 
 use super::loose;
+use crate::known::PLAIN_MACROS;
 use crate::sources::conditions;
 use crate::sources::included;
 use crate::sources::use_tree::{Brought, Import};
@@ -273,31 +274,7 @@ fn use_tree(tree: &syn::UseTree, path: &mut Vec<String>, global: bool, imports: 
     }
 }
 
-/// The macros of the standard library whose arguments are expressions, the first texts among them formats.
-const PLAIN_MACROS: [&str; 20] = [
-    "assert",
-    "assert_eq",
-    "assert_ne",
-    "dbg",
-    "debug_assert",
-    "debug_assert_eq",
-    "debug_assert_ne",
-    "eprint",
-    "eprintln",
-    "format",
-    "format_args",
-    "panic",
-    "print",
-    "println",
-    "todo",
-    "unimplemented",
-    "unreachable",
-    "vec",
-    "write",
-    "writeln",
-];
-
-/// Whether the arguments of a macro are expressions. One of ours may have such a name: then they are taken as tokens are.
+/// Whether the arguments of a macro are expressions, as far as its name says.
 fn is_plain_macro(path: &Path) -> bool {
     path.segments.last().is_some_and(|last| PLAIN_MACROS.iter().any(|name| last.ident == name))
 }

@@ -7,6 +7,8 @@ use std::rc::Rc;
 
 use syn::parse::Parser;
 
+use crate::known::PLAIN_DERIVES;
+
 use super::manifest::{Dependency, Lock, Package, Target};
 use super::skim::{ImplHead, Skimmed, What, items};
 use super::use_tree::{Brought, Import};
@@ -456,25 +458,12 @@ impl World {
     }
 }
 
-/// Attributes of the compiler, and derives, that make no items with names of their own.
-const MAKES_NOTHING: [&str; 28] = [
-    "Clone",
-    "ContentHash",
-    "Copy",
-    "Debug",
-    "Default",
-    "Deserialize",
-    "Eq",
-    "Hash",
-    "Ord",
-    "PartialEq",
-    "PartialOrd",
-    "Serialize",
+/// Attributes that make no items with names of their own.
+const PLAIN_ATTRIBUTES: [&str; 16] = [
     "allow",
     "cfg",
     "deprecated",
     "deny",
-    "derive",
     "doc",
     "expect",
     "inline",
@@ -486,6 +475,7 @@ const MAKES_NOTHING: [&str; 28] = [
     "test",
     "track_caller",
     "warn",
+    "content_hash",
 ];
 
 /// Whether an attribute may be a macro, or derive by one, that makes items of its own.
@@ -495,10 +485,10 @@ fn may_be_a_macro(attribute: &str) -> bool {
     let Some(first) = words.next() else { return false };
     match first {
         "derive" => {
-            words.any(|word| word.starts_with(char::is_uppercase) && !MAKES_NOTHING.contains(&word))
+            words.any(|word| word.starts_with(char::is_uppercase) && !PLAIN_DERIVES.contains(&word))
         }
         "cfg_attr" => true,
-        first => !MAKES_NOTHING.contains(&first),
+        first => !PLAIN_ATTRIBUTES.contains(&first),
     }
 }
 
