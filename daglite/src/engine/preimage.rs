@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::ptr;
 use std::sync::Arc;
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use crate::digest::Digest;
 use crate::event::Event;
@@ -19,9 +19,14 @@ use super::key::KEY_SCHEME;
 use super::step::digest_and_made;
 use super::{Engine, caught};
 
-/// The records of tasks that the store has been told of, by the place of the task.
+/// The records of tasks that the store has been told of.
 #[derive(Default)]
-pub(super) struct Records(RwLock<HashMap<usize, Told>>);
+pub(super) struct Records {
+    /// By the place of the task.
+    told: RwLock<HashMap<usize, Told>>,
+    /// Held by who tells the store.
+    telling: Mutex<()>,
+}
 
 /// What the store has been told of a task.
 #[derive(Clone)]
@@ -90,8 +95,13 @@ impl Engine {
     pub(super) fn described(&self, task: &'static Task, store: &dyn CacheStore) -> Digest {
         let removals = store.removals();
         let place = ptr::from_ref(task).addr();
-        let known = self.records.0.read().get(&place).cloned();
-        let told = match known {
+        let known = || self.records.told.read().get(&place).cloned();
+        if let Some(told) = known().filter(|told| told.removals == removals) {
+            return told.id;
+        }
+        // One thread tells the store, the others wait for it.
+        let _telling = self.records.telling.lock();
+        let told = match known() {
             Some(told) if told.removals == removals => return told.id,
             Some(told) => Told { removals, ..told },
             None => {
@@ -104,7 +114,7 @@ impl Engine {
             tracing::debug!(%error, "the store cannot keep what explains misses");
         }
         let id = told.id;
-        self.records.0.write().insert(place, told);
+        self.records.told.write().insert(place, told);
         id
     }
 }
