@@ -151,7 +151,12 @@ fn build(
     } = options;
     let mut ways = cache_hash_params.map_or_else(Vec::new, |(_, ways)| ways);
     let own = (function.sig.ident.unraw().to_string(), first_bytes(&code.own));
-    let reached = code.parts.iter().map(|part| (part.name.clone(), first_bytes(&part.digest)));
+    // Binaries and tests are known by their own name.
+    let prefix = format!("{package}/");
+    let reached = code.parts.iter().map(|part| {
+        let name = part.name.strip_prefix(&prefix).unwrap_or(&part.name);
+        (name.to_owned(), first_bytes(&part.digest))
+    });
 
     let excluded = |ident: &Ident| cache_exclude.contains(ident);
     let hash = cache_hash.map(|(_, function)| HashAll {
