@@ -174,6 +174,9 @@ impl Function<'_> {
             }
         }
         cover.files(self.files, &sources.package.folder);
+        if spoken.references.has_place {
+            cover.place(&world.files[world.modules[module].file].path);
+        }
         cover.reached(&reached, sources.crates.iter().map(|(_, krate)| *krate).collect());
         cover.finish(own)
     }

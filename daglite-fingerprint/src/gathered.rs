@@ -60,6 +60,12 @@ impl<'a> Gathered<'a> {
         }
     }
 
+    /// Lets the whole text of a file count: for `line!` and `column!` in the function itself.
+    pub(crate) fn place(&mut self, file: &FilePath) {
+        let bytes = fs::read(file).unwrap_or_default();
+        self.add(format!("place in {}", file_name(file)), *blake3::hash(&bytes).as_bytes(), None);
+    }
+
     /// Adds a part whose content is a text.
     fn add_text(&mut self, name: String, text: &str) {
         self.add(name, *blake3::hash(text.as_bytes()).as_bytes(), None);
@@ -71,11 +77,14 @@ impl<'a> Gathered<'a> {
         self.meaning = reached.meaning;
         let mut looked_up = reached.looked_up.iter().peekable();
         while let Some((node, module)) = looked_up.next() {
-            let mut bytes = self.index.facts(*node).digest.to_vec();
-            bytes.extend(self.index.links(*node, *module).meaning);
+            let mut meanings = vec![self.index.links(*node, *module).meaning];
             while let Some((_, module)) = looked_up.next_if(|(next, _)| next == node) {
-                bytes.extend(self.index.links(*node, *module).meaning);
+                meanings.push(self.index.links(*node, *module).meaning);
             }
+            // The numbers of modules depend on the order in which files were read.
+            meanings.sort_unstable();
+            let mut bytes = self.index.facts(*node).digest.to_vec();
+            bytes.extend(meanings.concat());
             let by = reached.nodes.get(node).copied().flatten();
             let by = by.map(|by| self.index.label(by));
             self.add(self.index.label(*node), *blake3::hash(&bytes).as_bytes(), by);

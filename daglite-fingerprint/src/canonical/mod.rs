@@ -5,8 +5,8 @@
 //! piece with a tag for its kind and with its length before its text. Text of whole streams is never used: how a stream
 //! prints differs between compilers.
 //!
-//! In reading order: [`normalise`] changes the tree, with [`statements`] for blocks, [`imports`] for `use`, [`attributes`],
-//! [`literals`] and [`macros`]; [`walk`] turns what is left into bytes. `docs/format.md` has the normal form in words.
+//! In reading order: `normalise` changes the tree, with `statements` for blocks, `imports` for `use`, `attributes`,
+//! `literals` and `macros`; `walk` turns what is left into bytes. `docs/format.md` has the normal form in words.
 
 mod attributes;
 mod imports;

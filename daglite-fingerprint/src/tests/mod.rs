@@ -2,4 +2,5 @@
 
 mod canonical;
 mod current;
+mod place;
 mod skim;
