@@ -56,5 +56,41 @@ pub(super) fn create_private(path: &Path) -> io::Result<()> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
+    let Err(cause) = builder.create(path) else { return Ok(()) };
+    let in_the_way = |above: &Path| fs::metadata(above).is_ok_and(|found| !found.is_dir());
+    if cause.kind() == io::ErrorKind::AlreadyExists && !path.ancestors().any(in_the_way) {
+        // Somebody removed the folder between the two looks of the standard library: it is missing.
+        return if path.is_dir() { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) };
+    }
+    Err(cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    /// A process put an object while another cleared the store, and was told that a file was in the way.
+    #[test]
+    fn a_folder_that_somebody_removes_meanwhile_is_missing_and_not_in_the_way() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("d0/1b");
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    let _ = fs::remove_dir(&folder);
+                    let _ = fs::remove_dir(root.path().join("d0"));
+                }
+            });
+            for _ in 0..20_000 {
+                if let Err(cause) = create_private(&folder) {
+                    over.store(!is_missing(&cause), Ordering::Relaxed);
+                    assert!(is_missing(&cause), "{cause}");
+                }
+            }
+            over.store(true, Ordering::Relaxed);
+        });
+    }
 }
