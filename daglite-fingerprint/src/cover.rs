@@ -104,7 +104,8 @@ pub struct Part {
 impl Function<'_> {
     /// The fingerprint of the function alone, when it cannot be told where it stands.
     pub fn alone(&self) -> Fingerprint {
-        Fingerprint { digest: self.own(), own: self.own(), ..Fingerprint::default() }
+        let own = self.own();
+        Fingerprint { digest: own, own, ..Fingerprint::default() }
     }
 
     /// The fingerprint of the function and of the files that were named, in a package whose folder is known.
