@@ -11,6 +11,9 @@ use crate::{Digest, Error, ErrorKind};
 /// Bytes that are gathered before BLAKE3 sees them: enough to keep its vector units busy.
 const GATHERED: usize = 16 << 10;
 
+/// Bytes of what lies apart in memory that are brought together at a time: a multiple of every element's width.
+const PIECE: usize = 64 << 10;
+
 /// How many bytes of a stream are gathered to show the value.
 const SKETCHED: usize = 512;
 
@@ -243,6 +246,60 @@ impl ContentHasher {
         self.write(&[tag::BULK, tag, method as u8]);
         self.length(count);
         self.contents(method, pieces);
+    }
+
+    /// Writes `count` numbers that lie apart in memory, as [`bulk`](Self::bulk) does those that lie together: the digest is
+    /// the same. `fill(first, into)` writes the little-endian bytes of the elements from number `first` on, as many as fit
+    /// into `into`, whose length is a whole number of elements. It is asked for a piece at a time, in any order and maybe from
+    /// several threads at once.
+    ///
+    /// ```
+    /// use daglite::{ContentHasher, Element, Strategy};
+    ///
+    /// let every_other = [1_u16, 0, 2, 0, 3, 0];
+    /// let mut apart = ContentHasher::new(Strategy::Exact);
+    /// apart.bulk_from(Element::U16, 3, &|first, into| {
+    ///     for (element, bytes) in every_other.iter().step_by(2).skip(first).zip(into.chunks_exact_mut(2)) {
+    ///         bytes.copy_from_slice(&element.to_le_bytes());
+    ///     }
+    /// });
+    /// let mut together = ContentHasher::new(Strategy::Exact);
+    /// together.bulk(Element::U16, 3, &[1, 0, 2, 0, 3, 0]);
+    /// assert_eq!(apart.finish()?, together.finish()?);
+    /// # Ok::<(), daglite::HashError>(())
+    /// ```
+    pub fn bulk_from(
+        &mut self,
+        element: Element,
+        count: usize,
+        fill: &(dyn Fn(usize, &mut [u8]) + Sync),
+    ) {
+        let (tag, size) = element.tag_and_size();
+        let Some(len) = count.checked_mul(size) else {
+            return self
+                .fail(format_args!("{count} elements {element:?} are more than memory holds"));
+        };
+        let method = self.strategy.method_for(len);
+        self.write(&[tag::BULK, tag, method as u8]);
+        self.length(count);
+        let read = |start: usize, into: &mut [u8]| sample::read_bytes(size, fill, start, into);
+        match method {
+            Method::Sampled if !self.is_sketch() => {
+                self.sampled = true;
+                self.write(&sample::gather_from(len, read));
+            }
+            Method::Exact | Method::Fast | Method::Sampled => {
+                let mut piece = vec![0; len.min(PIECE)];
+                for start in (0..len).step_by(PIECE) {
+                    if self.has_enough() {
+                        break;
+                    }
+                    let piece = &mut piece[..PIECE.min(len - start)];
+                    fill(start / size, piece);
+                    self.write(piece);
+                }
+            }
+        }
     }
 
     /// The bytes of bulk data, as `method` says.

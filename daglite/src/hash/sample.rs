@@ -1,5 +1,7 @@
 //! Which blocks of a large buffer `Strategy::Sampled` reads.
 
+use std::iter;
+
 use super::strategy::SAMPLE_WHOLE_LIMIT;
 
 /// Bytes of one block, and of either end.
@@ -20,6 +22,29 @@ pub(super) fn gather(pieces: [&[u8]; 2]) -> Vec<u8> {
     }
     copy(pieces, len - BLOCK, &mut sample);
     sample
+}
+
+/// The same, of a buffer of `len` bytes that `read(start, into)` reads.
+pub(super) fn gather_from(len: usize, read: impl Fn(usize, &mut [u8])) -> Vec<u8> {
+    let starts = iter::once(0).chain(starts(len)).chain(iter::once(len - BLOCK));
+    let mut sample = vec![0; (BLOCKS + 2) * BLOCK];
+    for (start, block) in starts.zip(sample.chunks_exact_mut(BLOCK)) {
+        read(start, block);
+    }
+    sample
+}
+
+/// The bytes from `start` on of elements of `size` bytes, which `fill` gives only whole.
+pub(super) fn read_bytes(
+    size: usize,
+    fill: &(dyn Fn(usize, &mut [u8]) + Sync),
+    start: usize,
+    into: &mut [u8],
+) {
+    let first = start / size;
+    let mut whole = vec![0; (start + into.len()).div_ceil(size) * size - first * size];
+    fill(first, &mut whole);
+    into.copy_from_slice(&whole[start - first * size..][..into.len()]);
 }
 
 /// Where the blocks between the ends start.
@@ -72,6 +97,15 @@ mod tests {
         let bytes: Vec<u8> = (0..200_000_u32).map(|i| (i * 7 / 3) as u8).collect();
         let whole = gather([&bytes, &[]]);
         assert_eq!(whole.len(), (BLOCKS + 2) * BLOCK);
+        let apart = gather_from(bytes.len(), |start, into| {
+            read_bytes(
+                8,
+                &|first, into| into.copy_from_slice(&bytes[first * 8..][..into.len()]),
+                start,
+                into,
+            );
+        });
+        assert_eq!(apart, whole);
         for seam in [0, 1, 512, 1024, 100_000, 199_999, 200_000] {
             let (first, second) = bytes.split_at(seam);
             assert_eq!(gather([first, second]), whole, "seam at {seam}");
