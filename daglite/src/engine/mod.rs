@@ -3,7 +3,8 @@
 //! Read in this order: `run` (the queue of nodes and the future that drives it), `step` (what happens to one node),
 //! `key` (a call's cache key), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the
 //! cache has), `ahead` (many look-ups at once), `memory` (results that are kept as they are), `execute` (bodies), `record`
-//! (what becomes of results), `files` (files in keys and in results), `save` (checkpoints), `flight` (one computation a
+//! (what becomes of results), `files` (files in keys and in results), `notes` (digests of
+//! files that other processes have read), `save` (checkpoints), `flight` (one computation a
 //! key), `others` (other processes), `ledger` (what the store is told of a run), `plan` and `planner` (what a run would
 //! do), `pool` (threads),
 //! `context` (what a thread is doing).
@@ -19,6 +20,7 @@ mod key;
 mod ledger;
 mod lookup;
 mod memory;
+mod notes;
 mod others;
 mod plan;
 mod planner;
@@ -41,6 +43,7 @@ use crate::checkpoint::CheckpointStore;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::event::{Event, Observer};
+use crate::hash::{Consulting, Notes, consulting};
 use crate::registry::Registry;
 use crate::size::ByteSize;
 use crate::store::CacheStore;
@@ -53,6 +56,7 @@ pub(crate) use run::{Finished, RunFuture, block_on};
 
 use flight::Flights;
 use memory::Memory;
+use notes::StoreNotes;
 use others::Others;
 use pool::Pool;
 use preimage::Records;
@@ -68,6 +72,8 @@ pub(crate) struct Engine {
     wants_reasons: bool,
     /// Whether a hit whose excluded arguments differ is told.
     warn_excluded: bool,
+    /// What hashing consults.
+    notes: Option<Arc<dyn Notes>>,
     /// What the store has been told of tasks.
     records: Records,
     pool: Pool,
@@ -136,7 +142,9 @@ impl Engine {
             .as_ref()
             .filter(|_| memory.bytes() > 0)
             .map(|store| Memory::new(memory, caught(|| store.removals()).unwrap_or_default()));
+        let notes = cache.as_ref().map(StoreNotes::of);
         Arc::new(Self {
+            notes,
             cache,
             checkpoints,
             registry,
@@ -158,6 +166,11 @@ impl Engine {
             changes: Mutex::default(),
             told_unended: AtomicBool::new(false),
         })
+    }
+
+    /// While what it answers lives, hashing on this thread consults the store's notes.
+    fn consulting(&self) -> Consulting {
+        consulting(self.notes.clone())
     }
 
     /// Where things are kept, for people.

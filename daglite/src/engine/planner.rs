@@ -60,6 +60,7 @@ struct Planner<'a> {
 impl Engine {
     /// What a run of everything that `node` needs would do.
     pub(crate) fn plan(&self, node: Arc<Node>) -> Plan {
+        let _consulting = self.consulting();
         let mut planner = Planner {
             engine: self,
             cells: Vec::new(),

@@ -428,6 +428,7 @@ impl Run {
 
     /// What a thread of the pool does for a run.
     fn help(self: Arc<Self>) {
+        let _consulting = self.engine.consulting();
         self.queue.lock().coming -= 1;
         while let Some(work) = self.take_work(Worker::Helper) {
             self.work(work, false);
@@ -439,6 +440,7 @@ impl Run {
 
     /// What a thread without a permit does for a run.
     fn help_light(self: Arc<Self>) {
+        let _consulting = self.engine.consulting();
         while let Some(work) = self.take_work(Worker::Light) {
             self.work(work, false);
         }
@@ -790,6 +792,7 @@ impl RunFuture {
     /// Drives the run as far as it goes now.
     fn poll_running(&mut self, started: Instant, cx: &mut TaskContext<'_>) {
         let mut place = self.place();
+        let _consulting = self.run.engine.consulting();
         loop {
             if self.drive(&mut place) {
                 continue;

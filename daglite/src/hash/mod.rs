@@ -5,7 +5,7 @@
 //! values may go and [`shown`] what people see of a value. Then the types:
 //! [`numbers`], [`text`], [`option`], [`tuple`], [`range`], [`pointers`], [`collections`], [`time`], [`path`], [`net`],
 //! and [`serde`](mod@self::serde) for whatever has `Serialize` only. [`input`] hashes files and folders ([`glob`] says
-//! which), [`output`] is a file as a result, [`memo`] remembers what was read and [`watch`] tells the engine of it.
+//! which), [`output`] is a file as a result, [`memo`] remembers what was read, [`notes`] keep it for other processes, and [`watch`] tells the engine of it.
 //! [`value`] hashes what
 //! the engine holds without knowing its type.
 
@@ -34,6 +34,7 @@ mod serde;
 mod glob;
 mod input;
 mod memo;
+mod notes;
 mod output;
 mod watch;
 
@@ -44,6 +45,7 @@ pub(crate) use self::serde::serde_trace;
 pub use content::{ContentHash, content_digest};
 pub use hasher::{ContentHasher, Element, HashError, Unordered};
 pub use input::{InputDir, InputFile};
+pub(crate) use notes::{Consulting, Notes, consulting};
 pub use output::OutputFile;
 pub(crate) use shown::{cut, looks_secret};
 pub use strategy::Strategy;
