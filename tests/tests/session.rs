@@ -22,6 +22,7 @@ fn default_session(folder: &Path, variables: &[(&str, &str)]) -> String {
         .env_remove("DAGLITE_PROGRESS")
         .env_remove("DAGLITE_MEMORY")
         .env_remove("DAGLITE_WAIT_FOR_OTHERS")
+        .env_remove("DAGLITE_RESUME")
         .envs(variables.iter().copied())
         .output()
         .unwrap();
@@ -129,6 +130,17 @@ fn memory_and_the_wait_for_others_can_be_set() {
     assert!(text.contains("nothing in memory"), "{text}");
     fs::write(folder.path().join("daglite.toml"), "memory = \"off\"\n").unwrap();
     assert!(shown(folder.path(), &[]).contains("nothing in memory"));
+}
+
+#[test]
+fn going_on_from_checkpoints_can_be_asked_for() {
+    let goes_on = |text: &str| text.contains(", goes on from checkpoints");
+    assert!(!goes_on(&with_file("")));
+    assert!(goes_on(&with_file("resume = true\n")));
+    let folder = tempfile::tempdir().unwrap();
+    assert!(goes_on(&default_session(folder.path(), &[("DAGLITE_RESUME", "true")])));
+    let text = default_session(folder.path(), &[("DAGLITE_RESUME", "yes")]);
+    assert!(text.contains("DAGLITE_RESUME is `yes`: set it to `true` or `false`"), "{text}");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! `key` (a call's cache key), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the
 //! cache has), `ahead` (many look-ups at once), `memory` (results that are kept as they are), `execute` (bodies), `record`
 //! (what becomes of results), `files` (files in keys and in results), `notes` (digests of
-//! files that other processes have read), `save` (checkpoints), `flight` (one computation a
+//! files that other processes have read), `save` (checkpoints), `resume` (going on from them), `flight` (one computation a
 //! key), `others` (other processes), `ledger` (what the store is told of a run), `plan` and `planner` (what a run would
 //! do), `pool` (threads),
 //! `context` (what a thread is doing).
@@ -28,6 +28,7 @@ mod planner;
 mod pool;
 mod preimage;
 mod record;
+mod resume;
 mod run;
 mod save;
 mod step;
@@ -51,6 +52,7 @@ use crate::store::CacheStore;
 pub(crate) use context::current;
 pub(crate) use memory::DEFAULT_MEMORY;
 pub use plan::{Plan, PlannedNode, PlannedState};
+pub use resume::Resumption;
 pub use run::TaskOutcome;
 pub(crate) use run::{Finished, RunFuture, block_on};
 
@@ -72,6 +74,8 @@ pub(crate) struct Engine {
     wants_reasons: bool,
     /// Whether a hit whose excluded arguments differ is told.
     warn_excluded: bool,
+    /// Whether checkpoints that are there stand for what would be computed.
+    resume: bool,
     /// What hashing consults.
     notes: Option<Arc<dyn Notes>>,
     /// What the store has been told of tasks.
@@ -121,6 +125,8 @@ pub(crate) struct Parts {
     pub(crate) wait_for_others: Duration,
     /// Whether a hit whose excluded arguments differ is told.
     pub(crate) warn_excluded: bool,
+    /// Whether checkpoints that are there stand for what would be computed.
+    pub(crate) resume: bool,
 }
 
 impl Engine {
@@ -136,6 +142,7 @@ impl Engine {
             memory,
             wait_for_others,
             warn_excluded,
+            resume,
         } = parts;
         let wants_reasons = observers.iter().any(|observer| observer.wants_reasons());
         let memory = cache
@@ -152,6 +159,7 @@ impl Engine {
             observers,
             wants_reasons,
             warn_excluded,
+            resume,
             records: Records::default(),
             pool: Pool::new(concurrency),
             flights: Arc::default(),
@@ -184,7 +192,10 @@ impl Engine {
         };
         let wait = self.wait_for_others;
         let threads = self.pool.concurrency();
-        format!("{cache}, {checkpoints}, {memory}, {threads} at once, waits {wait:?} for others")
+        let resumes = if self.resume { ", goes on from checkpoints" } else { "" };
+        format!(
+            "{cache}, {checkpoints}, {memory}, {threads} at once, waits {wait:?} for others{resumes}"
+        )
     }
 
     /// Whether anybody listens.

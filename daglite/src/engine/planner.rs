@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use crate::checkpoint::CheckpointMeta;
 use crate::digest::Digest;
 use crate::event::MissReason;
 use crate::graph::{Arg, Input, Key, Mode, Node, Op, Slot};
@@ -54,6 +55,8 @@ struct Planner<'a> {
     /// What stands for the results that the cache has.
     digests: HashMap<*const Node, Digest>,
     histories: Histories,
+    /// What stands for nodes and all above them.
+    resumed: HashMap<*const Node, CheckpointMeta>,
     nodes: Vec<PlannedNode>,
 }
 
@@ -68,6 +71,7 @@ impl Engine {
             ready: VecDeque::new(),
             digests: HashMap::new(),
             histories: Histories::default(),
+            resumed: HashMap::new(),
             nodes: Vec::new(),
         };
         planner.collect(node);
@@ -84,8 +88,15 @@ impl Planner<'_> {
         let mut sources = Vec::new();
         while at < self.cells.len() {
             let node = Arc::clone(&self.cells[at].node);
-            if let Slot::Idle(op) = &*node.slot.lock() {
-                op.each_source(|source| sources.push(Arc::clone(source)));
+            let resumed = self.would_resume(&node);
+            match &*node.slot.lock() {
+                Slot::Idle(op) if resumed.is_none() => {
+                    op.each_source(|source| sources.push(Arc::clone(source)));
+                }
+                _ => {}
+            }
+            if let Some(meta) = resumed {
+                self.resumed.insert(Arc::as_ptr(&node), meta);
             }
             self.cells[at].missing = sources.len() as u32;
             if sources.is_empty() {
@@ -96,6 +107,14 @@ impl Planner<'_> {
                 self.cells[place as usize].dependents.push(at as u32);
             }
             at += 1;
+        }
+    }
+
+    /// The version from which a run would go on at a node.
+    fn would_resume(&self, node: &Node) -> Option<CheckpointMeta> {
+        match &*node.slot.lock() {
+            Slot::Idle(Op::Checkpoint(save)) => self.engine.would_resume(save),
+            _ => None,
         }
     }
 
@@ -179,6 +198,15 @@ impl Planner<'_> {
                 // Hashing may be long and is code of the user: never under the lock.
                 drop(slot);
                 return self.look_at_call(at, task, args, mode);
+            }
+            Slot::Idle(Op::Checkpoint(save)) if self.resumed.contains_key(&Arc::as_ptr(&node)) => {
+                let name = save.source.task.map_or("checkpoint", |task| task.spec.name);
+                let meta = &self.resumed[&Arc::as_ptr(&node)];
+                let checkpoint = format!("{}@{}", meta.name, meta.version);
+                let result = meta.source_digest.map_or(Forecast::After(name), Forecast::Digest);
+                drop(slot);
+                self.say(name, None, PlannedState::WouldResume { checkpoint });
+                return Step::Done(result);
             }
             Slot::Idle(op) => {
                 let result = self.look_at_op(op);

@@ -27,6 +27,7 @@ use super::block;
 use super::context::{Context, current};
 use super::execute::{Completion, Flying};
 use super::pool::{Permit, without_permits};
+use super::resume::Resumption;
 
 /// One run of a graph.
 pub(super) struct Run {
@@ -54,6 +55,7 @@ pub(super) struct Tally {
     pub(super) hits: AtomicU64,
     pub(super) misses: AtomicU64,
     pub(super) computed: AtomicU64,
+    pub(super) resumed: AtomicU64,
     pub(super) saved_nanos: AtomicU64,
 }
 
@@ -84,10 +86,14 @@ pub struct TaskOutcome {
     pub saved: Duration,
     /// Why a cached task was computed; `None` if it was not, or is not cached.
     pub reason: Option<MissReason>,
+    /// The checkpoint that had the result; `None` if none had.
+    pub resumed: Option<Resumption>,
 }
 
 /// The nodes of a run and where they stand.
 struct Queue {
+    /// Whether checkpoints are looked for before what they are made of.
+    resumes: bool,
     cells: Vec<Cell>,
     /// Calls of sync tasks: whoever does them needs a permit.
     ready: VecDeque<Work>,
@@ -174,12 +180,14 @@ impl Run {
                 ledger: Arc::clone(&ledger),
             })
         };
+        let resumes = engine.resume;
         Arc::new(Self {
             number: OnceLock::new(),
             context: context(true),
             async_context: context(false),
             engine,
             queue: Mutex::new(Queue {
+                resumes,
                 cells: Vec::new(),
                 ready: VecDeque::new(),
                 ahead: 1,
@@ -466,6 +474,7 @@ impl Run {
             hits: self.tally.hits.load(Ordering::Relaxed),
             computed: self.tally.computed.load(Ordering::Relaxed),
             misses: self.tally.misses.load(Ordering::Relaxed),
+            resumed: self.tally.resumed.load(Ordering::Relaxed),
             took,
             saved: Duration::from_nanos(self.tally.saved_nanos.load(Ordering::Relaxed)),
         }
@@ -485,6 +494,7 @@ impl Queue {
             let mut want_values = false;
             if let Some(node) = node
                 && let Slot::Idle(op) = &*node.slot.lock()
+                && !op.may_resume(self.resumes)
             {
                 want_values = op.wants_values(self.cells[at].want_value);
                 op.each_source(|source| {

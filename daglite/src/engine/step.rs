@@ -121,7 +121,7 @@ impl Run {
         Progress::Failed(error)
     }
 
-    fn put_back(&self, node: &Node, op: Op) {
+    pub(super) fn put_back(&self, node: &Node, op: Op) {
         self.settle(node, Slot::Idle(op));
     }
 

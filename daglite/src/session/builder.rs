@@ -39,6 +39,7 @@ pub struct SessionBuilder {
     memory: Option<Result<ByteSize, Error>>,
     wait_for_others: Option<Duration>,
     warn_excluded: Option<bool>,
+    resume: Option<bool>,
 }
 
 /// How long a key that another process computes is waited for if nobody says anything.
@@ -215,6 +216,36 @@ impl SessionBuilder {
         self
     }
 
+    /// Whether runs go on from checkpoints: where a graph saves one that has a version already, the latest is loaded and
+    /// nothing above it runs, **even if code, arguments or files have changed since**. For a long pipeline that stopped
+    /// halfway. It is off unless asked for; [`TaskFuture::run_from`](crate::TaskFuture::run_from) does it for one
+    /// checkpoint.
+    ///
+    /// What differs from today's code is told by [`Event::Resumed`](crate::Event::Resumed) and by the
+    /// [outcome](crate::TaskFuture::outcome). A version that cannot be read is a warning, and the value is computed.
+    ///
+    /// ```
+    /// use daglite::prelude::*;
+    ///
+    /// #[task]
+    /// fn measure() -> u32 {
+    ///     7
+    /// }
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let checkpoints = FileCheckpoints::open(folder.path())?;
+    /// let session =
+    ///     Session::builder().without_cache().checkpoints(checkpoints).resume(true).build()?;
+    /// let first = measure().checkpoint("measured").outcome_in(&session)?;
+    /// let second = measure().checkpoint("measured").outcome_in(&session)?;
+    /// assert_eq!((first.summary.computed, second.summary.resumed), (1, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn resume(mut self, resume: bool) -> Self {
+        self.resume = Some(resume);
+        self
+    }
+
     /// Tells `observer` of each event. May be called several times. Without any, warnings go to standard error.
     ///
     /// ```
@@ -249,6 +280,7 @@ impl SessionBuilder {
             memory,
             wait_for_others,
             warn_excluded,
+            resume,
         } = self;
         let settings = Settings::read()?;
         let memory = match memory {
@@ -259,6 +291,7 @@ impl SessionBuilder {
         };
         let wait_for_others = wait_for_others.or(settings.wait_for_others).unwrap_or(DEFAULT_WAIT);
         let warn_excluded = warn_excluded.or(settings.warn_excluded).unwrap_or(false);
+        let resume = resume.or(settings.resume).unwrap_or(false);
         let cache: Option<Arc<dyn CacheStore>> = match cache {
             Some(CacheChoice::Off) => None,
             Some(CacheChoice::Store(store)) => Some(store),
@@ -300,6 +333,7 @@ impl SessionBuilder {
             memory,
             wait_for_others,
             warn_excluded,
+            resume,
         })))
     }
 }

@@ -22,6 +22,7 @@ pub(super) struct Settings {
     pub(super) memory: Option<ByteSize>,
     pub(super) wait_for_others: Option<Duration>,
     pub(super) warn_excluded: Option<bool>,
+    pub(super) resume: Option<bool>,
 }
 
 /// Where results are cached.
@@ -103,6 +104,7 @@ struct File {
     #[serde(default, deserialize_with = "time_in_file")]
     wait_for_others: Option<Duration>,
     warn_excluded: Option<bool>,
+    resume: Option<bool>,
 }
 
 /// What is expected where a size of memory stands.
@@ -203,12 +205,10 @@ impl Settings {
         let memory = setting("MEMORY", MEMORY_EXPECTED, memory_size, file.memory)?;
         let wait_for_others =
             setting("WAIT_FOR_OTHERS", TIME_EXPECTED, time, file.wait_for_others)?;
-        let warn_excluded = setting(
-            "WARN_EXCLUDED",
-            "`true` or `false`",
-            |text| text.parse().ok(),
-            file.warn_excluded,
-        )?;
+        let switch =
+            |name, in_file| setting(name, "`true` or `false`", |text| text.parse().ok(), in_file);
+        let warn_excluded = switch("WARN_EXCLUDED", file.warn_excluded)?;
+        let resume = switch("RESUME", file.resume)?;
         Ok(Self {
             cache,
             cache_limits,
@@ -218,6 +218,7 @@ impl Settings {
             memory,
             wait_for_others,
             warn_excluded,
+            resume,
         })
     }
 }
