@@ -1,7 +1,7 @@
 //! The engine: runs a graph against the stores.
 //!
 //! Read in this order: `run` (the queue of nodes and the future that drives it), `step` (what happens to one node),
-//! `key` (a call's cache key), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the
+//! `key` (a call's cache key), `hashes` (values that several calls share), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the
 //! cache has), `ahead` (many look-ups at once), `memory` (results that are kept as they are), `execute` (bodies), `record`
 //! (what becomes of results), `files` (files in keys and in results), `save` (checkpoints), `flight` (one computation a
 //! key), `others` (other processes), `ledger` (what the store is told of a run), `plan` and `planner` (what a run would
@@ -15,6 +15,7 @@ mod execute;
 mod explain;
 mod files;
 mod flight;
+mod hashes;
 mod key;
 mod ledger;
 mod lookup;
@@ -30,6 +31,7 @@ mod run;
 mod save;
 mod step;
 
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,6 +43,7 @@ use crate::checkpoint::CheckpointStore;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::event::{Event, Observer};
+use crate::hash::Strategy;
 use crate::registry::Registry;
 use crate::size::ByteSize;
 use crate::store::CacheStore;
@@ -68,6 +71,10 @@ pub(crate) struct Engine {
     wants_reasons: bool,
     /// Whether a hit whose excluded arguments differ is told.
     warn_excluded: bool,
+    /// How closely bulk data is read where nobody else says.
+    hash_strategy: Strategy,
+    /// Parameters of tasks of which the user has been told that they are only sampled.
+    told_sampled: Mutex<HashSet<(&'static str, &'static str)>>,
     /// What the store has been told of tasks.
     records: Records,
     pool: Pool,
@@ -115,6 +122,8 @@ pub(crate) struct Parts {
     pub(crate) wait_for_others: Duration,
     /// Whether a hit whose excluded arguments differ is told.
     pub(crate) warn_excluded: bool,
+    /// How closely bulk data is read where nobody else says.
+    pub(crate) hash_strategy: Strategy,
 }
 
 impl Engine {
@@ -130,6 +139,7 @@ impl Engine {
             memory,
             wait_for_others,
             warn_excluded,
+            hash_strategy,
         } = parts;
         let wants_reasons = observers.iter().any(|observer| observer.wants_reasons());
         let memory = cache
@@ -144,6 +154,8 @@ impl Engine {
             observers,
             wants_reasons,
             warn_excluded,
+            hash_strategy,
+            told_sampled: Mutex::default(),
             records: Records::default(),
             pool: Pool::new(concurrency),
             flights: Arc::default(),
@@ -171,7 +183,10 @@ impl Engine {
         };
         let wait = self.wait_for_others;
         let threads = self.pool.concurrency();
-        format!("{cache}, {checkpoints}, {memory}, {threads} at once, waits {wait:?} for others")
+        let strategy = self.hash_strategy;
+        format!(
+            "{cache}, {checkpoints}, {memory}, {threads} at once, waits {wait:?} for others, hashes by {strategy:?}"
+        )
     }
 
     /// Whether anybody listens.

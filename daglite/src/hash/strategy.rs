@@ -1,5 +1,9 @@
 //! `Strategy`: how closely bulk data is read.
 
+use std::str::FromStr;
+
+use crate::digest::WORTH_A_THREAD;
+
 /// How closely bulk data is read: numbers in a slice, text, bytes. Everything else is always hashed whole.
 ///
 /// What a sample can miss: it reads 66 KiB, so a single changed element of a buffer of `n` bytes goes unnoticed
@@ -38,31 +42,66 @@ pub enum Strategy {
     Sampled,
 }
 
+impl Strategy {
+    /// All strategies, and how they are written.
+    const ALL: [(Self, &'static str); 4] = [
+        (Self::Auto, "auto"),
+        (Self::Exact, "exact"),
+        (Self::Fast, "fast"),
+        (Self::Sampled, "sampled"),
+    ];
+}
+
+impl FromStr for Strategy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.iter().find(|(_, name)| *name == text);
+        found.map(|(strategy, _)| *strategy).ok_or_else(|| {
+            format!("`{text}` is no hash strategy: write `auto`, `exact`, `fast` or `sampled`")
+        })
+    }
+}
+
 /// What is done with one piece of bulk data; its number goes into the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Method {
-    /// Every byte.
-    Exact = 1,
-    /// Every byte, by the function for speed.
-    Fast = 2,
+    /// Every byte, in the stream.
+    Whole = 1,
+    /// The same, of a few bytes that were to be hashed fast.
+    FastWhole = 2,
     /// The blocks of a sample.
     Sampled = 3,
+    /// The BLAKE3 hash of every byte, which several threads can make.
+    Apart = 4,
+    /// The XXH3 hashes of chunks.
+    Fast = 5,
 }
 
+/// `Auto` hashes what is larger than this by `Fast`: from here on BLAKE3 keeps a task waiting for milliseconds.
+const AUTO_EXACT_LIMIT: usize = 8 << 20;
+
 /// `Auto` samples what is larger than this.
-const AUTO_EXACT_LIMIT: usize = 1 << 30;
+const AUTO_FAST_LIMIT: usize = 1 << 30;
 
 /// What is not larger than this is hashed whole: reading it costs no more than gathering a sample.
 pub(super) const SAMPLE_WHOLE_LIMIT: usize = 128 << 10;
 
+/// Not larger than this, BLAKE3 is as fast as anything.
+const FAST_WHOLE_LIMIT: usize = 1 << 10;
+
 impl Strategy {
     /// What to do with `len` bytes.
+    #[inline]
     pub(super) fn method_for(self, len: usize) -> Method {
         match self {
-            Self::Auto if len > AUTO_EXACT_LIMIT => Method::Sampled,
             Self::Sampled if len > SAMPLE_WHOLE_LIMIT => Method::Sampled,
-            Self::Auto | Self::Exact | Self::Sampled => Method::Exact,
-            Self::Fast => Method::Fast,
+            Self::Auto if len > AUTO_FAST_LIMIT => Method::Sampled,
+            Self::Auto if len > AUTO_EXACT_LIMIT => Method::Fast,
+            Self::Fast if len > FAST_WHOLE_LIMIT => Method::Fast,
+            Self::Fast => Method::FastWhole,
+            Self::Auto | Self::Exact if len >= WORTH_A_THREAD => Method::Apart,
+            Self::Auto | Self::Exact | Self::Sampled => Method::Whole,
         }
     }
 }
