@@ -103,6 +103,7 @@ mod session;
 mod size;
 pub mod store;
 mod task;
+mod threads;
 
 pub use checkpoint::{Checkpoint, CheckpointStore, FileCheckpoints};
 pub use digest::{Digest, ParseDigestError};

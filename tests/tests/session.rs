@@ -23,6 +23,7 @@ fn default_session(folder: &Path, variables: &[(&str, &str)]) -> String {
         .env_remove("DAGLITE_MEMORY")
         .env_remove("DAGLITE_WAIT_FOR_OTHERS")
         .env_remove("DAGLITE_RESUME")
+        .env_remove("DAGLITE_HASH_STRATEGY")
         .envs(variables.iter().copied())
         .output()
         .unwrap();
@@ -76,6 +77,25 @@ fn progress_can_be_asked_for() {
     assert!(text.contains("daglite: miss      default_session::answer: no entry yet"), "{text}");
     let text = default_session(folder.path(), &[("DAGLITE_PROGRESS", "summary")]);
     assert!(text.contains("daglite: 1 hit, 0 computed in "), "{text}");
+}
+
+#[test]
+fn the_hash_strategy_has_three_spellings() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = default_session(folder.path(), &[]);
+    assert!(text.contains("hashes by Auto"), "{text}");
+    let text = default_session(folder.path(), &[("DAGLITE_HASH_STRATEGY", "sampled")]);
+    assert!(text.contains("hashes by Sampled"), "{text}");
+    let text = with_file("hash_strategy = \"exact\"\n");
+    assert!(text.contains("hashes by Exact"), "{text}");
+    let session = Session::builder().hash_strategy(daglite::Strategy::Fast).build().unwrap();
+    assert!(format!("{session:?}").contains("hashes by Fast"), "{session:?}");
+
+    let text = default_session(folder.path(), &[("DAGLITE_HASH_STRATEGY", "quick")]);
+    let said = "DAGLITE_HASH_STRATEGY is `quick`: set it to `auto`, `exact`, `fast` or `sampled`";
+    assert!(text.contains(said), "{text}");
+    let text = with_file("hash_strategy = \"quick\"\n");
+    assert!(text.contains("daglite.toml line 1, key `hash_strategy`: "), "{text}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The engine: runs a graph against the stores.
 //!
 //! Read in this order: `run` (the queue of nodes and the future that drives it), `step` (what happens to one node),
-//! `key` (a call's cache key), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the
+//! `key` (a call's cache key), `hashes` (values that several calls share), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the
 //! cache has), `ahead` (many look-ups at once), `memory` (results that are kept as they are), `execute` (bodies), `record`
 //! (what becomes of results), `files` (files in keys and in results), `notes` (digests of
 //! files that other processes have read), `save` (checkpoints), `resume` (going on from them), `flight` (one computation a
@@ -16,6 +16,7 @@ mod execute;
 mod explain;
 mod files;
 mod flight;
+mod hashes;
 mod key;
 mod ledger;
 mod lookup;
@@ -33,6 +34,7 @@ mod run;
 mod save;
 mod step;
 
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,7 +46,7 @@ use crate::checkpoint::CheckpointStore;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::event::{Event, Observer};
-use crate::hash::{Consulting, Notes, consulting};
+use crate::hash::{Consulting, Notes, Strategy, consulting};
 use crate::registry::Registry;
 use crate::size::ByteSize;
 use crate::store::CacheStore;
@@ -78,6 +80,10 @@ pub(crate) struct Engine {
     resume: bool,
     /// What hashing consults.
     notes: Option<Arc<dyn Notes>>,
+    /// How closely bulk data is read where nobody else says.
+    hash_strategy: Strategy,
+    /// Parameters of tasks of which the user has been told that they are only sampled.
+    told_sampled: Mutex<HashSet<(&'static str, &'static str)>>,
     /// What the store has been told of tasks.
     records: Records,
     pool: Pool,
@@ -127,6 +133,8 @@ pub(crate) struct Parts {
     pub(crate) warn_excluded: bool,
     /// Whether checkpoints that are there stand for what would be computed.
     pub(crate) resume: bool,
+    /// How closely bulk data is read where nobody else says.
+    pub(crate) hash_strategy: Strategy,
 }
 
 impl Engine {
@@ -143,6 +151,7 @@ impl Engine {
             wait_for_others,
             warn_excluded,
             resume,
+            hash_strategy,
         } = parts;
         let wants_reasons = observers.iter().any(|observer| observer.wants_reasons());
         let memory = cache
@@ -160,6 +169,8 @@ impl Engine {
             wants_reasons,
             warn_excluded,
             resume,
+            hash_strategy,
+            told_sampled: Mutex::default(),
             records: Records::default(),
             pool: Pool::new(concurrency),
             flights: Arc::default(),
@@ -192,9 +203,11 @@ impl Engine {
         };
         let wait = self.wait_for_others;
         let threads = self.pool.concurrency();
+        let strategy = self.hash_strategy;
         let resumes = if self.resume { ", goes on from checkpoints" } else { "" };
         format!(
-            "{cache}, {checkpoints}, {memory}, {threads} at once, waits {wait:?} for others{resumes}"
+            "{cache}, {checkpoints}, {memory}, {threads} at once, waits {wait:?} for others, \
+             hashes by {strategy:?}{resumes}"
         )
     }
 

@@ -13,6 +13,7 @@ use crate::task::Task;
 use super::ahead::MOST_AHEAD;
 use super::block::wait;
 use super::explain::Histories;
+use super::hashes::Hashes;
 use super::key::{Hashing, Keyed, joined, key_of, reference};
 use super::plan::{Plan, PlannedNode, PlannedState};
 use super::{Engine, caught};
@@ -54,6 +55,8 @@ struct Planner<'a> {
     ready: VecDeque<u32>,
     /// What stands for the results that the cache has.
     digests: HashMap<*const Node, Digest>,
+    /// What was made of values that several calls share.
+    hashes: Hashes,
     histories: Histories,
     /// What stands for nodes and all above them.
     resumed: HashMap<*const Node, CheckpointMeta>,
@@ -70,6 +73,7 @@ impl Engine {
             places: HashMap::new(),
             ready: VecDeque::new(),
             digests: HashMap::new(),
+            hashes: Hashes::default(),
             histories: Histories::default(),
             resumed: HashMap::new(),
             nodes: Vec::new(),
@@ -266,7 +270,8 @@ impl Planner<'_> {
             self.say(name, None, PlannedState::WouldRun);
             return Step::Done(Forecast::After(name));
         };
-        let hashing = Hashing { engine: self.engine, task: name, planned: Some(&self.digests) };
+        let planned = Some(&self.digests);
+        let hashing = Hashing { engine: self.engine, task: name, planned, hashes: &self.hashes };
         let keyed = caught(|| key_of(task, &args, cache, &hashing))
             .unwrap_or_else(|panic| Keyed::Unhashable(format!("hashing panicked: {panic}")));
         let (key, reason) = match (keyed, mode) {
@@ -344,7 +349,7 @@ impl Planner<'_> {
             Lookup::Found(Glimpse { meta, .. }) => meta,
             Lookup::Damaged(why) => return self.missed(&call, MissReason::Damaged(why)),
             Lookup::Absent => {
-                let parts = engine.parts_of(call.task, &call.args, &call.key);
+                let parts = engine.parts_of(call.task, &call.args, &call.key, &self.hashes);
                 let reason = engine.explain(&self.histories, call.task, &call.key.digest, &parts);
                 return self.missed(&call, reason);
             }

@@ -26,6 +26,7 @@ use super::ahead::{Batch, MOST_AHEAD, run_number};
 use super::block;
 use super::context::{Context, current};
 use super::execute::{Completion, Flying};
+use super::hashes::Hashes;
 use super::pool::{Permit, without_permits};
 use super::resume::Resumption;
 
@@ -47,6 +48,8 @@ pub(super) struct Run {
     pub(super) report: Option<Mutex<Vec<TaskOutcome>>>,
     /// Bytes of values that have come along with look-ups, and have not been read.
     pub(super) carried: AtomicU64,
+    /// What was made of values that several calls share.
+    pub(super) hashes: Hashes,
 }
 
 /// What a run counts.
@@ -207,6 +210,7 @@ impl Run {
             tally: Tally::default(),
             report: report.then(Mutex::default),
             carried: AtomicU64::new(0),
+            hashes: Hashes::default(),
         })
     }
 

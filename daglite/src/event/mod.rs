@@ -77,6 +77,18 @@ pub enum Event {
         /// The value now.
         to: String,
     },
+    /// Of an argument of more than 1 GiB in one piece only a sample went into the key, though nobody has asked for that: a
+    /// change may go unnoticed. Told once a session for each parameter.
+    Sampled {
+        /// The task.
+        task: &'static str,
+        /// The parameter; `cache_hash` if it is what that function returned.
+        parameter: &'static str,
+        /// The bytes of the largest piece.
+        size: u64,
+        /// What to write to have every byte read, or to say that a sample will do.
+        remedy: String,
+    },
     /// Another run, or another node of this one, is computing the same key: this node waits for it.
     Waiting {
         /// The task.

@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::engine::{DEFAULT_MEMORY, Engine, Parts};
 use crate::error::{Error, ErrorKind};
 use crate::event::Observer;
+use crate::hash::Strategy;
 use crate::observe::Progress;
 use crate::registry::Registry;
 use crate::size::{ByteSize, IntoByteSize};
@@ -40,6 +41,7 @@ pub struct SessionBuilder {
     wait_for_others: Option<Duration>,
     warn_excluded: Option<bool>,
     resume: Option<bool>,
+    hash_strategy: Option<Strategy>,
 }
 
 /// How long a key that another process computes is waited for if nobody says anything.
@@ -246,6 +248,22 @@ impl SessionBuilder {
         self
     }
 
+    /// How closely bulk data (numbers in a slice, text, bytes) is read where neither the parameter
+    /// (`cache_hash_params(x = exact)`) nor the registry ([`set_hash_strategy`](Registry::set_hash_strategy)) says
+    /// anything. [`Strategy::Auto`] if nothing is said.
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// use daglite::Strategy;
+    ///
+    /// let session = Session::builder().hash_strategy(Strategy::Exact).build()?;
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn hash_strategy(mut self, strategy: Strategy) -> Self {
+        self.hash_strategy = Some(strategy);
+        self
+    }
+
     /// Tells `observer` of each event. May be called several times. Without any, warnings go to standard error.
     ///
     /// ```
@@ -281,6 +299,7 @@ impl SessionBuilder {
             wait_for_others,
             warn_excluded,
             resume,
+            hash_strategy,
         } = self;
         let settings = Settings::read()?;
         let memory = match memory {
@@ -292,6 +311,7 @@ impl SessionBuilder {
         let wait_for_others = wait_for_others.or(settings.wait_for_others).unwrap_or(DEFAULT_WAIT);
         let warn_excluded = warn_excluded.or(settings.warn_excluded).unwrap_or(false);
         let resume = resume.or(settings.resume).unwrap_or(false);
+        let hash_strategy = hash_strategy.or(settings.hash_strategy).unwrap_or_default();
         let cache: Option<Arc<dyn CacheStore>> = match cache {
             Some(CacheChoice::Off) => None,
             Some(CacheChoice::Store(store)) => Some(store),
@@ -334,6 +354,7 @@ impl SessionBuilder {
             wait_for_others,
             warn_excluded,
             resume,
+            hash_strategy,
         })))
     }
 }

@@ -9,6 +9,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, ErrorKind};
+use crate::hash::Strategy;
 use crate::size::ByteSize;
 use crate::store::{Eviction, FileStore, FileStoreLayout};
 
@@ -23,6 +24,7 @@ pub(super) struct Settings {
     pub(super) wait_for_others: Option<Duration>,
     pub(super) warn_excluded: Option<bool>,
     pub(super) resume: Option<bool>,
+    pub(super) hash_strategy: Option<Strategy>,
 }
 
 /// Where results are cached.
@@ -105,6 +107,8 @@ struct File {
     wait_for_others: Option<Duration>,
     warn_excluded: Option<bool>,
     resume: Option<bool>,
+    #[serde(default, deserialize_with = "strategy_in_file")]
+    hash_strategy: Option<Strategy>,
 }
 
 /// What is expected where a size of memory stands.
@@ -121,6 +125,9 @@ const LAYOUT_EXPECTED: &str = "`auto`, `index` or `files`";
 
 /// What is expected where a level of compression stands.
 const COMPRESSION_EXPECTED: &str = "a level from 1 to 22";
+
+/// What is expected where a hash strategy stands.
+const STRATEGY_EXPECTED: &str = "`auto`, `exact`, `fast` or `sampled`";
 
 /// What is expected where a time stands.
 const TIME_EXPECTED: &str = "a time such as `10m` or `1h30m`";
@@ -209,6 +216,12 @@ impl Settings {
             |name, in_file| setting(name, "`true` or `false`", |text| text.parse().ok(), in_file);
         let warn_excluded = switch("WARN_EXCLUDED", file.warn_excluded)?;
         let resume = switch("RESUME", file.resume)?;
+        let hash_strategy = setting(
+            "HASH_STRATEGY",
+            STRATEGY_EXPECTED,
+            |text| text.parse().ok(),
+            file.hash_strategy,
+        )?;
         Ok(Self {
             cache,
             cache_limits,
@@ -219,6 +232,7 @@ impl Settings {
             wait_for_others,
             warn_excluded,
             resume,
+            hash_strategy,
         })
     }
 }
@@ -268,6 +282,10 @@ fn layout_in_file<'de, D: Deserializer<'de>>(
     written: D,
 ) -> Result<Option<FileStoreLayout>, D::Error> {
     text_in_file(written, LAYOUT_EXPECTED, |text| text.parse().ok())
+}
+
+fn strategy_in_file<'de, D: Deserializer<'de>>(written: D) -> Result<Option<Strategy>, D::Error> {
+    text_in_file(written, STRATEGY_EXPECTED, |text| text.parse().ok())
 }
 
 fn compression_in_file<'de, D: Deserializer<'de>>(written: D) -> Result<Option<i32>, D::Error> {
