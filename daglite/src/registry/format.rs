@@ -28,7 +28,7 @@ type Given<From, To> = Arc<dyn Fn(&From) -> Result<To, BoxError> + Send + Sync>;
 ///     |bytes| Ok(std::str::from_utf8(bytes)?.lines().map(String::from).collect()),
 /// );
 /// let registry = Registry::new();
-/// registry.register(lines);
+/// registry.register(lines)?;
 ///
 /// let words = vec!["to".to_string(), "be".to_string()];
 /// let bytes = registry.serialize(&words, Some("lines"))?;

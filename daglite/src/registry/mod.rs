@@ -3,7 +3,7 @@
 //! In reading order: [`format`] is one named way to encode a type; [`postcard`], [`json`] and [`raw`] are the built-in
 //! ones, [`inspect`] finds what they would lose, and [`shape`] sees what a type looks like to serde, so that a changed
 //! type is never decoded into wrong data. [`has_format`] is for types without serde, [`registry`] holds what users add,
-//! and [`value`] encodes what the engine holds without knowing its type.
+//! [`typed`] is what it knows of one type, and [`value`] encodes what the engine holds without knowing its type.
 
 mod format;
 
@@ -16,10 +16,12 @@ mod shape;
 mod has_format;
 #[expect(clippy::module_inception, reason = "the folder bears the name of its main type")]
 mod registry;
+mod typed;
 mod value;
 
 pub use format::Format;
 pub use has_format::HasFormat;
 pub use raw::RawNumber;
 pub use registry::Registry;
+pub use typed::TypeFormats;
 pub use value::{Encoded, ValueFormats};

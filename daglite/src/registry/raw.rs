@@ -98,7 +98,12 @@ pub(super) fn decode<N: RawNumber>(bytes: &[u8]) -> Result<Vec<N>, BoxError> {
     let (count, size) = (bytes.len() / size_of::<N>(), size_of::<N>());
     if count * size != bytes.len() {
         let name = N::NAME;
-        return Err(format!("{} bytes are no whole number of `{name}`", bytes.len()).into());
+        let (length, whole) = (bytes.len(), count * size);
+        let left = length - whole;
+        return Err(format!(
+            "{length} bytes are no whole number of `{name}`: {left} are left over after byte {whole}"
+        )
+        .into());
     }
     let mut numbers = vec![N::zeroed(); count];
     bytemuck::cast_slice_mut(&mut numbers).copy_from_slice(bytes);

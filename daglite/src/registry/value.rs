@@ -2,12 +2,13 @@
 
 use std::any::{Any, type_name};
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::registry::Registered;
+use super::registry::{Registered, Snapshot};
 use super::shape::{Readers, Shape};
 use super::{Format, HasFormat, Registry, json, postcard, raw};
 use crate::error::BoxError;
@@ -219,7 +220,7 @@ fn decode<T: Send + Sync + 'static>(
 }
 
 /// The error of bytes that cannot be decoded.
-pub(super) fn decode_error<T>(format: &str, source: BoxError) -> Error {
+fn decode_error<T>(format: &str, source: BoxError) -> Error {
     let name = type_name::<T>();
     Error::new(ErrorKind::Format, format!("cannot decode a `{name}` from {format}: {source}"))
         .with_source(source)
@@ -235,7 +236,23 @@ pub(super) struct BuiltIn<T> {
     named: fn(&str) -> Option<Format<T>>,
 }
 
+impl<T> Clone for BuiltIn<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for BuiltIn<T> {}
+
+impl<T> BuiltIn<T> {
+    /// None.
+    pub(super) fn none() -> Self {
+        Self { names: Vec::new, default: || None, named: |_| None }
+    }
+}
+
 impl<T: Serialize + DeserializeOwned + 'static> BuiltIn<T> {
+    /// Those that serde gives.
     pub(super) fn serde() -> Self {
         Self {
             names: || {
@@ -260,7 +277,8 @@ impl<T: Serialize + DeserializeOwned + 'static> BuiltIn<T> {
 }
 
 impl<T: HasFormat> BuiltIn<T> {
-    fn own() -> Self {
+    /// Those that the type brings.
+    pub(super) fn own() -> Self {
         Self {
             names: || T::formats().iter().map(|format| format.name().to_owned()).collect(),
             default: || T::formats().into_iter().next(),
@@ -271,20 +289,47 @@ impl<T: HasFormat> BuiltIn<T> {
 
 /// All formats of a type: the registered ones, and behind them the built-in ones.
 pub(super) struct Formats<T> {
-    registered: Option<Arc<Registered<T>>>,
+    snapshot: Option<Snapshot>,
     built_in: BuiltIn<T>,
 }
 
+/// A format that was found: nothing is counted to use one that is registered.
+pub(super) enum FoundFormat<'a, T> {
+    /// It lies in the registry.
+    Registered(&'a Format<T>),
+    /// It was made for this use.
+    Made(Format<T>),
+}
+
+impl<T> Deref for FoundFormat<'_, T> {
+    type Target = Format<T>;
+
+    fn deref(&self) -> &Format<T> {
+        match self {
+            Self::Registered(format) => format,
+            Self::Made(format) => format,
+        }
+    }
+}
+
 impl<T: 'static> Formats<T> {
+    /// Those of this moment.
     pub(super) fn of(registry: &Registry, built_in: BuiltIn<T>) -> Self {
-        Self { registered: registry.registered(), built_in }
+        Self { snapshot: registry.snapshot(), built_in }
+    }
+
+    /// What is registered.
+    fn registered(&self) -> Option<&Registered<T>> {
+        self.snapshot.as_ref()?.of()
     }
 
     /// The named format.
-    pub(super) fn named(&self, name: &str) -> Result<Format<T>, Error> {
-        let mut registered = self.registered().iter();
-        let registered = registered.find(|format| format.name() == name).cloned();
-        registered.or_else(|| (self.built_in.named)(name)).ok_or_else(|| self.unknown(name))
+    pub(super) fn named(&self, name: &str) -> Result<FoundFormat<'_, T>, Error> {
+        if let Some(format) = self.registered().and_then(|registered| registered.named(name)) {
+            return Ok(FoundFormat::Registered(format));
+        }
+        let made = (self.built_in.named)(name);
+        made.map(FoundFormat::Made).ok_or_else(|| self.unknown(&format!("has no format `{name}`")))
     }
 
     /// Whether the type has `shape` in the named format, if there is such a format.
@@ -293,23 +338,27 @@ impl<T: 'static> Formats<T> {
         Some(format.shape().is_none_or(|now| now == *shape))
     }
 
-    /// The named format, or the default one.
-    pub(super) fn named_or_default(&self, name: Option<&str>) -> Result<Format<T>, Error> {
+    /// The named format, or the default one: that which was chosen, else the first built-in one, else the first registered.
+    pub(super) fn named_or_default(&self, name: Option<&str>) -> Result<FoundFormat<'_, T>, Error> {
         if let Some(name) = name.or_else(|| self.default_name()) {
             return self.named(name);
         }
-        // A registered format may stand in for the built-in one of its name.
-        let default = (self.built_in.default)().ok_or_else(|| self.unknown("default"))?;
-        self.named(default.name())
+        match (self.built_in.default)() {
+            // A registered format may stand in for the built-in one of its name.
+            Some(default) => self.named(default.name()),
+            None => match self.registered().and_then(|registered| registered.formats.first()) {
+                Some(first) => Ok(FoundFormat::Registered(first)),
+                None => Err(self.unknown("has no format")),
+            },
+        }
     }
 
     /// The names, the default first, each once.
     pub(super) fn names(&self) -> Vec<String> {
         let mut names = (self.built_in.names)();
-        let registered = self.registered().iter().map(Format::name);
-        for name in registered {
-            if !names.iter().any(|known| known == name) {
-                names.push(name.to_owned());
+        for format in self.registered().map_or(&[][..], |registered| &registered.formats) {
+            if !names.iter().any(|known| known == format.name()) {
+                names.push(format.name().to_owned());
             }
         }
         if let Some(default) = self.default_name() {
@@ -319,6 +368,7 @@ impl<T: 'static> Formats<T> {
         names
     }
 
+    /// The bytes of `value`, in the named format or in the default one.
     pub(super) fn encode(&self, value: &T, format: Option<&str>) -> Result<Encoded, Error> {
         let format = self.named_or_default(format)?;
         let of_format = |source: BoxError| {
@@ -336,19 +386,24 @@ impl<T: 'static> Formats<T> {
         })
     }
 
-    fn registered(&self) -> &[Format<T>] {
-        self.registered.as_deref().map_or(&[], |registered| &registered.formats)
+    /// The value of `bytes` in the named format.
+    pub(super) fn decode(&self, bytes: &[u8], format: &str) -> Result<T, Error> {
+        let format = self.named(format)?;
+        format.decode(bytes).map_err(|error| decode_error::<T>(format.name(), error))
     }
 
+    /// The name of the default that was chosen.
     fn default_name(&self) -> Option<&str> {
-        self.registered.as_deref()?.default.as_deref()
+        self.registered()?.default.as_deref()
     }
 
-    fn unknown(&self, name: &str) -> Error {
-        let (ty, known) = (type_name::<T>(), self.names().join("`, `"));
-        Error::new(
-            ErrorKind::Format,
-            format!("`{ty}` has no format `{name}`: use one of `{known}`, or register it"),
-        )
+    /// What to do when the type `lacks` a format.
+    fn unknown(&self, lacks: &str) -> Error {
+        let (ty, known) = (type_name::<T>(), self.names());
+        let what_to_do = match &*known {
+            [] => format!("call `Registry::register::<{ty}>(…)`"),
+            known => format!("use one of `{}`, or register it", known.join("`, `")),
+        };
+        Error::new(ErrorKind::Format, format!("`{ty}` {lacks}: {what_to_do}"))
     }
 }
