@@ -117,7 +117,7 @@ pub use hash::{
     Unordered, ValueHash, content_digest, serde_hash,
 };
 pub use observe::Progress;
-pub use registry::{Encoded, Format, HasFormat, RawNumber, Registry, ValueFormats};
+pub use registry::{Encoded, Format, HasFormat, RawNumber, Registry, TypeFormats, ValueFormats};
 pub use session::{Session, SessionBuilder};
 pub use size::{ByteSize, IntoByteSize};
 pub use store::{CacheStore, Eviction, FileStore, FileStoreLayout, MemoryStore};
