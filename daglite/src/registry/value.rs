@@ -231,6 +231,8 @@ pub(super) struct BuiltIn<T> {
     names: fn() -> Vec<String>,
     /// The default.
     default: fn() -> Option<Format<T>>,
+    /// The name of the one for a value that the default does not hold.
+    preferred: fn(&T) -> Option<&'static str>,
     /// The one of a name.
     named: fn(&str) -> Option<Format<T>>,
 }
@@ -249,6 +251,7 @@ impl<T: Serialize + DeserializeOwned + 'static> BuiltIn<T> {
                 None if postcard::suits::<T>() => Some(Format::postcard()),
                 None => Some(Format::json()),
             },
+            preferred: |_| None,
             named: |name| match name {
                 postcard::NAME => Some(Format::postcard()),
                 json::NAME => Some(Format::json()),
@@ -264,6 +267,7 @@ impl<T: HasFormat> BuiltIn<T> {
         Self {
             names: || T::formats().iter().map(|format| format.name().to_owned()).collect(),
             default: || T::formats().into_iter().next(),
+            preferred: T::preferred_format,
             named: |name| T::formats().into_iter().find(|format| format.name() == name),
         }
     }
@@ -320,7 +324,9 @@ impl<T: 'static> Formats<T> {
     }
 
     pub(super) fn encode(&self, value: &T, format: Option<&str>) -> Result<Encoded, Error> {
-        let format = self.named_or_default(format)?;
+        let preferred =
+            || (self.built_in.preferred)(value).filter(|_| self.default_name().is_none());
+        let format = self.named_or_default(format.or_else(preferred))?;
         let of_format = |source: BoxError| {
             let (ty, name) = (type_name::<T>(), format.name());
             Error::new(ErrorKind::Format, format!("cannot encode a `{ty}` as {name}: {source}"))
