@@ -12,6 +12,7 @@ mod json;
 mod postcard;
 mod raw;
 mod shape;
+mod strategies;
 
 #[cfg(feature = "image")]
 mod image;
