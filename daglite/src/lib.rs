@@ -79,6 +79,7 @@
 //! | `tokio` | yes | `run()` inside a tokio runtime is an error that says to await, and not a blocked runtime | tokio's `rt` |
 //! | `zstd` | no | larger cached values are compressed, if [`compression`](store::FileStoreBuilder::compression) is set | the build of the C library zstd |
 //! | `conformance` | no | the suites that every store must pass, for authors of stores: [how to run them](https://docs.rs/daglite/latest/daglite/conformance/) | none |
+//! | `image` | no | `DynamicImage` and `ImageBuffer` as arguments and results, kept as PNG or, what PNG cannot hold, as raw samples | the crate `image` with its `png` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -16,6 +16,9 @@ mod postcard;
 mod raw;
 mod shape;
 
+#[cfg(feature = "image")]
+mod image;
+
 mod has_format;
 #[expect(clippy::module_inception, reason = "the folder bears the name of its main type")]
 mod registry;
