@@ -12,7 +12,7 @@ use crate::sources::manifest::{Package, Target};
 use crate::sources::world::{CrateId, Module, ModuleId, NodeId, World};
 
 /// For how long the sources are taken to be as they were: an editor keeps one process of macros for days.
-const FRESH: Duration = Duration::from_secs(1);
+pub(crate) const FRESH: Duration = Duration::from_secs(1);
 
 thread_local! {
     /// The sources that were read last, and when they were looked at: all macros of a build share them.
