@@ -133,11 +133,8 @@ impl Sources {
         let world = &self.index.world;
         let first = *modules.first()?;
         let modules = modules.iter().copied();
-        let text = &world.files[world.modules[first].file].text;
-        let offset = match place.line {
-            0 | 1 => 0,
-            line => text.match_indices('\n').nth(line - 2).map_or(0, |(at, _)| at + 1),
-        };
+        let in_file = &world.files[world.modules[first].file];
+        let (text, offset) = (&in_file.text, in_file.start_of(place.line));
         let line_end = text[offset..].find('\n').map_or(text.len(), |at| offset + at);
         let holding = modules.filter(|module| {
             let (start, end) = world.modules[*module].range;

@@ -42,6 +42,8 @@ pub(crate) struct Index {
     named: Vec<(Vec<NodeId>, Vec<NodeId>)>,
     /// The calls that put names together, with the names that they are given.
     pasting: Vec<(NodeId, Vec<String>)>,
+    /// The items of a module under macros of attributes, with their names in plain letters.
+    under_macros: HashMap<ModuleId, Vec<(NodeId, String)>>,
     links: Vec<OnceCell<Rc<Links>>>,
     /// The links of macros, by the module in which they are called.
     links_elsewhere: RefCell<HashMap<(NodeId, ModuleId), Rc<Links>>>,
@@ -164,6 +166,7 @@ impl Index {
             symbols: HashMap::new(),
             named: Vec::new(),
             pasting: Vec::new(),
+            under_macros: HashMap::new(),
             links: vec![OnceCell::new(); count],
             links_elsewhere: RefCell::default(),
             labels: vec![OnceCell::new(); count],
@@ -193,6 +196,11 @@ impl Index {
                 self.named[symbol].0.push(node);
             } else if let NodeKind::Call(_) = it.what {
                 self.add_call(node);
+            }
+            let it = &self.world.nodes[node];
+            if it.has_macros && it.owner.is_none() {
+                let named = (node, plain(&it.name));
+                self.under_macros.entry(it.module).or_default().push(named);
             }
             if self.world.nodes[node].has_impls {
                 self.add_inner(node);
@@ -476,7 +484,6 @@ impl Index {
 
     /// What in some modules may have made something of a name: macro calls, and items under macros of attributes.
     pub(crate) fn makers(&self, name: &str, modules: &[ModuleId]) -> Vec<NodeId> {
-        let plain = |name: &str| name.replace('_', "").to_lowercase();
         let whole = plain(name);
         let mut found: Vec<NodeId> = self.calls_named(name).to_vec();
         for (node, given) in &self.pasting {
@@ -487,10 +494,8 @@ impl Index {
         found.retain(|node| modules.contains(&self.world.nodes[*node].module));
         for module in modules {
             // `FooBuilder` by a derive of `Foo`.
-            found.extend(self.world.modules[*module].items.iter().copied().filter(|node| {
-                let it = &self.world.nodes[*node];
-                it.has_macros && it.owner.is_none() && whole.contains(&plain(&it.name))
-            }));
+            let under = self.under_macros.get(module).into_iter().flatten();
+            found.extend(under.filter(|(_, name)| whole.contains(name)).map(|(node, _)| *node));
         }
         found
     }
@@ -680,4 +685,9 @@ impl Index {
         self.scopes.borrow_mut().insert(module, Rc::clone(&traits));
         traits
     }
+}
+
+/// A name in small letters alone, for names that macros put together.
+fn plain(name: &str) -> String {
+    name.replace('_', "").to_lowercase()
 }
