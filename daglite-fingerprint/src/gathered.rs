@@ -60,11 +60,14 @@ impl ClosedOnes {
     }
 }
 
+/// The digest of what all packages ask of one, and conditions: the features of ours that lead to it.
+type Requests = ([u8; 32], Vec<String>);
+
 /// What is known of packages, by their names.
 #[derive(Default)]
 pub(crate) struct Packages {
     /// What all packages that are here ask of one, and the features of ours that lead to it.
-    requests: HashMap<String, Rc<([u8; 32], Vec<String>)>>,
+    requests: HashMap<String, Rc<Requests>>,
     /// What stands for a package that a crate uses.
     locked: HashMap<(CrateId, String), [u8; 32]>,
     /// What stands for all files of a folder, and when they were read.
@@ -250,7 +253,7 @@ impl<'a> Gathered<'a> {
     }
 
     /// The digest of what all packages ask of one, and the conditions that are the features of ours that lead to it.
-    fn asked_of(&self, package: &str) -> ([u8; 32], Vec<String>) {
+    fn asked_of(&self, package: &str) -> Requests {
         let mut seen = BTreeSet::new();
         let mut lines = BTreeSet::new();
         for krate in &self.index.world.crates {

@@ -222,15 +222,12 @@ impl Index {
                 self.symbols_of[*member] = Some(symbol);
                 let Some(owner) = self.world.nodes[*member].owner else { continue };
                 match (&self.world.nodes[owner].what, self.impls.get(&owner)) {
-                    (NodeKind::Trait(_), _) => {
-                        if bearers.traits.last() != Some(&owner) {
-                            bearers.traits.push(owner);
-                        }
-                    }
+                    (NodeKind::Trait(_), _) => bearers.traits.push(owner),
                     (_, Some(Impl { of: ImplOf::Inherent, .. })) => bearers.inherent.push(*member),
                     _ => {}
                 }
             }
+            bearers.traits.dedup();
             for call in calls {
                 let of = &self.calls[call];
                 if of.has_impl && !of.traits.is_empty() {
