@@ -106,7 +106,7 @@ mod task;
 
 pub use checkpoint::{Checkpoint, CheckpointStore, FileCheckpoints};
 pub use digest::{Digest, ParseDigestError};
-pub use engine::{Plan, PlannedNode, PlannedState, TaskOutcome};
+pub use engine::{Plan, PlannedNode, PlannedState, TaskOutcome, checkpoint_here, resume_here};
 pub use error::{Error, ErrorKind};
 pub use event::{Change, Event, ItemChange, MissReason, Observer, Summary};
 pub use future::{CheckpointOwnFormat, Join, Outcome, TaskFuture, TaskRun, join, join_all};

@@ -3,7 +3,7 @@
 //! Read in this order: `run` (the queue of nodes and the future that drives it), `step` (what happens to one node),
 //! `key` (a call's cache key), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the
 //! cache has), `ahead` (many look-ups at once), `memory` (results that are kept as they are), `execute` (bodies), `record`
-//! (what becomes of results), `files` (files in keys and in results), `save` (checkpoints), `flight` (one computation a
+//! (what becomes of results), `files` (files in keys and in results), `save` (checkpoints), `here` (those inside a body), `flight` (one computation a
 //! key), `others` (other processes), `ledger` (what the store is told of a run), `plan` and `planner` (what a run would
 //! do), `pool` (threads),
 //! `context` (what a thread is doing).
@@ -15,6 +15,7 @@ mod execute;
 mod explain;
 mod files;
 mod flight;
+mod here;
 mod key;
 mod ledger;
 mod lookup;
@@ -46,12 +47,14 @@ use crate::size::ByteSize;
 use crate::store::CacheStore;
 
 pub(crate) use context::current;
+pub use here::{checkpoint_here, resume_here};
 pub(crate) use memory::DEFAULT_MEMORY;
 pub use plan::{Plan, PlannedNode, PlannedState};
 pub use run::TaskOutcome;
 pub(crate) use run::{Finished, RunFuture, block_on};
 
 use flight::Flights;
+use here::States;
 use memory::Memory;
 use others::Others;
 use pool::Pool;
@@ -71,6 +74,8 @@ pub(crate) struct Engine {
     /// What the store has been told of tasks.
     records: Records,
     pool: Pool,
+    /// How far running bodies have come, where they have saved it.
+    states: States,
     flights: Arc<Flights>,
     /// Results that need not be asked of the store.
     memory: Option<Memory>,
@@ -146,6 +151,7 @@ impl Engine {
             warn_excluded,
             records: Records::default(),
             pool: Pool::new(concurrency),
+            states: States::default(),
             flights: Arc::default(),
             memory,
             others: Arc::default(),
