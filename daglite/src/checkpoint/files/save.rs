@@ -87,13 +87,14 @@ impl FileCheckpoints {
         let tmp = self.tmp();
         let failed = |cause| StoreError::io("write checkpoints in", &self.root, cause);
         refuse_link(&tmp)?;
-        let mut opened = self.create_durably(&tmp).and_then(|()| {
-            sweep_stale(&tmp);
-            sweep_abandoned(&tmp);
-            Workplace::open(&tmp)
-        });
-        if opened.as_ref().is_err_and(is_missing) {
-            // Somebody cleared away the folder between the two.
+        sweep_stale(&tmp);
+        sweep_abandoned(&tmp);
+        // Its own name need not survive anything: only a new root is waited for.
+        let mut opened = Workplace::open(&tmp);
+        for _ in 0..ATTEMPTS {
+            if !opened.as_ref().is_err_and(is_missing) {
+                break;
+            }
             opened = self.create_durably(&tmp).and_then(|()| Workplace::open(&tmp));
         }
         opened.map_err(failed)

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::store::Staged;
+use crate::store::{Staged, is_missing};
 
 /// The file that is locked as long as the work lasts.
 const ALIVE: &str = "alive";
@@ -38,7 +38,10 @@ impl Workplace {
     fn try_open(tmp: &Path) -> io::Result<Option<Self>> {
         let folder = Staged::folder(tmp)?;
         let path = folder.path().join(ALIVE);
-        let alive = OpenOptions::new().create_new(true).write(true).open(&path)?;
+        let alive = match OpenOptions::new().create_new(true).write(true).open(&path) {
+            Err(cause) if is_missing(&cause) => return Ok(None),
+            opened => opened?,
+        };
         match alive.try_lock() {
             // A file system without locks: nobody can sweep by them either.
             Ok(()) | Err(TryLockError::Error(_)) => {}
@@ -59,13 +62,29 @@ pub(super) fn sweep_abandoned(tmp: &Path) {
     for entry in found.flatten() {
         let alive = entry.path().join(ALIVE);
         if !alive.symlink_metadata().is_ok_and(|found| found.is_file()) {
+            // Whoever has just made it, and finds it gone, makes another. One that is not empty stays.
+            let _ = fs::remove_dir(entry.path());
             continue;
         }
         let Ok(file) = OpenOptions::new().read(true).write(true).open(&alive) else { continue };
         if file.try_lock().is_ok() {
-            let _ = fs::remove_dir_all(entry.path());
+            let _ = clear(&entry.path());
         }
     }
+}
+
+/// Removes a folder, what says that somebody works there last: if we are killed meanwhile, the rest is still known by it.
+fn clear(folder: &Path) -> io::Result<()> {
+    for found in fs::read_dir(folder)? {
+        let found = found?;
+        match found.file_type()?.is_dir() {
+            true => fs::remove_dir_all(found.path())?,
+            false if found.file_name() == ALIVE => {}
+            false => fs::remove_file(found.path())?,
+        }
+    }
+    fs::remove_file(folder.join(ALIVE))?;
+    fs::remove_dir(folder)
 }
 
 /// The right to change what is visible under `root`, among all processes; over when it is dropped, or its process dies.
