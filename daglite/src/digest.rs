@@ -1,6 +1,7 @@
 //! `Digest`: the 32 bytes that stand for content, code or a cache key.
 
 use std::fmt;
+use std::io;
 use std::num::NonZero;
 use std::str::FromStr;
 use std::sync::OnceLock;
@@ -108,6 +109,58 @@ fn subtree(bytes: &[u8], offset: u64, threads: usize) -> ChainingValue {
     blake3::Hasher::new().set_input_offset(offset).update(bytes).finalize_non_root()
 }
 
+/// Fills `bytes` from `read`, which is told where in the whole a piece begins, and answers with their digest.
+///
+/// On several threads, each of which hashes a piece while it is still in the processor's cache.
+pub(crate) fn read_and_digest(
+    bytes: &mut [u8],
+    read: &(impl Fn(u64, &mut [u8]) -> io::Result<()> + Sync),
+) -> io::Result<Digest> {
+    if bytes.len() <= WORTH_A_THREAD {
+        read(0, bytes)?;
+        return Ok(Digest::of_bytes(bytes));
+    }
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS);
+    let (left, right) = read_halves(bytes, 0, threads, read)?;
+    Ok(Digest(*merge_subtrees_root(&left, &right, Mode::Hash).as_bytes()))
+}
+
+/// Fills `bytes`, which belong at `offset`; the values of their two subtrees.
+fn read_halves(
+    bytes: &mut [u8],
+    offset: u64,
+    threads: usize,
+    read: &(impl Fn(u64, &mut [u8]) -> io::Result<()> + Sync),
+) -> io::Result<(ChainingValue, ChainingValue)> {
+    let (left, right) = bytes.split_at_mut(left_subtree_len(bytes.len() as u64) as usize);
+    let right_offset = offset + left.len() as u64;
+    if threads == 1 {
+        let left = read_subtree(left, offset, 1, read)?;
+        return Ok((left, read_subtree(right, right_offset, 1, read)?));
+    }
+    thread::scope(|scope| {
+        let right = scope.spawn(|| read_subtree(right, right_offset, threads / 2, read));
+        let left = read_subtree(left, offset, threads - threads / 2, read);
+        let right = right.join().expect("neither reading nor hashing panics");
+        Ok((left?, right?))
+    })
+}
+
+/// Fills `bytes`, which belong at `offset`; the value of their subtree.
+fn read_subtree(
+    bytes: &mut [u8],
+    offset: u64,
+    threads: usize,
+    read: &(impl Fn(u64, &mut [u8]) -> io::Result<()> + Sync),
+) -> io::Result<ChainingValue> {
+    if bytes.len() > WORTH_A_THREAD {
+        let (left, right) = read_halves(bytes, offset, threads, read)?;
+        return Ok(merge_subtrees_non_root(&left, &right, Mode::Hash));
+    }
+    read(offset, bytes)?;
+    Ok(blake3::Hasher::new().set_input_offset(offset).update(bytes).finalize_non_root())
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(blake3::Hash::from_bytes(self.0).to_hex().as_str())
@@ -185,5 +238,25 @@ mod tests {
             }
             assert_eq!(Digest::of_bytes(bytes).as_bytes(), blake3::hash(bytes).as_bytes());
         }
+    }
+
+    #[test]
+    fn what_is_read_in_pieces_has_the_digest_of_the_whole() {
+        let all: Vec<u8> = (0..5_000_001_u32).map(|n| (n ^ (n >> 7)) as u8).collect();
+        for length in [0, 1, 1024, 1 << 20, (1 << 20) + 1, 3 << 20, 4_194_305, all.len()] {
+            let mut bytes = vec![0; length];
+            let read = |at: u64, piece: &mut [u8]| {
+                piece.copy_from_slice(&all[at as usize..at as usize + piece.len()]);
+                Ok(())
+            };
+            let digest = read_and_digest(&mut bytes, &read).unwrap();
+            assert!(bytes == all[..length], "{length}");
+            assert_eq!(digest, Digest::from_bytes(*blake3::hash(&bytes).as_bytes()), "{length}");
+        }
+        let failing = |at: u64, _: &mut [u8]| match at {
+            0 => Ok(()),
+            _ => Err(io::ErrorKind::UnexpectedEof.into()),
+        };
+        assert!(read_and_digest(&mut vec![0; 3 << 20], &failing).is_err());
     }
 }

@@ -10,7 +10,7 @@ use super::super::nearest::listed;
 use super::super::version::{Moment, Version};
 use super::tags::is_real_folder;
 use super::{FileCheckpoints, document};
-use crate::digest::Digest;
+use crate::digest::read_and_digest;
 use crate::store::{StoreError, is_missing, open_at_once};
 
 /// Why a version could not be read.
@@ -199,16 +199,37 @@ pub(super) fn read_value(folder: &Path, meta: &CheckpointMeta) -> Result<Vec<u8>
     if length != meta.size {
         return Err(Unread::Damaged(format!("its value has {length} of {} bytes", meta.size)));
     }
-    let mut bytes = Vec::new();
-    usize::try_from(length)
-        .ok()
-        .and_then(|length| bytes.try_reserve_exact(length).ok())
-        .ok_or_else(|| failed(io::ErrorKind::OutOfMemory.into()))?;
-    file.take(length).read_to_end(&mut bytes).map_err(failed)?;
-    if Digest::of_bytes(&bytes) != meta.digest {
+    let mut bytes = room_for(length).ok_or_else(|| failed(io::ErrorKind::OutOfMemory.into()))?;
+    let digest = read_and_digest(&mut bytes, &reader(file)).map_err(failed)?;
+    if digest != meta.digest {
         return Err(Unread::Damaged("its value does not match its digest".to_owned()));
     }
     Ok(bytes)
+}
+
+/// So many bytes, zero, if there can be so many: the metadata of a file with holes in it may claim anything.
+fn room_for(length: u64) -> Option<Vec<u8>> {
+    let length = usize::try_from(length).ok()?;
+    // Only tried, as zeros that the system gives cost less than those that are written.
+    Vec::<u8>::new().try_reserve_exact(length).ok()?;
+    Some(vec![0; length])
+}
+
+/// Reads pieces of a file, on any thread.
+#[cfg(unix)]
+fn reader(file: File) -> impl Fn(u64, &mut [u8]) -> io::Result<()> + Sync {
+    move |offset, piece| std::os::unix::fs::FileExt::read_exact_at(&file, piece, offset)
+}
+
+/// Reads pieces of a file, one at a time.
+#[cfg(not(unix))]
+fn reader(file: File) -> impl Fn(u64, &mut [u8]) -> io::Result<()> + Sync {
+    let file = parking_lot::Mutex::new(file);
+    move |offset, piece| {
+        let mut file = file.lock();
+        io::Seek::seek(&mut *file, io::SeekFrom::Start(offset))?;
+        file.read_exact(piece)
+    }
 }
 
 /// Opens a part and tells its length; it is a file, or damaged.
@@ -244,6 +265,9 @@ fn unread(path: &Path, part: &str, cause: io::Error) -> Unread {
     }
     if path.is_dir() {
         return Unread::Damaged(format!("its {part} is a folder"));
+    }
+    if cause.kind() == io::ErrorKind::UnexpectedEof {
+        return Unread::Damaged(format!("its {part} became shorter while it was read"));
     }
     Unread::Store(StoreError::io("read the checkpoint", path, cause))
 }
