@@ -297,10 +297,11 @@ impl Registry {
     /// [`register_strategy`](Self::register_strategy) is for those parameters alone that say `registry`.
     ///
     /// ```
-    /// use daglite::{Registry, Strategy};
+    /// use daglite::{ContentHash, Registry, Strategy};
     ///
     /// let registry = Registry::new();
-    /// let mut values = vec![0.0; 1_000_000];
+    /// registry.register_hash(|values: &Vec<f64>, hasher| values.content_hash(hasher))?;
+    /// let values = vec![0.0; 1_000_000];
     /// let before = registry.hash_value(&values)?;
     /// registry.set_hash_strategy::<Vec<f64>>(Strategy::Sampled);
     /// assert_ne!(registry.hash_value(&values)?, before);
