@@ -116,6 +116,9 @@ pub use hash::{
     Unordered, ValueHash, content_digest, serde_hash,
 };
 pub use observe::Progress;
+#[cfg(feature = "ndarray")]
+#[cfg_attr(docsrs, doc(cfg(feature = "ndarray")))]
+pub use registry::NpyElement;
 pub use registry::{Encoded, Format, HasFormat, RawNumber, Registry, ValueFormats};
 pub use session::{Session, SessionBuilder};
 pub use size::{ByteSize, IntoByteSize};
