@@ -54,14 +54,18 @@ fn posix() -> JiffZone {
 
 /// A zone by name, with the rules of another one: the tests need no database of zones.
 fn named(name: &str) -> JiffZone {
-    // The smallest file there is: UTC.
+    JiffZone::tzif(name, &zone_file()).unwrap()
+}
+
+/// The smallest file of a zone: UTC.
+fn zone_file() -> Vec<u8> {
     let mut file = b"TZif2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0".to_vec();
     let counts = [0_u32, 0, 0, 0, 1, 4].map(u32::to_be_bytes).concat();
     let body = b"\0\0\0\0\0\0UTC\0";
     file.extend([&counts[..], body].concat());
     file.extend_from_slice(b"TZif2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
     file.extend([&counts[..], body, b"\nUTC0\n"].concat());
-    JiffZone::tzif(name, &file).unwrap()
+    file
 }
 
 fn index_map(entries: &[(&'static str, u8)]) -> IndexMap<&'static str, u8> {
@@ -440,4 +444,22 @@ fn tasks_take_and_give_values_of_all_the_crates_and_hit_in_a_second_session() {
     });
     let signal = vec![Complex::new(f64::from_bits(0x7ff8_0000_0000_0001), -0.0)];
     hits_in_a_second_session(|| numbers_task(f16::NEG_ZERO, signal.clone()));
+}
+
+#[test]
+fn a_zone_that_has_no_name_has_no_digest() {
+    const INSIDE: &str = "DAGLITE_TEST_ZONE_WITHOUT_A_NAME";
+    if std::env::var_os(INSIDE).is_some() {
+        let error = content_digest(&JiffZone::system()).unwrap_err().to_string();
+        return assert!(error.contains("has no name"), "{error}");
+    }
+    // Only a machine has such a zone: this test again, on a machine that is told of a file.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("localtime");
+    std::fs::write(&file, zone_file()).unwrap();
+    let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+    again.args(["--exact", "a_zone_that_has_no_name_has_no_digest"]);
+    let output = again.env(INSIDE, "1").env("TZ", file).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }

@@ -70,7 +70,7 @@ mod uuid;
 pub(crate) use self::ndarray::Strided;
 pub use self::serde::serde_hash;
 pub(crate) use self::serde::serde_trace;
-pub use apart::Apart;
+pub(crate) use apart::Apart;
 pub use content::{ContentHash, content_digest};
 pub use hasher::{ContentHasher, Element, HashError, Unordered};
 pub use input::{InputDir, InputFile};

@@ -70,12 +70,11 @@ fn object(entries: &Map<String, Value>, hasher: &mut ContentHasher) {
 fn number(number: &Number, hasher: &mut ContentHasher) {
     let is = |other: Number| other == *number;
     if let Some(whole) = number.as_u64().filter(|&whole| is(whole.into())) {
-        hasher.u64(whole);
-    } else if let Some(whole) = number.as_i64().filter(|&whole| is(whole.into())) {
-        hasher.i64(whole);
-    } else if let Some(float) = number.as_f64().filter(|&f| Number::from_f64(f).is_some_and(is)) {
-        hasher.f64(float);
-    } else {
-        hasher.str(&number.to_string());
+        return hasher.u64(whole);
     }
+    if let Some(whole) = number.as_i64().filter(|&whole| is(whole.into())) {
+        return hasher.i64(whole);
+    }
+    let float = number.as_f64().filter(|&float| Number::from_f64(float).is_some_and(is));
+    if let Some(float) = float { hasher.f64(float) } else { hasher.str(&number.to_string()) }
 }
