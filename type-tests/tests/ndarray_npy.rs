@@ -94,8 +94,7 @@ fn laid<A: Bits>(shape: &[usize], seed: u64, way: u8) -> ArrayD<A> {
 }
 
 fn same<A: Bits, D: Dimension>(left: &Array<A, D>, right: &Array<A, D>) -> bool {
-    left.shape() == right.shape()
-        && left.iter().map(Bits::bits).eq(right.iter().map(Bits::bits))
+    left.shape() == right.shape() && left.iter().map(Bits::bits).eq(right.iter().map(Bits::bits))
 }
 
 fn comes_back<A: Bits>(shape: &[usize], seed: u64, way: u8) {
@@ -105,9 +104,9 @@ fn comes_back<A: Bits>(shape: &[usize], seed: u64, way: u8) {
     assert!(same(&back, &array), "{shape:?} {way}");
     // The same array again gives the same bytes: what comes back lies as it was written.
     assert_eq!(encode(&back), bytes);
-    if array.is_standard_layout() || array.t().is_standard_layout() {
-        assert_eq!(back.strides(), array.strides(), "{shape:?} {way}");
-    }
+    let turned = !array.is_standard_layout() && array.t().is_standard_layout();
+    assert_eq!(back.is_standard_layout(), !turned, "{shape:?} {way}");
+    assert!(!turned || back.t().is_standard_layout(), "{shape:?} {way}");
     let shared: ArcArray<A, IxDyn> = decode(&bytes).unwrap();
     assert_eq!(encode(&shared), bytes);
     let lent: CowArray<'static, A, IxDyn> = decode(&bytes).unwrap();
@@ -211,8 +210,14 @@ fn whatever_python_may_write_is_read() {
     let plain = "{'descr': '<u2', 'fortran_order': False, 'shape': (1,), }";
     assert_eq!(fine(plain, &[1, 2]), array![0x201]);
     assert_eq!(fine(&plain.replace('<', ">"), &[1, 2]), array![0x102]);
-    assert_eq!(fine("{\"shape\":(1L,),\"fortran_order\":True,\"descr\":\"<u2\"}\n", &[1, 2]), array![0x201]);
-    assert_eq!(fine(" { 'shape' : ( 1 , ) , 'descr' : '<u2' , 'fortran_order' : False } ", &[1, 2]), array![0x201]);
+    assert_eq!(
+        fine("{\"shape\":(1L,),\"fortran_order\":True,\"descr\":\"<u2\"}\n", &[1, 2]),
+        array![0x201]
+    );
+    assert_eq!(
+        fine(" { 'shape' : ( 1 , ) , 'descr' : '<u2' , 'fortran_order' : False } ", &[1, 2]),
+        array![0x201]
+    );
 
     let length = (plain.len() as u32).to_le_bytes();
     for version in [2, 3] {
@@ -235,13 +240,17 @@ fn what_is_damaged_or_absurd_is_refused_with_its_place() {
     let long = refused(b"\x93NUMPY\x02\x00\xff\xff\xff\xff{");
     assert_eq!(long, "at byte 8: a header of 4294967295 bytes is longer than 10000");
 
-    let of = |shape: &str| refused_header(&format!("{{'descr': '<u2', 'fortran_order': False, 'shape': {shape}}}"));
+    let of = |shape: &str| {
+        refused_header(&format!("{{'descr': '<u2', 'fortran_order': False, 'shape': {shape}}}"))
+    };
     assert!(of("(2,)").ends_with("the shape [2] needs 4 bytes, and 2 follow"), "{}", of("(2,)"));
     assert!(of("(0,)").ends_with("needs 0 bytes, and 2 follow"));
     assert_eq!(of("(1, 1)"), "the file has 2 dimensions, and 1 are wanted");
-    assert!(of("(18446744073709551615,)").ends_with("needs more than memory holds bytes, and 2 follow"));
+    assert!(
+        of("(18446744073709551615,)").ends_with("needs more than memory holds bytes, and 2 follow")
+    );
     assert!(of("(18446744073709551616,)").ends_with("a length is expected"));
-    assert!(of("(-1,)").starts_with("at byte 62: a length is expected"), "{}", of("(-1,)"));
+    assert!(of("(-1,)").starts_with("at byte 61: a length is expected"), "{}", of("(-1,)"));
     assert!(of("1").ends_with("`(` is expected"));
     assert!(of("(1").ends_with("`)` is expected"));
     assert!(of("(1 2)").ends_with("`)` is expected"));
@@ -254,7 +263,9 @@ fn what_is_damaged_or_absurd_is_refused_with_its_place() {
     assert!(refused_header("{'descr' '<u2'}").ends_with("`:` is expected"));
     assert!(refused_header("{'size': 1}").ends_with("the key 'size' is not known"));
     assert!(refused_header("{'fortran_order': 1}").ends_with("`True` or `False` is expected"));
-    assert!(refused_header("{'shape': (), 'shape': ()}").ends_with("the key 'shape' is there twice"));
+    assert!(
+        refused_header("{'shape': (), 'shape': ()}").ends_with("the key 'shape' is there twice")
+    );
     assert!(refused_header("{'shape': () 'descr': '<u2'}").ends_with("`}` is expected"));
     assert!(refused_header("{} x").ends_with("something follows the header"));
     assert_eq!(refused_header("{}"), "the header says nothing of 'descr'");
@@ -262,7 +273,10 @@ fn what_is_damaged_or_absurd_is_refused_with_its_place() {
     let no_shape = refused_header("{'descr': '<u2', 'fortran_order': True}");
     assert_eq!(no_shape, "the header says nothing of 'shape'");
     let fields = refused_header("{'descr': [('a', '<u2')], 'fortran_order': False, 'shape': (1,)}");
-    assert_eq!(fields, "at byte 20: elements of several fields have no type here: save the fields apart");
+    assert_eq!(
+        fields,
+        "at byte 20: elements of several fields have no type here: save the fields apart"
+    );
 
     // No element, but a shape that no array can have.
     let absurd = "{'descr': '<u2', 'fortran_order': False, 'shape': (0, 9223372036854775807, 9)}";

@@ -164,8 +164,14 @@ fn daglite_reads_every_array_that_numpy_writes() {
     let halves = array![f16::from_f32(1.0), f16::from_f32(-2.0)].into_dyn();
     assert_eq!(of::<f16>(&bytes("halves")).unwrap(), halves);
     assert_eq!(of::<f16>(&bytes("big_halves")).unwrap(), halves);
-    assert_eq!(of(&bytes("complex")).unwrap(), array![Complex::new(1_f32, 2.0)].into_dyn());
-    assert_eq!(of(&bytes("big_complex")).unwrap(), array![Complex::new(1_f64, 2.0)].into_dyn());
+    assert_eq!(
+        of::<Complex<f32>>(&bytes("complex")).unwrap(),
+        array![Complex::new(1_f32, 2.0)].into_dyn()
+    );
+    assert_eq!(
+        of::<Complex<f64>>(&bytes("big_complex")).unwrap(),
+        array![Complex::new(1_f64, 2.0)].into_dyn()
+    );
     assert_eq!(of::<u8>(&bytes("bytes")).unwrap(), array![1, 255].into_dyn());
 
     let fields = of::<f64>(&bytes("fields")).unwrap_err();
