@@ -38,6 +38,9 @@ mod tuple;
 
 mod serde;
 
+#[cfg(feature = "image")]
+mod image;
+
 mod glob;
 mod input;
 mod memo;
@@ -73,6 +76,8 @@ mod smallvec;
 #[cfg(feature = "uuid")]
 mod uuid;
 
+#[cfg(feature = "image")]
+pub(crate) use self::image::each_kind;
 #[cfg(feature = "ndarray")]
 pub(crate) use self::ndarray::Strided;
 pub use self::serde::serde_hash;
