@@ -68,20 +68,22 @@ fn the_suite_finds_every_fault() {
         (Fault::FirstPutWins, "rule 2, the last put wins"),
         (Fault::Trusts, "rule 3, verified: an artifact that does not match"),
         (Fault::RemovesNothing, "rule 8, gone means gone"),
+        (Fault::NotesOnce, "rule 13, notes may be missing and are never wrong"),
+        (Fault::NotesAsOne, "rule 13, notes may be missing and are never wrong"),
         (Fault::ClearsNothing, "rule 8, gone means gone"),
         (Fault::ShortKeys, "rule 3, verified: every key has its own entry"),
         (Fault::MixesThreads, "rule 1, whole or not at all"),
         (
             Fault::KeepsHalfWritten,
-            "rule 13, `put_with` is `put`, and `get_with` is `get`: what was",
+            "rule 14, `put_with` is `put`, and `get_with` is `get`: what was",
         ),
         (
             Fault::AnswersWrongDigest,
-            "rule 13, `put_with` is `put`, and `get_with` is `get`: the digest",
+            "rule 14, `put_with` is `put`, and `get_with` is `get`: the digest",
         ),
         (
             Fault::HidesTheEnd,
-            "rule 13, `put_with` is `put`, and `get_with` is `get`: `get_with` shows",
+            "rule 14, `put_with` is `put`, and `get_with` is `get`: `get_with` shows",
         ),
     ] {
         let suite = conformance::cache_store(|| Faulty::new(fault));
@@ -122,6 +124,8 @@ enum Fault {
     KeepsHalfWritten,
     AnswersWrongDigest,
     HidesTheEnd,
+    NotesOnce,
+    NotesAsOne,
 }
 
 /// A sound store, broken in one way.
@@ -294,6 +298,23 @@ impl CacheStore for Faulty {
                 self.inner.clear()
             }
         }
+    }
+
+    fn note<'a>(&'a self, name: &'a Digest, bytes: &'a [u8]) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            let name = if self.fault == Fault::NotesAsOne { Digest::of_bytes(b"") } else { *name };
+            if self.fault == Fault::NotesOnce && self.inner.noted(&name).await?.is_some() {
+                return Ok(());
+            }
+            self.inner.note(&name, bytes).await
+        })
+    }
+
+    fn noted<'a>(&'a self, name: &'a Digest) -> StoreFuture<'a, Option<Vec<u8>>> {
+        Box::pin(async move {
+            let name = if self.fault == Fault::NotesAsOne { Digest::of_bytes(b"") } else { *name };
+            self.inner.noted(&name).await
+        })
     }
 
     fn location(&self) -> String {

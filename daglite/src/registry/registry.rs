@@ -11,9 +11,10 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::strategies::Strategies;
 use super::value::BuiltIn;
 use super::{Format, HasFormat, TypeFormats, json, postcard, raw};
-use crate::hash::{ContentHash, ContentHasher, Strategy};
+use crate::hash::{ContentHasher, Strategy, serde_hash};
 use crate::{Digest, Error, ErrorKind};
 
 /// How values of a type are hashed, the type erased.
@@ -46,6 +47,7 @@ pub struct Registry {
     registering: Mutex<()>,
     /// Whether anything was ever registered: if not, readers need not even look.
     used: AtomicBool,
+    strategies: Strategies,
 }
 
 /// A snapshot of all that is registered.
@@ -53,8 +55,8 @@ pub struct Registry {
 struct Types {
     /// A `Registered<T>` for each `T`.
     formats: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
-    /// How values are hashed, and by which strategy.
-    hashes: HashMap<TypeId, (Hash, Strategy)>,
+    /// How values are hashed.
+    hashes: HashMap<TypeId, Hash>,
 }
 
 /// What is registered for one type.
@@ -90,6 +92,7 @@ impl Registry {
             types: ArcSwap::default(),
             registering: Mutex::default(),
             used: AtomicBool::new(false),
+            strategies: Strategies::default(),
         }
     }
 
@@ -194,32 +197,7 @@ impl Registry {
         &self,
         hash: impl Fn(&T, &mut ContentHasher) + Send + Sync + 'static,
     ) -> Result<(), Error> {
-        self.add_hash::<T>(erased(hash), Strategy::Auto)
-    }
-
-    /// Sets by which strategy `T` is hashed, where a task says `cache_hash_params(x = registry)`: a choice that is made as
-    /// the program runs.
-    ///
-    /// ```
-    /// use daglite::{Registry, Strategy};
-    ///
-    /// let registry = Registry::new();
-    /// registry.register_strategy::<Vec<f64>>(Strategy::Sampled)?;
-    /// let mut numbers = vec![0.0; 1_000_000];
-    /// let before = registry.hash_value(&numbers)?;
-    /// numbers[1] = 1.0;
-    /// assert_ne!(registry.hash_value(&numbers)?, before); // the ends are always read
-    /// # Ok::<(), daglite::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`register_hash`](Self::register_hash): a type is hashed in one way.
-    pub fn register_strategy<T: ContentHash + 'static>(
-        &self,
-        strategy: Strategy,
-    ) -> Result<(), Error> {
-        self.add_hash::<T>(erased(T::content_hash), strategy)
+        self.add_hash::<T>(erased(hash))
     }
 
     /// Sets how `T` is hashed, in place of what was set before; answers whether something was.
@@ -235,7 +213,7 @@ impl Registry {
         &self,
         hash: impl Fn(&T, &mut ContentHasher) + Send + Sync + 'static,
     ) -> bool {
-        let hash = (erased(hash), Strategy::Auto);
+        let hash = erased(hash);
         self.change(|types| types.hashes.insert(TypeId::of::<T>(), hash).is_some())
     }
 
@@ -290,6 +268,29 @@ impl Registry {
         TypeFormats::new(self, BuiltIn::none())
     }
 
+    /// Sets how closely the bulk data of a `T` is read in cache keys, and by [`hash_value`](Self::hash_value). What a
+    /// parameter says by `cache_hash_params` counts more, what the session says counts less.
+    ///
+    /// ```
+    /// use daglite::{Registry, Strategy};
+    ///
+    /// let registry = Registry::new();
+    /// let mut values = vec![0.0; 1_000_000];
+    /// let before = registry.hash_value(&values)?;
+    /// registry.set_hash_strategy::<Vec<f64>>(Strategy::Sampled);
+    /// assert_ne!(registry.hash_value(&values)?, before);
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn set_hash_strategy<T: 'static>(&self, strategy: Strategy) {
+        self.strategies.set(TypeId::of::<T>(), strategy);
+    }
+
+    /// What was said of the bulk data of a type.
+    #[inline]
+    pub(crate) fn hash_strategy(&self, id: impl FnOnce() -> TypeId) -> Option<Strategy> {
+        self.strategies.of(id)
+    }
+
     /// The bytes of `value`, in the named format or in the default one.
     ///
     /// # Errors
@@ -326,9 +327,9 @@ impl Registry {
         &self,
         value: &T,
     ) -> Result<Digest, Error> {
-        let mut hasher = ContentHasher::new(Strategy::Auto);
+        let mut hasher = self.hasher_for::<T>();
         if !self.hash_as_registered(value, &mut hasher) {
-            crate::hash::serde_hash(value, &mut hasher);
+            serde_hash(value, &mut hasher);
         }
         Ok(hasher.finish()?)
     }
@@ -408,19 +409,21 @@ impl Registry {
         }
     }
 
-    /// Hashes a value by what was registered for its type, if something was. The hasher has seen nothing.
+    /// Hashes a value by what was registered for its type, if something was.
     pub(super) fn hash_as_registered(
         &self,
         value: &(dyn Any + Send + Sync),
         hasher: &mut ContentHasher,
     ) -> bool {
         let Some(Snapshot(types)) = self.snapshot() else { return false };
-        let Some((hash, strategy)) = types.hashes.get(&value.type_id()) else { return false };
-        if *strategy != hasher.strategy() {
-            *hasher = ContentHasher::new(*strategy);
-        }
+        let Some(hash) = types.hashes.get(&value.type_id()) else { return false };
         hash(value, hasher);
         true
+    }
+
+    /// A hasher that reads the bulk data of a `T` as was said.
+    pub(super) fn hasher_for<T: 'static>(&self) -> ContentHasher {
+        ContentHasher::new(self.hash_strategy(TypeId::of::<T>).unwrap_or_default())
     }
 
     /// What is registered now, if anything ever was.
@@ -429,12 +432,12 @@ impl Registry {
     }
 
     /// Sets how a type is hashed, unless that is set.
-    fn add_hash<T: 'static>(&self, hash: Hash, strategy: Strategy) -> Result<(), Error> {
+    fn add_hash<T: 'static>(&self, hash: Hash) -> Result<(), Error> {
         let is_new = self.change(|types| {
             let id = TypeId::of::<T>();
             let is_new = !types.hashes.contains_key(&id);
             if is_new {
-                types.hashes.insert(id, (hash, strategy));
+                types.hashes.insert(id, hash);
             }
             is_new
         });
@@ -506,6 +509,7 @@ impl Clone for Registry {
             types: ArcSwap::new(types),
             registering: Mutex::default(),
             used: AtomicBool::new(used),
+            strategies: self.strategies.clone(),
         }
     }
 }

@@ -6,11 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashmap::{DashMap, DashSet};
 
-use super::contract::{
-    Artifact, ArtifactMeta, CacheStore, Glimpse, Lookup, Put, StoreFuture, WriteValue, Written,
-    not_written,
-};
+use super::contract::{Artifact, ArtifactMeta, CacheStore, Glimpse, Lookup, Put, StoreFuture};
 use super::error::StoreError;
+use super::flow::{WriteValue, Written, not_written};
 use super::preimage::{Fate, TaskRecord};
 use crate::digest::Digest;
 
@@ -54,6 +52,7 @@ pub struct MemoryStore {
     removals: AtomicU64,
     /// What was said of tasks.
     records: DashMap<Digest, TaskRecord>,
+    notes: DashMap<Digest, Vec<u8>>,
     /// The keys that were put last, by task, the last one at the end.
     recent: DashMap<String, VecDeque<Digest>>,
     /// The keys that were removed, as many as are remembered.
@@ -227,5 +226,14 @@ impl CacheStore for MemoryStore {
 
     fn fate<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, Option<Fate>> {
         Box::pin(ready(Ok(self.fate_of(key))))
+    }
+
+    fn note<'a>(&'a self, name: &'a Digest, bytes: &'a [u8]) -> StoreFuture<'a, ()> {
+        self.notes.insert(*name, bytes.to_vec());
+        Box::pin(ready(Ok(())))
+    }
+
+    fn noted<'a>(&'a self, name: &'a Digest) -> StoreFuture<'a, Option<Vec<u8>>> {
+        Box::pin(ready(Ok(self.notes.get(name).map(|bytes| bytes.clone()))))
     }
 }

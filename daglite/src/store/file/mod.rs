@@ -27,10 +27,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::contract::{
-    Artifact, ArtifactMeta, CacheStore, Glimpse, KeyClaim, Lookup, Put, ReadValue, RunReport,
-    StoreFuture, WriteValue, Written,
+    Artifact, ArtifactMeta, CacheStore, Glimpse, KeyClaim, Lookup, Put, RunReport, StoreFuture,
 };
 use super::error::StoreError;
+use super::flow::{ReadValue, WriteValue, Written};
 use super::preimage::{Fate, TaskRecord};
 use crate::clock::Timestamp;
 use crate::digest::Digest;
@@ -351,6 +351,21 @@ impl CacheStore for FileStore {
         Box::pin(ready(match &self.0 {
             Kind::Indexed(store) => store.fate(key),
             // Nobody writes down there what went.
+            Kind::Files(_) => Ok(None),
+        }))
+    }
+
+    fn note<'a>(&'a self, name: &'a Digest, bytes: &'a [u8]) -> StoreFuture<'a, ()> {
+        if let Kind::Indexed(store) = &self.0 {
+            store.note(name, bytes);
+        }
+        Box::pin(ready(Ok(())))
+    }
+
+    fn noted<'a>(&'a self, name: &'a Digest) -> StoreFuture<'a, Option<Vec<u8>>> {
+        Box::pin(ready(match &self.0 {
+            Kind::Indexed(store) => store.noted(name),
+            // A file for each note would cost more than it saves.
             Kind::Files(_) => Ok(None),
         }))
     }
