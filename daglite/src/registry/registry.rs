@@ -275,7 +275,7 @@ impl Registry {
     /// use daglite::{Registry, Strategy};
     ///
     /// let registry = Registry::new();
-    /// let mut values = vec![0.0; 1_000_000];
+    /// let values = vec![0.0; 1_000_000];
     /// let before = registry.hash_value(&values)?;
     /// registry.set_hash_strategy::<Vec<f64>>(Strategy::Sampled);
     /// assert_ne!(registry.hash_value(&values)?, before);
@@ -318,7 +318,8 @@ impl Registry {
         self.serde().deserialize(bytes, format)
     }
 
-    /// The digest of a value's content: by what was registered for its type, else by serde.
+    /// The digest of a value's content: by what was registered for its type, else by serde, but for vectors of numbers,
+    /// which are read in bulk.
     ///
     /// # Errors
     ///
@@ -328,7 +329,7 @@ impl Registry {
         value: &T,
     ) -> Result<Digest, Error> {
         let mut hasher = self.hasher_for::<T>();
-        if !self.hash_as_registered(value, &mut hasher) {
+        if !self.hash_as_registered(value, &mut hasher) && !raw::hash(value, &mut hasher) {
             serde_hash(value, &mut hasher);
         }
         Ok(hasher.finish()?)
