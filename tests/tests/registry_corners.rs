@@ -119,7 +119,6 @@ fn what_json_cannot_read_again_is_refused_as_it_is_written() {
 fn an_error_of_postcard_has_its_cause() {
     let error = Registry::new().deserialize::<String>(&[5, b'x'], "postcard").unwrap_err();
     assert!(error.to_string().contains("at byte "), "{error}");
-    assert!(format!("{error:?}").contains("caused by"), "{error:?}");
     let mut cause = std::error::Error::source(&error);
     let mut causes = 0;
     while let Some(next) = cause {
