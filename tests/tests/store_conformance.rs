@@ -121,11 +121,11 @@ enum Fault {
     ClaimsForEver,
     ClaimsAll,
     EndForgets,
+    NotesOnce,
+    NotesAsOne,
     KeepsHalfWritten,
     AnswersWrongDigest,
     HidesTheEnd,
-    NotesOnce,
-    NotesAsOne,
 }
 
 /// A sound store, broken in one way.

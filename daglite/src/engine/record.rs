@@ -41,7 +41,11 @@ impl Run {
         let (digest, stored) = match &order.key {
             Some(key) => {
                 let parts = std::mem::take(&mut order.parts);
-                self.keep(order.task, key, parts, &value, took)
+                let (digest, stored) = self.keep(order.task, key, parts, &value, took);
+                if stored && self.engine.states.has(&key.digest) {
+                    self.context.ledger.finished(key.digest);
+                }
+                (digest, stored)
             }
             None => (None, true),
         };

@@ -37,6 +37,9 @@ mod tuple;
 
 mod serde;
 
+#[cfg(feature = "image")]
+mod image;
+
 mod glob;
 mod input;
 mod memo;
@@ -46,6 +49,8 @@ mod watch;
 
 mod value;
 
+#[cfg(feature = "image")]
+pub(crate) use self::image::each_kind;
 pub use self::serde::serde_hash;
 pub(crate) use self::serde::serde_trace;
 pub use content::{ContentHash, content_digest};

@@ -15,7 +15,9 @@ mod json;
 mod postcard;
 mod raw;
 mod shape;
-mod strategies;
+
+#[cfg(feature = "image")]
+mod image;
 
 mod has_format;
 #[expect(clippy::module_inception, reason = "the folder bears the name of its main type")]

@@ -22,7 +22,8 @@ pub trait RawNumber: sealed::Number {}
 
 impl<N: sealed::Number> RawNumber for N {}
 
-mod sealed {
+/// Not for others to implement.
+pub(super) mod sealed {
     use bytemuck::Pod;
 
     use crate::Digest;

@@ -11,10 +11,9 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::strategies::Strategies;
 use super::value::BuiltIn;
 use super::{Format, HasFormat, TypeFormats, json, postcard, raw};
-use crate::hash::{ContentHasher, Strategy, serde_hash};
+use crate::hash::{ContentHash, ContentHasher, Strategy, serde_hash};
 use crate::{Digest, Error, ErrorKind};
 
 /// How values of a type are hashed, the type erased.
@@ -47,7 +46,6 @@ pub struct Registry {
     registering: Mutex<()>,
     /// Whether anything was ever registered: if not, readers need not even look.
     used: AtomicBool,
-    strategies: Strategies,
 }
 
 /// A snapshot of all that is registered.
@@ -55,8 +53,10 @@ pub struct Registry {
 struct Types {
     /// A `Registered<T>` for each `T`.
     formats: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
-    /// How values are hashed.
-    hashes: HashMap<TypeId, Hash>,
+    /// How values are hashed, and by which strategy, if that is part of it.
+    hashes: HashMap<TypeId, (Hash, Option<Strategy>)>,
+    /// How closely bulk data is read.
+    strategies: HashMap<TypeId, Strategy>,
 }
 
 /// What is registered for one type.
@@ -92,7 +92,6 @@ impl Registry {
             types: ArcSwap::default(),
             registering: Mutex::default(),
             used: AtomicBool::new(false),
-            strategies: Strategies::default(),
         }
     }
 
@@ -197,7 +196,32 @@ impl Registry {
         &self,
         hash: impl Fn(&T, &mut ContentHasher) + Send + Sync + 'static,
     ) -> Result<(), Error> {
-        self.add_hash::<T>(erased(hash))
+        self.add_hash::<T>(erased(hash), None)
+    }
+
+    /// Sets by which strategy `T` is hashed, where a task says `cache_hash_params(x = registry)`: a choice that is made as
+    /// the program runs.
+    ///
+    /// ```
+    /// use daglite::{Registry, Strategy};
+    ///
+    /// let registry = Registry::new();
+    /// registry.register_strategy::<Vec<f64>>(Strategy::Sampled)?;
+    /// let mut numbers = vec![0.0; 1_000_000];
+    /// let before = registry.hash_value(&numbers)?;
+    /// numbers[1] = 1.0;
+    /// assert_ne!(registry.hash_value(&numbers)?, before); // the ends are always read
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`register_hash`](Self::register_hash): a type is hashed in one way.
+    pub fn register_strategy<T: ContentHash + 'static>(
+        &self,
+        strategy: Strategy,
+    ) -> Result<(), Error> {
+        self.add_hash::<T>(erased(T::content_hash), Some(strategy))
     }
 
     /// Sets how `T` is hashed, in place of what was set before; answers whether something was.
@@ -213,7 +237,7 @@ impl Registry {
         &self,
         hash: impl Fn(&T, &mut ContentHasher) + Send + Sync + 'static,
     ) -> bool {
-        let hash = erased(hash);
+        let hash = (erased(hash), None);
         self.change(|types| types.hashes.insert(TypeId::of::<T>(), hash).is_some())
     }
 
@@ -270,6 +294,7 @@ impl Registry {
 
     /// Sets how closely the bulk data of a `T` is read in cache keys, and by [`hash_value`](Self::hash_value). What a
     /// parameter says by `cache_hash_params` counts more, what the session says counts less.
+    /// [`register_strategy`](Self::register_strategy) is for those parameters alone that say `registry`.
     ///
     /// ```
     /// use daglite::{Registry, Strategy};
@@ -282,13 +307,16 @@ impl Registry {
     /// # Ok::<(), daglite::Error>(())
     /// ```
     pub fn set_hash_strategy<T: 'static>(&self, strategy: Strategy) {
-        self.strategies.set(TypeId::of::<T>(), strategy);
+        self.change(|types| {
+            types.strategies.insert(TypeId::of::<T>(), strategy);
+        });
     }
 
     /// What was said of the bulk data of a type.
     #[inline]
     pub(crate) fn hash_strategy(&self, id: impl FnOnce() -> TypeId) -> Option<Strategy> {
-        self.strategies.of(id)
+        let Snapshot(types) = self.snapshot()?;
+        types.strategies.get(&id()).copied()
     }
 
     /// The bytes of `value`, in the named format or in the default one.
@@ -328,7 +356,8 @@ impl Registry {
         &self,
         value: &T,
     ) -> Result<Digest, Error> {
-        let mut hasher = self.hasher_for::<T>();
+        let strategy = self.hash_strategy(TypeId::of::<T>).unwrap_or_default();
+        let mut hasher = ContentHasher::new(strategy);
         if !self.hash_as_registered(value, &mut hasher) && !raw::hash(value, &mut hasher) {
             serde_hash(value, &mut hasher);
         }
@@ -417,7 +446,12 @@ impl Registry {
         hasher: &mut ContentHasher,
     ) -> bool {
         let Some(Snapshot(types)) = self.snapshot() else { return false };
-        let Some(hash) = types.hashes.get(&value.type_id()) else { return false };
+        let Some((hash, strategy)) = types.hashes.get(&value.type_id()) else { return false };
+        if let Some(strategy) = *strategy
+            && strategy != hasher.strategy()
+        {
+            *hasher = ContentHasher::new(strategy);
+        }
         hash(value, hasher);
         true
     }
@@ -433,12 +467,12 @@ impl Registry {
     }
 
     /// Sets how a type is hashed, unless that is set.
-    fn add_hash<T: 'static>(&self, hash: Hash) -> Result<(), Error> {
+    fn add_hash<T: 'static>(&self, hash: Hash, strategy: Option<Strategy>) -> Result<(), Error> {
         let is_new = self.change(|types| {
             let id = TypeId::of::<T>();
             let is_new = !types.hashes.contains_key(&id);
             if is_new {
-                types.hashes.insert(id, hash);
+                types.hashes.insert(id, (hash, strategy));
             }
             is_new
         });
@@ -505,12 +539,12 @@ fn error(message: String) -> Error {
 impl Clone for Registry {
     fn clone(&self) -> Self {
         let types = self.types.load_full();
-        let used = !(types.formats.is_empty() && types.hashes.is_empty());
+        let used =
+            !(types.formats.is_empty() && types.hashes.is_empty() && types.strategies.is_empty());
         Self {
             types: ArcSwap::new(types),
             registering: Mutex::default(),
             used: AtomicBool::new(used),
-            strategies: self.strategies.clone(),
         }
     }
 }
