@@ -44,6 +44,9 @@ pub(crate) enum Encoding<'a> {
     Flowing(Flowing<'a>),
 }
 
+/// Writes the bytes of one value.
+type WriteTo<'a> = dyn Fn(&mut dyn Write) -> Result<(), Error> + Send + Sync + 'a;
+
 /// A value whose bytes are written to where they go, in one format.
 pub(crate) struct Flowing<'a> {
     /// The name of the format.
@@ -53,7 +56,7 @@ pub(crate) struct Flowing<'a> {
     /// Stands for what the type looks like.
     pub(crate) shape: Digest,
     /// Writes the bytes.
-    write: Box<dyn Fn(&mut dyn Write) -> Result<(), Error> + Send + Sync + 'a>,
+    write: Box<WriteTo<'a>>,
 }
 
 impl Flowing<'_> {
