@@ -15,6 +15,9 @@ pub(super) const TAGS: &str = ".tags";
 /// More than a version and the end of a line.
 const LONGEST: u64 = 64;
 
+/// A tag, and the version that has it, or what is wrong with it.
+pub(super) type FoundTag = (String, Result<String, String>);
+
 impl FileCheckpoints {
     /// Gives `tag` to a version, and takes it from the one that had it; `false` if there is no such version.
     pub(super) fn tag_version(
@@ -87,7 +90,7 @@ impl FileCheckpoints {
     pub(super) fn all_tags(
         &self,
         name: &str,
-    ) -> Result<Vec<(String, Result<String, String>)>, StoreError> {
+    ) -> Result<Vec<FoundTag>, StoreError> {
         check_name(name)?;
         self.refuse_links(name)?;
         let mut tags = Vec::new();
