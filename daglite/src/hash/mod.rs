@@ -7,7 +7,8 @@
 //! and [`serde`](mod@self::serde) for whatever has `Serialize` only. [`input`] hashes files and folders ([`glob`] says
 //! which), [`output`] is a file as a result, [`memo`] remembers what was read and [`watch`] tells the engine of it.
 //! [`value`] hashes what
-//! the engine holds without knowing its type.
+//! the engine holds without knowing its type. Then types of other crates, each behind the feature of its name: `arrow` and
+//! `polars` show their arrays as `column`s, which hash them.
 
 mod content;
 mod strategy;
@@ -38,6 +39,13 @@ mod output;
 mod watch;
 
 mod value;
+
+#[cfg(feature = "arrow")]
+mod arrow;
+#[cfg(any(feature = "arrow", feature = "polars"))]
+mod column;
+#[cfg(feature = "polars")]
+mod polars;
 
 pub use self::serde::serde_hash;
 pub(crate) use self::serde::serde_trace;

@@ -3,7 +3,8 @@
 //! In reading order: [`format`] is one named way to encode a type; [`postcard`], [`json`] and [`raw`] are the built-in
 //! ones, [`inspect`] finds what they would lose, and [`shape`] sees what a type looks like to serde, so that a changed
 //! type is never decoded into wrong data. [`has_format`] is for types without serde, [`registry`] holds what users add,
-//! and [`value`] encodes what the engine holds without knowing its type.
+//! and [`value`] encodes what the engine holds without knowing its type. Then formats of other crates' types, each behind the
+//! feature of its name; `table` is CSV for those that have columns, and `guard` makes errors of panics.
 
 mod format;
 
@@ -12,6 +13,15 @@ mod json;
 mod postcard;
 mod raw;
 mod shape;
+
+#[cfg(feature = "arrow")]
+mod arrow;
+#[cfg(any(feature = "arrow", feature = "polars"))]
+mod guard;
+#[cfg(feature = "polars")]
+mod polars;
+#[cfg(any(feature = "arrow", feature = "polars"))]
+mod table;
 
 mod has_format;
 #[expect(clippy::module_inception, reason = "the folder bears the name of its main type")]

@@ -1,0 +1,31 @@
+//! Decoders of others, with their panics made errors.
+
+use std::panic::{self, AssertUnwindSafe};
+
+use crate::error::BoxError;
+
+/// What `decode` returns, or its panic as an error.
+///
+/// The decoders of tables are written for files that are sound: on damaged ones some of them panic. What is in a cache may be
+/// damaged, and that must not end a run. Nothing that `decode` had in its hands is used again.
+pub(super) fn guarded<T>(decode: impl FnOnce() -> Result<T, BoxError>) -> Result<T, BoxError> {
+    panic::catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        Err(format!("the bytes are damaged: {}", text.unwrap_or("the decoder gave up")).into())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error_with_its_text() {
+        let error = guarded::<()>(|| panic!("at byte {}", 7)).unwrap_err();
+        assert_eq!(error.to_string(), "the bytes are damaged: at byte 7");
+        assert_eq!(guarded(|| Ok(1)).unwrap(), 1);
+        let error = guarded::<()>(|| panic::panic_any(1)).unwrap_err();
+        assert!(error.to_string().contains("gave up"));
+    }
+}
