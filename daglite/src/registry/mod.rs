@@ -13,6 +13,7 @@ mod json;
 mod postcard;
 mod raw;
 mod shape;
+mod strategies;
 
 #[cfg(feature = "arrow")]
 mod arrow;
