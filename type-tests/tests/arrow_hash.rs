@@ -240,7 +240,7 @@ fn an_array_is_hashed_alike_whether_its_type_is_known() {
 
 #[test]
 fn no_change_of_a_single_cell_is_missed() {
-    const ROWS: usize = 20_000;
+    const ROWS: usize = 2_000;
     let mut random = 1_u64;
     let mut next = move |below: usize| {
         random = random.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
@@ -271,9 +271,8 @@ fn no_change_of_a_single_cell_is_missed() {
                     texts[row] = match &texts[row] {
                         None => Some(String::new()),
                         Some(text) if text.is_empty() => None,
-                        Some(text) => {
-                            Some(text.chars().rev().skip(row % 2).collect::<String>() + "!")
-                        }
+                        // Longer each time: a change that changes nothing would be no miss.
+                        Some(text) => Some(format!("{text}!")),
                     };
                 }
                 Arc::new(StringViewArray::from_iter(texts.iter().map(Option::as_deref)))

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use daglite::prelude::*;
 use daglite::{ContentHasher, Digest, Format, HasFormat, Strategy};
 use polars::prelude::{
-    AnyValue, CategoricalOrdering, Categories, Column, DataFrame, DataType, Field,
-    FrozenCategories, IntoColumn, NamedFrom, Scalar, Series, TimeUnit,
+    AnyValue, Categories, Column, DataFrame, DataType, FrozenCategories, IntoColumn, IntoSeries,
+    NamedFrom, Scalar, Series, TimeUnit,
 };
 use proptest::prelude::*;
 
@@ -158,9 +158,6 @@ fn categories_count_by_their_words() {
     let (other, _kept_too) = of(["a", "b", "a"], ["b", "z"]);
     assert_eq!(one, other);
     assert_ne!(one, of(["a", "b", "b"], ["a", "b"]).0);
-    let _ = CategoricalOrdering::Lexical;
-    let field = Field::new("unused".into(), DataType::Int8);
-    assert_eq!(field.dtype(), &DataType::Int8);
 }
 
 fn format<T: HasFormat>(name: &str) -> Format<T> {
@@ -206,7 +203,10 @@ fn every_format_gives_back_what_it_takes() {
 }
 
 const PARQUET_REFUSES: [&str; 0] = [];
-const CSV_REFUSES: [&str; 0] = [];
+const CSV_REFUSES: [&str; 14] = [
+    "i128", "f64", "date", "time", "ms", "zone", "span", "decimal", "bytes", "cat", "enum",
+    "struct", "small", "list",
+];
 
 #[test]
 fn damage_is_an_error_and_never_a_panic() {
@@ -223,14 +223,17 @@ fn damage_is_an_error_and_never_a_panic() {
             let mut changed = bytes.clone();
             let at = (random >> 33) as usize % bytes.len();
             changed[at] ^= 1 << (random >> 20 & 7);
-            drop(format.decode(&changed));
+            // A change of the seal's own mark leaves a sound file without a seal.
+            if let Ok(back) = format.decode(&changed) {
+                assert_eq!(digest(&back), digest(&small));
+            }
         }
     }
 }
 
 #[test]
 fn no_change_of_a_single_cell_is_missed() {
-    const ROWS: usize = 10_000;
+    const ROWS: usize = 2_000;
     let mut numbers: Vec<Option<i64>> =
         (0..ROWS as i64).map(|n| (n % 7 > 0).then_some(n)).collect();
     let mut words: Vec<Option<String>> =
@@ -245,7 +248,7 @@ fn no_change_of_a_single_cell_is_missed() {
             words[row] = match &words[row] {
                 None => Some(String::new()),
                 Some(word) if word.is_empty() => None,
-                Some(word) => Some(word[1..].to_owned()),
+                Some(word) => Some(format!("{word}!")),
             };
             Series::new("c".into(), &words)
         } else {

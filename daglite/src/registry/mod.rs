@@ -4,7 +4,8 @@
 //! ones, [`inspect`] finds what they would lose, and [`shape`] sees what a type looks like to serde, so that a changed
 //! type is never decoded into wrong data. [`has_format`] is for types without serde, [`registry`] holds what users add,
 //! and [`value`] encodes what the engine holds without knowing its type. Then formats of other crates' types, each behind the
-//! feature of its name; `table` is CSV for those that have columns, and `guard` makes errors of panics.
+//! feature of its name; `table` is CSV for those that have columns, `guard` makes errors of panics,
+//! and `seal` keeps damaged files from decoders that cannot bear them.
 
 mod format;
 
@@ -21,6 +22,8 @@ mod arrow;
 mod guard;
 #[cfg(feature = "polars")]
 mod polars;
+#[cfg(feature = "polars")]
+mod seal;
 #[cfg(any(feature = "arrow", feature = "polars"))]
 mod table;
 

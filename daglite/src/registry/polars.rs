@@ -10,13 +10,17 @@ use polars::prelude::{
 };
 
 use super::guard::guarded;
-use super::{Format, HasFormat, table};
+use super::{Format, HasFormat, seal, table};
 use crate::error::BoxError;
 use crate::hash::{ContentHash, ContentHasher, Strategy};
 
 const IPC: &str = "ipc";
 const PARQUET: &str = "parquet";
 const CSV: &str = "csv";
+
+/// What files of the first two end with.
+const IPC_END: &[u8] = b"ARROW1";
+const PARQUET_END: &[u8] = b"PAR1";
 
 /// What to do if a format cannot hold a frame.
 const ELSE: &str = "use the format `ipc`";
@@ -102,25 +106,27 @@ fn ipc(frame: &DataFrame) -> Result<Vec<u8>, BoxError> {
     let mut bytes = Vec::new();
     let mut writer = IpcWriter::new(&mut bytes).with_compat_level(CompatLevel::newest());
     writer.finish(&mut frame.clone())?;
-    Ok(bytes)
+    seal::sealed(bytes, IPC_END)
 }
 
 fn of_ipc(bytes: &[u8]) -> Result<DataFrame, BoxError> {
+    seal::check(bytes, IPC_END)?;
     guarded(|| Ok(IpcReader::new(Cursor::new(bytes)).finish()?))
 }
 
 fn parquet(frame: &DataFrame) -> Result<Vec<u8>, BoxError> {
     let mut bytes = Vec::new();
     ParquetWriter::new(&mut bytes).finish(&mut frame.clone())?;
-    Ok(bytes)
+    seal::sealed(bytes, PARQUET_END)
 }
 
 fn of_parquet(bytes: &[u8]) -> Result<DataFrame, BoxError> {
+    seal::check(bytes, PARQUET_END)?;
     guarded(|| Ok(ParquetReader::new(Cursor::new(bytes)).finish()?))
 }
 
 /// The plain types that a header of CSV names.
-const PLAIN: [(&str, DataType); 14] = [
+const PLAIN: [(&str, DataType); 13] = [
     ("bool", DataType::Boolean),
     ("i8", DataType::Int8),
     ("i16", DataType::Int16),
@@ -133,7 +139,6 @@ const PLAIN: [(&str, DataType); 14] = [
     ("f32", DataType::Float32),
     ("f64", DataType::Float64),
     ("str", DataType::String),
-    ("date", DataType::Date),
     ("null", DataType::Null),
 ];
 
@@ -160,6 +165,11 @@ fn of_csv(bytes: &[u8]) -> Result<DataFrame, BoxError> {
             let wrong = || format!("`{head}` in the header is no `name: type`");
             let (name, plain) = head.rsplit_once(": ").ok_or_else(wrong)?;
             let (_, ty) = PLAIN.iter().find(|(known, _)| *known == plain).ok_or_else(wrong)?;
+            if *ty == DataType::Boolean {
+                let truths = cells.iter().map(|cell| cell.as_deref().map(str::parse).transpose());
+                let truths: Vec<Option<bool>> = truths.collect::<Result<_, _>>()?;
+                return Ok(Series::new(name.into(), truths).into_column());
+            }
             let text = Series::new(name.into(), cells);
             Ok(text.strict_cast(ty)?.into_column())
         });

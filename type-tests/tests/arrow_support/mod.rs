@@ -1,6 +1,6 @@
 //! Arrays of every type of arrow's, with missing values and what is odd about each.
 
-#![allow(dead_code, reason = "each test program uses what it needs")]
+#![allow(dead_code, unreachable_pub, reason = "each test program uses what it needs")]
 
 use std::sync::Arc;
 
@@ -219,7 +219,7 @@ pub fn arrays() -> Vec<(&'static str, ArrayRef)> {
         "dictionary u64" UInt64Type;
     }
     // Missing as a key, and missing as a value.
-    let keys = Int8Array::from(vec![Some(0), Some(1), None, Some(2), Some(0), Some(2), Some(1)]);
+    let keys = Int8Array::from(vec![Some(0), Some(1), None, Some(2), Some(0), Some(3), Some(1)]);
     let values = Int64Array::from(vec![Some(10), None, Some(30), Some(40)]);
     add("dictionary of numbers", Arc::new(DictionaryArray::new(keys, Arc::new(values))));
     macro_rules! runs {

@@ -12,6 +12,9 @@ use crate::error::BoxError;
 
 pub(super) const NAME: &str = "csv";
 
+/// All zones are written as this one: who does not know the rules of a zone knows its moments.
+const UTC: &str = "+00:00";
+
 /// Stands before the type of a column that has all values.
 const NOT_NULL: &str = "non-null ";
 
@@ -78,6 +81,10 @@ fn to_text(column: &ArrayRef) -> Result<ArrayRef, BoxError> {
         ty if ty.is_nested() => Err("it holds lists, structs or the like".into()),
         // As numbers: there is no text of these types that is read again.
         DataType::Duration(_) => to_text(&cast(column, &DataType::Int64)?),
+        DataType::Timestamp(unit, Some(zone)) if **zone != *UTC => {
+            let moments = cast(column, &DataType::Int64)?;
+            to_text(&cast(&moments, &DataType::Timestamp(*unit, Some(UTC.into())))?)
+        }
         _ => cast(column, &DataType::Utf8),
     }
 }
@@ -88,6 +95,10 @@ fn of_text(cells: &[Option<String>], ty: &DataType) -> Result<ArrayRef, BoxError
     match ty {
         DataType::Null if text.null_count() == text.len() => Ok(new_null_array(ty, text.len())),
         DataType::Duration(_) => cast(&cast(&text, &DataType::Int64)?, ty),
+        DataType::Timestamp(unit, Some(zone)) if **zone != *UTC => {
+            let moments = cast(&text, &DataType::Timestamp(*unit, Some(UTC.into())))?;
+            cast(&cast(&moments, &DataType::Int64)?, ty)
+        }
         _ => cast(&text, ty),
     }
 }

@@ -33,7 +33,7 @@ impl HasFormat for RecordBatch {
             Format::new(
                 parquet::NAME,
                 parquet::NAME,
-                |batch: &Self| parquet::encode(std::slice::from_ref(batch)),
+                |batch: &Self| packed(std::slice::from_ref(batch)),
                 |bytes| guarded(|| parquet::decode(bytes)).and_then(only),
             ),
             Format::new(csv::NAME, csv::NAME, csv::encode, |bytes| guarded(|| csv::decode(bytes))),
@@ -53,7 +53,7 @@ impl HasFormat for Vec<RecordBatch> {
             Format::new(
                 parquet::NAME,
                 parquet::NAME,
-                |batches: &Self| parquet::encode(batches),
+                |batches: &Self| packed(batches),
                 |bytes| guarded(|| parquet::decode(bytes)),
             ),
             Format::new(
@@ -70,6 +70,14 @@ impl HasFormat for Vec<RecordBatch> {
             ),
         ]
     }
+}
+
+/// Parquet, or why not.
+fn packed(batches: &[RecordBatch]) -> Result<Vec<u8>, BoxError> {
+    schema_of(batches)?;
+    let name = parquet::NAME;
+    guarded(|| parquet::encode(batches))
+        .map_err(|error| format!("{name} cannot hold it ({error}): {ELSE}").into())
 }
 
 /// What to do if a format cannot hold a value.
