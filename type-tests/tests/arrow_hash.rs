@@ -66,7 +66,8 @@ fn rows_that_are_picked_by_number_are_the_same_as_those_that_are_sliced() {
         let picked = take(&array, &UInt32Array::from(vec![3, 4, 5]), None).unwrap();
         assert_eq!(digest(&picked), digest(&array.slice(3, 3)), "{name}");
         let turned = take(&array, &UInt32Array::from(vec![5, 4, 3]), None).unwrap();
-        if name != "null" {
+        // Of these the three rows are one.
+        if name != "null" && !name.starts_with("runs") {
             assert_ne!(digest(&turned), digest(&array.slice(3, 3)), "{name}");
         }
     }
