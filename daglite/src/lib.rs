@@ -72,6 +72,15 @@
 //! it. [`FileStore::stats`], [`entries`](FileStore::entries), [`gc`](FileStore::gc) and [`verify`](FileStore::verify) show
 //! and mend what is in it; [`Session`] has a table of all settings.
 //!
+//! # Checkpoints
+//!
+//! A checkpoint is a named version of a result, kept until somebody deletes it: a folder with the value and a `meta.json` that people can
+//! read. It is loaded by any program, with no task and no session: [`FileCheckpoints`] loads by version, tag or time, lists, tags, prunes,
+//! compares and verifies versions, and tells what made them ([`lineage`](FileCheckpoints::lineage)). A long task keeps how far
+//! it has come with [`checkpoint_here`], and goes on from there with [`resume_here`] when it was killed.
+//!
+//! Where others can write to a store, [`Signed`] takes nothing that was not put by somebody with the same [`SigningKey`].
+//!
 //! # Features
 //!
 //! | feature | default | what it adds | cost |
@@ -81,6 +90,7 @@
 //! | `conformance` | no | the suites that every store must pass, for authors of stores: [how to run them](https://docs.rs/daglite/latest/daglite/conformance/) | none |
 //! | `arrow` | no | arrow's `RecordBatch`, arrays and schemas as arguments, `RecordBatch` and `Vec<RecordBatch>` as results, in the formats `ipc`, `parquet` and `csv`. Arrays count by what their rows hold, batches of a list one by one | `arrow` and `parquet` |
 //! | `polars` | no | polars' `DataFrame` and `Series` as arguments and results, in the same formats. Chunks do not count. A `LazyFrame` is refused by the compiler: `collect()` it first | `polars` with `ipc` and `parquet`; which types of columns there are is for you to turn on |
+//! | `image` | no | `DynamicImage` and `ImageBuffer` as arguments and results, kept as PNG or, what PNG cannot hold, as raw samples | the crate `image` with its `png` |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -102,6 +112,7 @@ mod observe;
 pub mod prelude;
 mod registry;
 mod session;
+mod signed;
 mod size;
 pub mod store;
 mod task;
@@ -109,7 +120,9 @@ mod threads;
 
 pub use checkpoint::{Checkpoint, CheckpointStore, FileCheckpoints};
 pub use digest::{Digest, ParseDigestError};
-pub use engine::{Plan, PlannedNode, PlannedState, Resumption, TaskOutcome};
+pub use engine::{
+    Plan, PlannedNode, PlannedState, Resumption, TaskOutcome, checkpoint_here, resume_here,
+};
 pub use error::{Error, ErrorKind};
 pub use event::{Change, Event, ItemChange, MissReason, Observer, Summary};
 pub use future::{CheckpointOwnFormat, Join, Outcome, TaskFuture, TaskRun, join, join_all};
@@ -119,8 +132,9 @@ pub use hash::{
     Unordered, ValueHash, content_digest, serde_hash,
 };
 pub use observe::Progress;
-pub use registry::{Encoded, Format, HasFormat, RawNumber, Registry, ValueFormats};
+pub use registry::{Encoded, Format, HasFormat, RawNumber, Registry, TypeFormats, ValueFormats};
 pub use session::{Session, SessionBuilder};
+pub use signed::{Signed, SigningKey};
 pub use size::{ByteSize, IntoByteSize};
 pub use store::{CacheStore, Eviction, FileStore, FileStoreLayout, MemoryStore};
 

@@ -38,6 +38,9 @@ mod tuple;
 
 mod serde;
 
+#[cfg(feature = "image")]
+mod image;
+
 mod glob;
 mod input;
 mod memo;
@@ -54,6 +57,8 @@ mod column;
 #[cfg(feature = "polars")]
 mod polars;
 
+#[cfg(feature = "image")]
+pub(crate) use self::image::each_kind;
 pub use self::serde::serde_hash;
 pub(crate) use self::serde::serde_trace;
 pub use content::{ContentHash, content_digest};

@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn runs_counts_and_copies_are_those_of_single_bits() {
-        let bytes: Vec<u8> = (0..64_u32).map(|i| (i * i * 37 >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..64_u32).map(|i| ((i * i * 37) >> 3) as u8).collect();
         for offset in [0, 1, 7, 8, 13] {
             let bits = Bits::new(&bytes, offset);
             for run in [0..0, 0..1, 3..90, 64..128, 5..480] {

@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn rows_below_rows_are_the_same_from_every_place_on() {
-        let bytes: Vec<u8> = (0..2000_u32).map(|i| (i * i * 37 >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..2000_u32).map(|i| ((i * i * 37) >> 3) as u8).collect();
         let all = Rows::Run(3..9000);
         let some = Rows::ones(&all, Bits::new(&bytes, 5));
         let apart = Lead {
