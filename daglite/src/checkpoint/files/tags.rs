@@ -87,10 +87,7 @@ impl FileCheckpoints {
     }
 
     /// All tags, sorted, with what they say, or what is wrong with them.
-    pub(super) fn all_tags(
-        &self,
-        name: &str,
-    ) -> Result<Vec<FoundTag>, StoreError> {
+    pub(super) fn all_tags(&self, name: &str) -> Result<Vec<FoundTag>, StoreError> {
         check_name(name)?;
         self.refuse_links(name)?;
         let mut tags = Vec::new();
