@@ -113,10 +113,13 @@ mod signed;
 mod size;
 pub mod store;
 mod task;
+mod threads;
 
 pub use checkpoint::{Checkpoint, CheckpointStore, FileCheckpoints};
 pub use digest::{Digest, ParseDigestError};
-pub use engine::{Plan, PlannedNode, PlannedState, TaskOutcome, checkpoint_here, resume_here};
+pub use engine::{
+    Plan, PlannedNode, PlannedState, Resumption, TaskOutcome, checkpoint_here, resume_here,
+};
 pub use error::{Error, ErrorKind};
 pub use event::{Change, Event, ItemChange, MissReason, Observer, Summary};
 pub use future::{CheckpointOwnFormat, Join, Outcome, TaskFuture, TaskRun, join, join_all};
@@ -126,7 +129,7 @@ pub use hash::{
     Unordered, ValueHash, content_digest, serde_hash,
 };
 pub use observe::Progress;
-pub use registry::{Encoded, Format, HasFormat, RawNumber, Registry, ValueFormats};
+pub use registry::{Encoded, Format, HasFormat, RawNumber, Registry, TypeFormats, ValueFormats};
 pub use session::{Session, SessionBuilder};
 pub use signed::{Signed, SigningKey};
 pub use size::{ByteSize, IntoByteSize};

@@ -236,6 +236,7 @@ fn fields(meta: &CheckpointMeta) -> BTreeMap<String, serde_json::Value> {
         took,
         made_from,
         user,
+        always: _,
     } = meta;
     let text = |digest: &Option<Digest>| serde_json::json!(digest.map(|digest| digest.to_string()));
     let plain = [

@@ -19,6 +19,7 @@ mod prune;
 mod version;
 
 pub use checkpoint::Checkpoint;
+pub(crate) use checkpoint::Policy;
 pub use contract::{CheckpointStore, Saved};
 pub use diff::{CheckpointDiff, ContentDiff, FieldChange};
 pub use files::{CheckpointFlaw, CheckpointVerification, FileCheckpoints};

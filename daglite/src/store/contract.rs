@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, ready};
+use std::io::{self, Read, Write};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -239,6 +240,32 @@ impl fmt::Debug for KeyHold {
     }
 }
 
+/// Writes the bytes of a value: what [`CacheStore::put_with`] calls, once.
+pub type WriteValue<'a> = dyn FnMut(&mut dyn Write) -> io::Result<()> + Send + 'a;
+
+/// Makes something of the bytes of a value, which are not verified yet: what [`CacheStore::get_with`] calls, perhaps more
+/// than once. It need not read to the end.
+pub type ReadValue<'a> = dyn FnMut(&ArtifactMeta, &mut dyn Read) + Send + 'a;
+
+/// What was written by [`CacheStore::put_with`].
+///
+/// ```
+/// use daglite::Digest;
+/// use daglite::store::{Put, Written};
+///
+/// let written = Written { digest: Digest::of_bytes(b"[1,2]"), size: 5, put: Ok(Put::Kept) };
+/// assert_eq!(written.put.unwrap(), Put::Kept);
+/// ```
+#[derive(Debug)]
+pub struct Written {
+    /// The digest of the bytes.
+    pub digest: Digest,
+    /// How many bytes there were.
+    pub size: u64,
+    /// What became of them, as [`CacheStore::put`] answers it.
+    pub put: Result<Put, StoreError>,
+}
+
 /// What a run tells its store at the end.
 ///
 /// ```
@@ -295,6 +322,14 @@ pub struct RunReport {
 ///     was given to `describe`. `history` answers sound entries of that task that are there, the last put first, no more
 ///     than were asked for, those of other processes and of the present run not necessarily. `fate` answers of an entry that
 ///     is absent what became of the last one that was there.
+/// 13. **Notes may be missing, and are never wrong.** `noted` answers the bytes that were last given to `note` under that
+///     name, or nothing: a store may keep none, or forget them.
+///
+/// 13. **`put_with` is `put`, and `get_with` is `get`**, of bytes that need not be in memory all at once. `put_with` ignores
+///     `digest` and `size` of the metadata it is given, and answers the real ones, also if the store keeps nothing: then it
+///     takes the bytes all the same. If `write` fails, nothing is kept, what was there stays, and the answer is an error.
+///     What `read` has made counts only if `get_with` answers [`Lookup::Found`]: then all bytes are verified, also those
+///     that it has not read. `read` sees no byte more than `meta.size`.
 ///
 /// `daglite::conformance::cache_store` (feature `conformance`) tests these rules, and `shared_cache_store` what they say of
 /// several processes: run them on your store.
@@ -321,6 +356,47 @@ pub trait CacheStore: Send + Sync + 'static {
 
     /// Puts `artifact` under `key`, in place of what was there.
     fn put<'a>(&'a self, key: &'a Digest, artifact: &'a Artifact) -> StoreFuture<'a, Put>;
+
+    /// Puts what `write` writes under `key`, in place of what was there: for values that are large. `meta` is theirs but for
+    /// `digest` and `size`.
+    ///
+    /// Unless this is overridden, the bytes are gathered in memory.
+    fn put_with<'a>(
+        &'a self,
+        key: &'a Digest,
+        mut meta: ArtifactMeta,
+        write: &'a mut WriteValue<'_>,
+    ) -> StoreFuture<'a, Written> {
+        Box::pin(async move {
+            let mut bytes = Vec::new();
+            write(&mut bytes).map_err(not_written)?;
+            (meta.digest, meta.size) = (Digest::of_bytes(&bytes), bytes.len() as u64);
+            let artifact = Artifact { meta, bytes };
+            let put = self.put(key, &artifact).await;
+            Ok(Written { digest: artifact.meta.digest, size: artifact.meta.size, put })
+        })
+    }
+
+    /// Lets `read` make something of the value under `key`, and verifies it: for values that are large. Answers the
+    /// metadata.
+    ///
+    /// Unless this is overridden, the bytes are gathered in memory.
+    fn get_with<'a>(
+        &'a self,
+        key: &'a Digest,
+        read: &'a mut ReadValue<'_>,
+    ) -> StoreFuture<'a, Lookup<ArtifactMeta>> {
+        Box::pin(async move {
+            Ok(match self.get(key).await? {
+                Lookup::Found(Artifact { meta, bytes }) => {
+                    read(&meta, &mut &bytes[..]);
+                    Lookup::Found(meta)
+                }
+                Lookup::Absent => Lookup::Absent,
+                Lookup::Damaged(why) => Lookup::Damaged(why),
+            })
+        })
+    }
 
     /// Removes the entry under `key`; answers whether there was one.
     fn remove<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, bool>;
@@ -409,6 +485,24 @@ pub trait CacheStore: Send + Sync + 'static {
         let _ = key;
         Box::pin(ready(Ok(None)))
     }
+
+    /// Keeps a few bytes under `name`, in place of those that were there. They save work and nothing else: the digest of a
+    /// large input file, say.
+    fn note<'a>(&'a self, name: &'a Digest, bytes: &'a [u8]) -> StoreFuture<'a, ()> {
+        let _ = (name, bytes);
+        Box::pin(ready(Ok(())))
+    }
+
+    /// The bytes that were noted under `name`.
+    fn noted<'a>(&'a self, name: &'a Digest) -> StoreFuture<'a, Option<Vec<u8>>> {
+        let _ = name;
+        Box::pin(ready(Ok(None)))
+    }
+}
+
+/// The error of a value that could not be written as bytes.
+pub(super) fn not_written(cause: io::Error) -> StoreError {
+    StoreError::new(format!("the value could not be written as bytes: {cause}")).with_source(cause)
 }
 
 /// A shared store is a store: give one to several sessions.
@@ -424,6 +518,23 @@ impl<S: CacheStore + ?Sized> CacheStore for Arc<S> {
 
     fn put<'a>(&'a self, key: &'a Digest, artifact: &'a Artifact) -> StoreFuture<'a, Put> {
         (**self).put(key, artifact)
+    }
+
+    fn put_with<'a>(
+        &'a self,
+        key: &'a Digest,
+        meta: ArtifactMeta,
+        write: &'a mut WriteValue<'_>,
+    ) -> StoreFuture<'a, Written> {
+        (**self).put_with(key, meta, write)
+    }
+
+    fn get_with<'a>(
+        &'a self,
+        key: &'a Digest,
+        read: &'a mut ReadValue<'_>,
+    ) -> StoreFuture<'a, Lookup<ArtifactMeta>> {
+        (**self).get_with(key, read)
     }
 
     fn remove<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, bool> {
@@ -484,5 +595,13 @@ impl<S: CacheStore + ?Sized> CacheStore for Arc<S> {
 
     fn fate<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, Option<Fate>> {
         (**self).fate(key)
+    }
+
+    fn note<'a>(&'a self, name: &'a Digest, bytes: &'a [u8]) -> StoreFuture<'a, ()> {
+        (**self).note(name, bytes)
+    }
+
+    fn noted<'a>(&'a self, name: &'a Digest) -> StoreFuture<'a, Option<Vec<u8>>> {
+        (**self).noted(name)
     }
 }

@@ -6,7 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashmap::{DashMap, DashSet};
 
-use super::contract::{Artifact, ArtifactMeta, CacheStore, Glimpse, Lookup, Put, StoreFuture};
+use super::contract::{
+    Artifact, ArtifactMeta, CacheStore, Glimpse, Lookup, Put, StoreFuture, WriteValue, Written,
+    not_written,
+};
 use super::error::StoreError;
 use super::preimage::{Fate, TaskRecord};
 use crate::digest::Digest;
@@ -51,6 +54,7 @@ pub struct MemoryStore {
     removals: AtomicU64,
     /// What was said of tasks.
     records: DashMap<Digest, TaskRecord>,
+    notes: DashMap<Digest, Vec<u8>>,
     /// The keys that were put last, by task, the last one at the end.
     recent: DashMap<String, VecDeque<Digest>>,
     /// The keys that were removed, as many as are remembered.
@@ -88,6 +92,23 @@ impl MemoryStore {
         self.entries.insert(*key, artifact.clone());
         self.note_put(&meta.task, *key);
         Ok(Put::Kept)
+    }
+
+    /// Takes in what `write` writes.
+    fn insert_written(
+        &self,
+        key: &Digest,
+        mut meta: ArtifactMeta,
+        write: &mut WriteValue<'_>,
+    ) -> Result<Written, StoreError> {
+        let mut bytes = Vec::new();
+        write(&mut bytes).map_err(not_written)?;
+        let (digest, size) = (Digest::of_bytes(&bytes), bytes.len() as u64);
+        (meta.digest, meta.size) = (digest, size);
+        let task = meta.task.clone();
+        self.entries.insert(*key, Artifact { meta, bytes });
+        self.note_put(&task, *key);
+        Ok(Written { digest, size, put: Ok(Put::Kept) })
     }
 
     /// Notes that an entry of `task` was put.
@@ -141,6 +162,15 @@ impl CacheStore for MemoryStore {
 
     fn put<'a>(&'a self, key: &'a Digest, artifact: &'a Artifact) -> StoreFuture<'a, Put> {
         Box::pin(ready(self.insert(key, artifact)))
+    }
+
+    fn put_with<'a>(
+        &'a self,
+        key: &'a Digest,
+        meta: ArtifactMeta,
+        write: &'a mut WriteValue<'_>,
+    ) -> StoreFuture<'a, Written> {
+        Box::pin(ready(self.insert_written(key, meta, write)))
     }
 
     fn remove<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, bool> {
@@ -198,5 +228,14 @@ impl CacheStore for MemoryStore {
 
     fn fate<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, Option<Fate>> {
         Box::pin(ready(Ok(self.fate_of(key))))
+    }
+
+    fn note<'a>(&'a self, name: &'a Digest, bytes: &'a [u8]) -> StoreFuture<'a, ()> {
+        self.notes.insert(*name, bytes.to_vec());
+        Box::pin(ready(Ok(())))
+    }
+
+    fn noted<'a>(&'a self, name: &'a Digest) -> StoreFuture<'a, Option<Vec<u8>>> {
+        Box::pin(ready(Ok(self.notes.get(name).map(|bytes| bytes.clone()))))
     }
 }

@@ -10,8 +10,8 @@ mod memory;
 mod preimage;
 
 pub use contract::{
-    Artifact, ArtifactMeta, CacheStore, Glimpse, KeyClaim, KeyHold, Lookup, Put, RunReport,
-    StoreFuture,
+    Artifact, ArtifactMeta, CacheStore, Glimpse, KeyClaim, KeyHold, Lookup, Put, ReadValue,
+    RunReport, StoreFuture, WriteValue, Written,
 };
 pub use error::StoreError;
 pub use file::{

@@ -2,7 +2,7 @@
 //!
 //! Files in reading order: `settings` (the builder), `layout` (what lies where), `filesystem` (where an index can be
 //! shared), `entry` and `header` (the bytes of one entry), `access` and `publish` (how something is opened, and becomes visible),
-//! `staged` and `workplace` (what is not visible yet), `locks`; then the two ways to keep entries, `indexed` and `plain`;
+//! `staged` and `workplace` (what is not visible yet), `spool` (a value on its way in) and `verified` (on its way out), `locks`; then the two ways to keep entries, `indexed` and `plain`;
 //! and what people ask: `browse`, `verify`.
 
 mod access;
@@ -16,7 +16,9 @@ mod locks;
 mod plain;
 mod publish;
 mod settings;
+mod spool;
 mod staged;
+mod verified;
 mod verify;
 mod workplace;
 
@@ -25,7 +27,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::contract::{
-    Artifact, ArtifactMeta, CacheStore, Glimpse, KeyClaim, Lookup, Put, RunReport, StoreFuture,
+    Artifact, ArtifactMeta, CacheStore, Glimpse, KeyClaim, Lookup, Put, ReadValue, RunReport,
+    StoreFuture, WriteValue, Written,
 };
 use super::error::StoreError;
 use super::preimage::{Fate, TaskRecord};
@@ -224,6 +227,29 @@ impl CacheStore for FileStore {
         }))
     }
 
+    fn put_with<'a>(
+        &'a self,
+        key: &'a Digest,
+        meta: ArtifactMeta,
+        write: &'a mut WriteValue<'_>,
+    ) -> StoreFuture<'a, Written> {
+        Box::pin(ready(match &self.0 {
+            Kind::Indexed(store) => store.put_with(key, meta, write),
+            Kind::Files(store) => store.put_with(key, meta, write),
+        }))
+    }
+
+    fn get_with<'a>(
+        &'a self,
+        key: &'a Digest,
+        read: &'a mut ReadValue<'_>,
+    ) -> StoreFuture<'a, Lookup<ArtifactMeta>> {
+        Box::pin(ready(match &self.0 {
+            Kind::Indexed(store) => store.get_with(key, read),
+            Kind::Files(store) => store.read_with(key, read),
+        }))
+    }
+
     fn remove<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, bool> {
         Box::pin(ready(match &self.0 {
             Kind::Indexed(store) => store.remove(key),
@@ -325,6 +351,21 @@ impl CacheStore for FileStore {
         Box::pin(ready(match &self.0 {
             Kind::Indexed(store) => store.fate(key),
             // Nobody writes down there what went.
+            Kind::Files(_) => Ok(None),
+        }))
+    }
+
+    fn note<'a>(&'a self, name: &'a Digest, bytes: &'a [u8]) -> StoreFuture<'a, ()> {
+        if let Kind::Indexed(store) = &self.0 {
+            store.note(name, bytes);
+        }
+        Box::pin(ready(Ok(())))
+    }
+
+    fn noted<'a>(&'a self, name: &'a Digest) -> StoreFuture<'a, Option<Vec<u8>>> {
+        Box::pin(ready(match &self.0 {
+            Kind::Indexed(store) => store.noted(name),
+            // A file for each note would cost more than it saves.
             Kind::Files(_) => Ok(None),
         }))
     }

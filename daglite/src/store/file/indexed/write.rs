@@ -1,17 +1,20 @@
 //! Puts entries, in batches; removes them; cleans up after processes that were killed.
 
 use std::cell::Cell;
+use std::fs::File;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rusqlite::{Connection, Transaction};
 
-use super::super::access::{is_missing, remove_whatever};
+use super::super::access::{is_missing, open_at_once, remove_whatever};
 use super::super::entry;
 use super::super::layout::ObjectName;
 use super::super::publish::set_aside;
 use super::super::settings::{Eviction, HIGH_MARK};
+use super::super::spool::{Body, Sink, Spool, Spooler};
 use super::super::staged::{Staged, sweep_stale};
 use super::super::workplace::{Abandoned, Workplace};
 use super::objects::remove_unneeded;
@@ -19,10 +22,11 @@ use super::queue::{Arrival, Batch};
 use super::rows::{self, Edit, ROW_OVERHEAD, Row, State, slot_of};
 use super::trouble::Trouble;
 use super::usage::Due;
-use super::{Indexed, explain, objects, pack};
+use super::{Indexed, explain, notes, objects, pack};
 use crate::digest::Digest;
 use crate::size::ByteSize;
-use crate::store::{Artifact, Fate, Put, StoreError};
+use crate::store::contract::not_written;
+use crate::store::{Artifact, ArtifactMeta, Fate, Put, StoreError, WriteValue, Written};
 
 /// Up to this size a value lies in its row.
 const IN_PLACE: usize = 16 << 10;
@@ -43,53 +47,150 @@ impl Indexed {
         if let Some(refusal) = self.refusal(meta.size) {
             return Ok(Put::Refused(refusal));
         }
+        self.ready_for_more()?;
+        if bytes.len() <= IN_PLACE {
+            self.add_in_place(key, meta, bytes)?;
+            return Ok(Put::Kept);
+        }
+        let packed = match self.limits.compression {
+            Some(level) => {
+                let packed = pack::pack(bytes, level).map_err(|cause| self.cannot_pack(cause))?;
+                // What does not get smaller is better read as it is.
+                (packed.len() < bytes.len()).then_some(packed)
+            }
+            None => None,
+        };
+        let name = ObjectName::new(meta.digest, &meta.extension, packed.is_some());
+        let stored = packed.as_deref().unwrap_or(bytes);
+        self.add_object(key, meta, &name, stored.len() as u64, |workplace| {
+            objects::write(&self.layout, workplace, &name, stored)
+        })?;
+        Ok(Put::Kept)
+    }
+
+    /// Puts what `write` writes under `key`: larger values go straight into a file.
+    pub(in crate::store::file) fn put_with(
+        self: &Arc<Self>,
+        key: &Digest,
+        mut meta: ArtifactMeta,
+        write: &mut WriteValue<'_>,
+    ) -> Result<Written, StoreError> {
+        let place = NewObject { store: self };
+        let mut spool = Spool::new(&place);
+        write(&mut spool).map_err(not_written)?;
+        let (digest, size, body) = spool.finish(IN_PLACE);
+        (meta.digest, meta.size) = (digest, size);
+        let put = match body {
+            Body::Refused(why) => Ok(Put::Refused(why)),
+            Body::Failed(error) => Err(error),
+            Body::Few(bytes) => self
+                .ready_for_more()
+                .and_then(|()| self.add_in_place(key, &meta, &bytes))
+                .map(|()| Put::Kept),
+            Body::File(staged, file) => self
+                .ready_for_more()
+                .and_then(|()| self.put_staged(key, &meta, staged, file))
+                .map(|()| Put::Kept),
+        };
+        Ok(Written { digest, size, put })
+    }
+
+    /// Makes an object of a file that has the value of `meta`.
+    fn put_staged(
+        self: &Arc<Self>,
+        key: &Digest,
+        meta: &ArtifactMeta,
+        staged: Staged,
+        file: File,
+    ) -> Result<(), StoreError> {
+        let failed = |cause| StoreError::io("write an object in", self.layout.tmp(), cause);
+        let mut length = file.metadata().map_err(failed)?.len();
+        // Windows renames no open file.
+        drop(file);
+        let mut staged = staged;
+        let mut is_packed = self.limits.compression.is_some();
+        if is_packed && length >= meta.size {
+            // What does not get smaller is better read as it is.
+            let packed = open_at_once(staged.path()).map_err(failed)?;
+            let mut unpacked = pack::reader(packed).map_err(|cause| self.cannot_pack(cause))?;
+            let (plain, mut file) = Staged::file(self.workplace()?.path()).map_err(failed)?;
+            length = io::copy(&mut unpacked, &mut file).map_err(failed)?;
+            (staged, is_packed) = (plain, false);
+        }
+        let name = ObjectName::new(meta.digest, &meta.extension, is_packed);
+        self.add_object(key, meta, &name, length, |_| {
+            objects::publish_staged(&self.layout, staged, &name, length)
+        })
+    }
+
+    /// What has to be before a row is added.
+    fn ready_for_more(&self) -> Result<(), StoreError> {
         if let Some(failure) = self.queue.take_failure() {
             return Err(failure);
         }
-        self.prepare()?;
-        let mut row_bytes = entry::encode_head(key, meta)?;
+        self.prepare()
+    }
+
+    /// The error of a value that cannot be compressed.
+    fn cannot_pack(&self, cause: io::Error) -> StoreError {
+        StoreError::io("compress a value for", self.layout.root(), cause)
+    }
+
+    /// Adds the row of a value that lies in it.
+    fn add_in_place(
+        self: &Arc<Self>,
+        key: &Digest,
+        meta: &ArtifactMeta,
+        value: &[u8],
+    ) -> Result<(), StoreError> {
+        let mut bytes = entry::encode_head(key, meta)?;
+        bytes.extend_from_slice(value);
+        self.add_row(key, meta, bytes, None, 0)
+    }
+
+    /// Announces an object of `length` bytes, lets `publish` make it, and adds the row of its value.
+    fn add_object(
+        self: &Arc<Self>,
+        key: &Digest,
+        meta: &ArtifactMeta,
+        name: &ObjectName,
+        length: u64,
+        publish: impl FnOnce(&Workplace) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let bytes = entry::encode_head(key, meta)?;
+        let workplace = self.workplace()?;
         // Lives until the row is in the queue.
-        let workplace;
-        let mut announced = None;
-        let (object, size) = if bytes.len() <= IN_PLACE {
-            row_bytes.extend_from_slice(bytes);
-            (None, 0)
-        } else {
-            let packed = match self.limits.compression {
-                Some(level) => {
-                    let packed = pack::pack(bytes, level).map_err(|cause| {
-                        StoreError::io("compress a value for", self.layout.root(), cause)
-                    })?;
-                    // What does not get smaller is better read as it is.
-                    (packed.len() < bytes.len()).then_some(packed)
-                }
-                None => None,
-            };
-            let name = ObjectName::new(meta.digest, &meta.extension, packed.is_some());
-            let stored = packed.as_deref().unwrap_or(bytes);
-            workplace = self.workplace()?;
-            announced =
-                Some(workplace.announce(&name).map_err(|cause| {
-                    StoreError::io("write an object in", workplace.path(), cause)
-                })?);
-            objects::write(&self.layout, &workplace, &name, stored)?;
-            (Some(name), stored.len() as u64)
-        };
+        let announced = workplace
+            .announce(name)
+            .map_err(|cause| StoreError::io("write an object in", workplace.path(), cause))?;
+        publish(&workplace)?;
+        let added = self.add_row(key, meta, bytes, Some(name.clone()), length);
+        drop(announced);
+        added
+    }
+
+    /// Adds a row to those that wait.
+    fn add_row(
+        self: &Arc<Self>,
+        key: &Digest,
+        meta: &ArtifactMeta,
+        bytes: Vec<u8>,
+        object: Option<ObjectName>,
+        size: u64,
+    ) -> Result<(), StoreError> {
         let expires = meta.expires.map(crate::clock::Timestamp::millis);
         let task = meta.task.clone();
-        let row = Row { key: *key, task, order: 0, bytes: row_bytes, object, size, expires };
+        let row = Row { key: *key, task, order: 0, bytes, object, size, expires };
         self.usage.put(slot_of(key));
         if self.limits.eviction == Eviction::None {
             // Nothing makes room for what is too much: what waits counts already.
             let mut waiting = self.waiting.lock();
             *waiting = (waiting.0 + row.weight(), waiting.1 + 1);
         }
-        let arrival = self.queue.add(row);
-        drop(announced);
-        if arrival == Arrival::NeedsWriter {
+        if self.queue.add(row) == Arrival::NeedsWriter {
             self.start_writer()?;
         }
-        Ok(Put::Kept)
+        Ok(())
     }
 
     /// Why a value of this size is not taken in, if it is not.
@@ -230,6 +331,7 @@ impl Indexed {
             for record in &batch.records {
                 explain::write_record(transaction, record)?;
             }
+            notes::write(transaction, &batch.notes)?;
             for row in &batch.rows {
                 edit.put(row)?;
             }
@@ -374,7 +476,7 @@ impl Indexed {
                 )?;
                 explain::forget_gone(transaction)?;
                 transaction.execute_batch(
-                    "DELETE FROM record; DELETE FROM recent; DELETE FROM entry; DELETE FROM slot; DELETE FROM object; DELETE FROM touch; \
+                    "DELETE FROM record; DELETE FROM recent; DELETE FROM note; DELETE FROM entry; DELETE FROM slot; DELETE FROM object; DELETE FROM touch; \
                      UPDATE state SET entries = 0, bytes = 0;",
                 )?;
                 State::load(transaction)
@@ -469,5 +571,32 @@ impl Indexed {
             Ok(removed)
         });
         settled.map_err(|failed| failed.into_error(&self.layout))
+    }
+}
+
+/// Where a value goes that is written bit by bit.
+struct NewObject<'a> {
+    store: &'a Indexed,
+}
+
+impl Spooler for NewObject<'_> {
+    fn refusal(&self, size: u64) -> Option<String> {
+        self.store.refusal(size)
+    }
+
+    fn open(&self) -> Result<(Staged, Box<dyn Sink>), StoreError> {
+        let workplace = self.store.workplace()?;
+        let (staged, file) = Staged::file(workplace.path()).map_err(|cause| self.failed(cause))?;
+        let sink: Box<dyn Sink> = match self.store.limits.compression {
+            Some(level) => {
+                pack::writer(file, level).map_err(|cause| self.store.cannot_pack(cause))?
+            }
+            None => Box::new(file),
+        };
+        Ok((staged, sink))
+    }
+
+    fn failed(&self, cause: io::Error) -> StoreError {
+        StoreError::io("write an object in", self.store.layout.tmp(), cause)
     }
 }
