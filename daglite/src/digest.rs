@@ -240,7 +240,7 @@ mod tests {
                 piece.copy_from_slice(&all[at as usize..at as usize + piece.len()]);
                 Ok(())
             };
-            let digest = read_and_digest(&mut bytes, &read).unwrap();
+            let digest = read_and_digest(&mut bytes, read).unwrap();
             assert!(bytes == all[..length], "{length}");
             assert_eq!(digest, Digest::from_bytes(*blake3::hash(&bytes).as_bytes()), "{length}");
         }
@@ -248,6 +248,6 @@ mod tests {
             0 => Ok(()),
             _ => Err(io::ErrorKind::UnexpectedEof.into()),
         };
-        assert!(read_and_digest(&mut vec![0; 3 << 20], &failing).is_err());
+        assert!(read_and_digest(&mut vec![0; 3 << 20], failing).is_err());
     }
 }

@@ -241,7 +241,7 @@ impl InMemory {
     fn resolve_now(&self, name: &str, version: &Version) -> Result<Option<String>, StoreError> {
         self.check_name(name)?;
         let names = self.names.lock().unwrap();
-        let versions = names.get(name).into_iter().flat_map(Versions::values);
+        let mut versions = names.get(name).into_iter().flat_map(Versions::values);
         let found = match version {
             Version::Exact(version) => return Ok(Some(version.clone())),
             Version::Tag(tag) => {
@@ -251,7 +251,7 @@ impl InMemory {
             Version::At(time) => match self.fault {
                 Fault::MomentsMeanLatest => versions.last(),
                 Fault::BelievesTheClock => {
-                    versions.filter(|(meta, _)| meta.created <= *time).last()
+                    versions.filter(|(meta, _)| meta.created <= *time).next_back()
                 }
                 _ => versions.take_while(|(meta, _)| meta.created <= *time).last(),
             },
