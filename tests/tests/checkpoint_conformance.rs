@@ -241,7 +241,7 @@ impl InMemory {
     fn resolve_now(&self, name: &str, version: &Version) -> Result<Option<String>, StoreError> {
         self.check_name(name)?;
         let names = self.names.lock().unwrap();
-        let mut versions = names.get(name).into_iter().flat_map(Versions::values);
+        let versions = names.get(name).into_iter().flat_map(Versions::values);
         let found = match version {
             Version::Exact(version) => return Ok(Some(version.clone())),
             Version::Tag(tag) => {
