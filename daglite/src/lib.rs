@@ -88,6 +88,36 @@
 //! | `tokio` | yes | `run()` inside a tokio runtime is an error that says to await, and not a blocked runtime | tokio's `rt` |
 //! | `zstd` | no | larger cached values are compressed, if [`compression`](store::FileStoreBuilder::compression) is set | the build of the C library zstd |
 //! | `conformance` | no | the suites that every store must pass, for authors of stores: [how to run them](https://docs.rs/daglite/latest/daglite/conformance/) | none |
+//! | `image` | no | `DynamicImage` and `ImageBuffer` as arguments and results, kept as PNG or, what PNG cannot hold, as raw samples | the crate `image` with its `png` |
+//!
+//! # Types of other crates
+//!
+//! A feature with the name of a crate lets its types be arguments and results of tasks; there is nothing to register. They are
+//! hashed by what a task can see of them. Where `==` sees less than that, two equal values may have two digests: a
+//! computation too many, and never a wrong hit. Each
+//! feature turns on the crate's own serde too.
+//!
+//! | feature | types | formats, the default first | what counts |
+//! |---|---|---|---|
+//! | `bytes` | `Bytes`, `BytesMut` | `raw` | as in a list of `u8` |
+//! | `chrono` | `NaiveDate`, `NaiveTime`, `NaiveDateTime`, `DateTime` of any zone, `TimeDelta`, `Weekday`, `Month`; `FixedOffset` as an argument alone | `postcard`, `json` | of a `DateTime` the moment, its offset and the zone's name; not the rules of `Local`, so write `cache_env = ["TZ"]` where they matter |
+//! | `either` | `Either` | `postcard`, `json` | the side and its value |
+//! | `half` | `f16`, `bf16` | `postcard`, `json` | the bits |
+//! | `indexmap` | `IndexMap`, `IndexSet` | `postcard`, `json` | the order of the entries too |
+//! | `jiff` | `Timestamp`, `Zoned`, `Span`, `SignedDuration`, the types of `civil`; `Offset` and `TimeZone` as arguments alone | `postcard`, `json` | of a `Zoned` the moment, its offset and the zone by name, offset or POSIX rule (jiff's text, and so its formats, keep of a rule the offset alone); of a `Span` each unit, so that 1 hour is not 60 minutes |
+//! | `ndarray` | `ArrayBase` of any dimension: `Array`, `ArcArray`, `CowArray`; views are hashed too | `npy` for [`NpyElement`](https://docs.rs/daglite/latest/daglite/trait.NpyElement.html)s, else `postcard`, `json` | element type, shape and elements in the order of their indexes; not how they lie in memory |
+//! | `num-complex` | `Complex` of `f32` and `f64` | `postcard`, `json` | the bits of both parts |
+//! | `rust_decimal` | `Decimal` | `json` | the scale too, so that 1.0 is not 1.00, and the sign of zero |
+//! | `serde_json` | `Value`, `Map`, `Number` | `json` | the order of an object's entries only if some package turns on `preserve_order` |
+//! | `smallvec` | `SmallVec` | `postcard`, `json` | as in a list |
+//! | `uuid` | `Uuid` | `postcard`, `json` | the sixteen bytes |
+//!
+//! A struct of yours that has such fields derives [`ContentHash`] to be hashed the same way. With serde's derive alone it is
+//! hashed by what serde says: element by element, and maps without an order.
+//!
+//! An array in C order is hashed and written without a copy and without a loop over its elements, one in Fortran order is
+//! written so; all others take 64 KiB more. `npy` is numpy's own format: `numpy.load` opens such a checkpoint, and what
+//! `numpy.save` wrote is decoded, in both orders, of both byte orders.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -129,6 +159,9 @@ pub use hash::{
     Unordered, ValueHash, content_digest, serde_hash,
 };
 pub use observe::Progress;
+#[cfg(feature = "ndarray")]
+#[cfg_attr(docsrs, doc(cfg(feature = "ndarray")))]
+pub use registry::NpyElement;
 pub use registry::{Encoded, Format, HasFormat, RawNumber, Registry, TypeFormats, ValueFormats};
 pub use session::{Session, SessionBuilder};
 pub use signed::{Signed, SigningKey};

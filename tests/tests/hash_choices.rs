@@ -187,8 +187,7 @@ fn told(strategy: Option<Strategy>, run: impl FnOnce(&Session)) -> Vec<String> {
         builder = builder.hash_strategy(strategy);
     }
     run(&builder.build().unwrap());
-    let log = log.lock().unwrap().clone();
-    log
+    log.lock().unwrap().clone()
 }
 
 #[cfg(target_pointer_width = "64")]

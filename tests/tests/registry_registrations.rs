@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use daglite::prelude::*;
 use daglite::store::CacheStore;
-use daglite::{ContentHasher, ErrorKind, HasFormat, MemoryStore, Strategy};
+use daglite::{ErrorKind, HasFormat, MemoryStore, Strategy};
 use daglite_tests::logged_with;
 use serde::{Deserialize, Serialize};
 
@@ -166,7 +166,7 @@ fn a_hash_is_replaced_on_purpose_only() {
     assert!(!registry.replace_hash(|_: &Own, hasher| hasher.unit()));
 }
 
-#[task(cache, cache_hash_params(values = registry))]
+#[task(cache)]
 fn sum(values: Vec<f64>) -> f64 {
     values.iter().sum()
 }
@@ -175,13 +175,12 @@ fn sum(values: Vec<f64>) -> f64 {
 fn a_strategy_is_chosen_as_the_program_runs_and_is_part_of_the_key() {
     let values = vec![0.5_f64; 1 << 20];
     let store: Arc<dyn CacheStore> = Arc::new(MemoryStore::new());
+    let mut digests = Vec::new();
     for strategy in [Strategy::Sampled, Strategy::Exact] {
         let registry = Registry::new();
-        registry.register_strategy::<Vec<f64>>(strategy).unwrap();
-        assert!(registry.register_strategy::<Vec<f64>>(Strategy::Fast).is_err());
-        let mut hasher = ContentHasher::new(strategy);
-        values.content_hash(&mut hasher);
-        assert_eq!(registry.hash_value(&values).unwrap(), hasher.finish().unwrap());
+        registry.set_hash_strategy::<Vec<f64>>(strategy);
+        digests.push(registry.hash_value(&values).unwrap());
+        digests.push(registry.clone().hash_value(&values).unwrap());
 
         let builder = Session::builder().cache(Arc::clone(&store)).registry(&registry);
         let (session, log) = logged_with(builder);
@@ -190,6 +189,9 @@ fn a_strategy_is_chosen_as_the_program_runs_and_is_part_of_the_key() {
         }
         assert_eq!((log.count("computed"), log.count("hit")), (1, 1), "{strategy:?}");
     }
+    let [sampled, again, exact, ..] = digests[..] else { unreachable!("there are four") };
+    assert_eq!(sampled, again);
+    assert_ne!(sampled, exact);
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]

@@ -75,15 +75,15 @@ fn the_suite_finds_every_fault() {
         (Fault::MixesThreads, "rule 1, whole or not at all"),
         (
             Fault::KeepsHalfWritten,
-            "rule 13, `put_with` is `put`, and `get_with` is `get`: what was",
+            "rule 14, `put_with` is `put`, and `get_with` is `get`: what was",
         ),
         (
             Fault::AnswersWrongDigest,
-            "rule 13, `put_with` is `put`, and `get_with` is `get`: the digest",
+            "rule 14, `put_with` is `put`, and `get_with` is `get`: the digest",
         ),
         (
             Fault::HidesTheEnd,
-            "rule 13, `put_with` is `put`, and `get_with` is `get`: `get_with` shows",
+            "rule 14, `put_with` is `put`, and `get_with` is `get`: `get_with` shows",
         ),
     ] {
         let suite = conformance::cache_store(|| Faulty::new(fault));

@@ -8,7 +8,7 @@ use crate::digest::Digest;
 use crate::store::{Artifact, ArtifactMeta, CacheStore, Lookup, Put};
 
 /// What the rule is called.
-const RULE: &str = "rule 13, `put_with` is `put`, and `get_with` is `get`";
+const RULE: &str = "rule 14, `put_with` is `put`, and `get_with` is `get`";
 
 /// Runs the suite.
 pub(super) async fn values_that_flow(store: &impl CacheStore) {

@@ -50,6 +50,9 @@ mod enabled {
     /// The levels there are.
     const LEVELS: std::ops::RangeInclusive<i32> = 1..=22;
 
+    /// A frame whose start has been looked at.
+    type Frame<R> = Chain<io::Cursor<Vec<u8>>, R>;
+
     impl Compression {
         /// Writes a value, compressed.
         pub(in super::super) fn write<T>(
@@ -119,10 +122,7 @@ mod enabled {
         }
 
         /// The length of the value that is compressed in `from`, as the frame says, and the whole frame.
-        fn open<R: Read>(
-            self,
-            mut from: R,
-        ) -> Result<(u64, Chain<io::Cursor<Vec<u8>>, R>), BoxError> {
+        fn open<R: Read>(self, mut from: R) -> Result<(u64, Frame<R>), BoxError> {
             let mut start = Vec::with_capacity(LONGEST_HEADER);
             from.by_ref().take(LONGEST_HEADER as u64).read_to_end(&mut start)?;
             if !start.starts_with(&MAGIC) {

@@ -4,7 +4,8 @@
 //! they get fewer; [`postcard`], [`json`] and [`raw`] are the built-in
 //! ones, [`inspect`] finds what they would lose, and [`shape`] sees what a type looks like to serde, so that a changed
 //! type is never decoded into wrong data. [`has_format`] is for types without serde, [`registry`] holds what users add,
-//! [`typed`] is what it knows of one type, and [`value`] encodes what the engine holds without knowing its type.
+//! [`typed`] is what it knows of one type, and [`value`] encodes what the engine holds without knowing its type. At the end,
+//! formats of other crates' types.
 
 mod coding;
 mod compression;
@@ -16,14 +17,25 @@ mod postcard;
 mod raw;
 mod shape;
 
+#[cfg(feature = "image")]
+mod image;
+
 mod has_format;
 #[expect(clippy::module_inception, reason = "the folder bears the name of its main type")]
 mod registry;
 mod typed;
 mod value;
 
+// Formats of other crates' types, each behind the feature of its name.
+#[cfg(feature = "bytes")]
+mod bytes;
+#[cfg(feature = "ndarray")]
+mod npy;
+
 pub use format::Format;
 pub use has_format::HasFormat;
+#[cfg(feature = "ndarray")]
+pub use npy::NpyElement;
 pub use raw::RawNumber;
 pub use registry::Registry;
 pub use typed::TypeFormats;

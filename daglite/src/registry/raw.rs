@@ -8,6 +8,7 @@ use super::Format;
 use super::coding::ends_at;
 use crate::Digest;
 use crate::error::BoxError;
+use crate::hash::{ContentHash, ContentHasher};
 
 pub(super) const NAME: &str = "raw";
 
@@ -21,7 +22,8 @@ pub trait RawNumber: sealed::Number {}
 
 impl<N: sealed::Number> RawNumber for N {}
 
-mod sealed {
+/// Not for others to implement.
+pub(super) mod sealed {
     use bytemuck::Pod;
 
     use crate::Digest;
@@ -66,6 +68,19 @@ macro_rules! numbers {
             $(let nothing = nothing.or_else(as_format_of::<$integer, T>);)*
             $(let nothing = nothing.or_else(as_format_of::<$float, T>);)*
             nothing
+        }
+
+        /// Hashes a vector of numbers by its own hash, which reads it in bulk; answers whether it is one.
+        pub(super) fn hash(value: &dyn Any, hasher: &mut ContentHasher) -> bool {
+            $(if let Some(numbers) = value.downcast_ref::<Vec<$integer>>() {
+                numbers.content_hash(hasher);
+                return true;
+            })*
+            $(if let Some(numbers) = value.downcast_ref::<Vec<$float>>() {
+                numbers.content_hash(hasher);
+                return true;
+            })*
+            false
         }
     };
 }

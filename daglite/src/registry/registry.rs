@@ -297,10 +297,10 @@ impl Registry {
     /// [`register_strategy`](Self::register_strategy) is for those parameters alone that say `registry`.
     ///
     /// ```
-    /// use daglite::{Registry, Strategy};
+    /// use daglite::{ContentHash, Registry, Strategy};
     ///
     /// let registry = Registry::new();
-    /// let mut values = vec![0.0; 1_000_000];
+    /// let values = vec![0.0; 1_000_000];
     /// let before = registry.hash_value(&values)?;
     /// registry.set_hash_strategy::<Vec<f64>>(Strategy::Sampled);
     /// assert_ne!(registry.hash_value(&values)?, before);
@@ -346,7 +346,8 @@ impl Registry {
         self.serde().deserialize(bytes, format)
     }
 
-    /// The digest of a value's content: by what was registered for its type, else by serde.
+    /// The digest of a value's content: by what was registered for its type, else by serde, but for vectors of numbers,
+    /// which are read in bulk.
     ///
     /// # Errors
     ///
@@ -357,7 +358,7 @@ impl Registry {
     ) -> Result<Digest, Error> {
         let strategy = self.hash_strategy(TypeId::of::<T>).unwrap_or_default();
         let mut hasher = ContentHasher::new(strategy);
-        if !self.hash_as_registered(value, &mut hasher) {
+        if !self.hash_as_registered(value, &mut hasher) && !raw::hash(value, &mut hasher) {
             serde_hash(value, &mut hasher);
         }
         Ok(hasher.finish()?)
@@ -438,7 +439,7 @@ impl Registry {
         }
     }
 
-    /// Hashes a value by what was registered for its type, if something was. The hasher has seen nothing.
+    /// Hashes a value by what was registered for its type, if something was.
     pub(super) fn hash_as_registered(
         &self,
         value: &(dyn Any + Send + Sync),
@@ -453,6 +454,11 @@ impl Registry {
         }
         hash(value, hasher);
         true
+    }
+
+    /// A hasher that reads the bulk data of a `T` as was said.
+    pub(super) fn hasher_for<T: 'static>(&self) -> ContentHasher {
+        ContentHasher::new(self.hash_strategy(TypeId::of::<T>).unwrap_or_default())
     }
 
     /// What is registered now, if anything ever was.

@@ -5,7 +5,6 @@ use std::fmt;
 
 use super::value::{BuiltIn, Formats};
 use super::{Format, Registry};
-use crate::hash::{ContentHasher, Strategy};
 use crate::{Digest, Error};
 
 /// What a [`Registry`] knows of one type: made by [`Registry::own`] and [`Registry::registered`].
@@ -93,7 +92,7 @@ impl<'a, T: Send + Sync + 'static> TypeFormats<'a, T> {
     ///
     /// If nothing was, or a part of the value cannot be hashed.
     pub fn hash_value(&self, value: &T) -> Result<Digest, Error> {
-        let mut hasher = ContentHasher::new(Strategy::Auto);
+        let mut hasher = self.registry.hasher_for::<T>();
         self.registry.hash_dyn(value, type_name::<T>(), &mut hasher);
         Ok(hasher.finish()?)
     }

@@ -44,6 +44,9 @@ pub(crate) enum Encoding<'a> {
     Flowing(Flowing<'a>),
 }
 
+/// Writes the bytes of one value.
+type WriteTo<'a> = dyn Fn(&mut dyn Write) -> Result<(), Error> + Send + Sync + 'a;
+
 /// A value whose bytes are written to where they go, in one format.
 pub(crate) struct Flowing<'a> {
     /// The name of the format.
@@ -53,7 +56,7 @@ pub(crate) struct Flowing<'a> {
     /// Stands for what the type looks like.
     pub(crate) shape: Digest,
     /// Writes the bytes.
-    write: Box<dyn Fn(&mut dyn Write) -> Result<(), Error> + Send + Sync + 'a>,
+    write: Box<WriteTo<'a>>,
 }
 
 impl Flowing<'_> {
@@ -270,7 +273,7 @@ fn begin<'a, T: Send + Sync + 'static>(
     value: &'a (dyn Any + Send + Sync),
 ) -> Result<Encoding<'a>, Error> {
     let value = typed::<T>(value)?;
-    let format = formats.named_or_default(None)?;
+    let format = formats.format_for(value, None)?;
     if !format.flows() {
         return encode_as(&format, value).map(Encoding::Whole);
     }
@@ -353,6 +356,8 @@ pub(super) struct BuiltIn<T> {
     names: fn() -> Vec<String>,
     /// The default.
     default: fn() -> Option<Format<T>>,
+    /// The name of the one for a value that the default does not hold.
+    preferred: fn(&T) -> Option<&'static str>,
     /// The one of a name.
     named: fn(&str) -> Option<Format<T>>,
 }
@@ -368,7 +373,7 @@ impl<T> Copy for BuiltIn<T> {}
 impl<T> BuiltIn<T> {
     /// None.
     pub(super) fn none() -> Self {
-        Self { names: Vec::new, default: || None, named: |_| None }
+        Self { names: Vec::new, default: || None, preferred: |_| None, named: |_| None }
     }
 }
 
@@ -387,6 +392,7 @@ impl<T: Serialize + DeserializeOwned + 'static> BuiltIn<T> {
                 None if postcard::suits::<T>() => Some(Format::postcard()),
                 None => Some(Format::json()),
             },
+            preferred: |_| None,
             named: |name| match name {
                 postcard::NAME => Some(Format::postcard()),
                 json::NAME => Some(Format::json()),
@@ -403,6 +409,7 @@ impl<T: HasFormat> BuiltIn<T> {
         Self {
             names: || T::formats().iter().map(|format| format.name().to_owned()).collect(),
             default: || T::formats().into_iter().next(),
+            preferred: T::preferred_format,
             named: |name| T::formats().into_iter().find(|format| format.name() == name),
         }
     }
@@ -489,9 +496,16 @@ impl<T: 'static> Formats<T> {
         names
     }
 
+    /// The named format, or the default one, which the value may choose.
+    fn format_for(&self, value: &T, name: Option<&str>) -> Result<FoundFormat<'_, T>, Error> {
+        let preferred =
+            || (self.built_in.preferred)(value).filter(|_| self.default_name().is_none());
+        self.named_or_default(name.or_else(preferred))
+    }
+
     /// The bytes of `value`, in the named format or in the default one.
     pub(super) fn encode(&self, value: &T, format: Option<&str>) -> Result<Encoded, Error> {
-        encode_as(&*self.named_or_default(format)?, value)
+        encode_as(&*self.format_for(value, format)?, value)
     }
 
     /// The value of `bytes` in the named format.

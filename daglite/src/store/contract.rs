@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::{Future, ready};
-use std::io::{self, Read, Write};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
+use super::flow::{ReadValue, WriteValue, Written, not_written};
 use super::preimage::{Fate, KeyPart, TaskRecord};
 use crate::clock::Timestamp;
 use crate::digest::Digest;
@@ -240,32 +240,6 @@ impl fmt::Debug for KeyHold {
     }
 }
 
-/// Writes the bytes of a value: what [`CacheStore::put_with`] calls, once.
-pub type WriteValue<'a> = dyn FnMut(&mut dyn Write) -> io::Result<()> + Send + 'a;
-
-/// Makes something of the bytes of a value, which are not verified yet: what [`CacheStore::get_with`] calls, perhaps more
-/// than once. It need not read to the end.
-pub type ReadValue<'a> = dyn FnMut(&ArtifactMeta, &mut dyn Read) + Send + 'a;
-
-/// What was written by [`CacheStore::put_with`].
-///
-/// ```
-/// use daglite::Digest;
-/// use daglite::store::{Put, Written};
-///
-/// let written = Written { digest: Digest::of_bytes(b"[1,2]"), size: 5, put: Ok(Put::Kept) };
-/// assert_eq!(written.put.unwrap(), Put::Kept);
-/// ```
-#[derive(Debug)]
-pub struct Written {
-    /// The digest of the bytes.
-    pub digest: Digest,
-    /// How many bytes there were.
-    pub size: u64,
-    /// What became of them, as [`CacheStore::put`] answers it.
-    pub put: Result<Put, StoreError>,
-}
-
 /// What a run tells its store at the end.
 ///
 /// ```
@@ -324,8 +298,7 @@ pub struct RunReport {
 ///     is absent what became of the last one that was there.
 /// 13. **Notes may be missing, and are never wrong.** `noted` answers the bytes that were last given to `note` under that
 ///     name, or nothing: a store may keep none, or forget them.
-///
-/// 13. **`put_with` is `put`, and `get_with` is `get`**, of bytes that need not be in memory all at once. `put_with` ignores
+/// 14. **`put_with` is `put`, and `get_with` is `get`**, of bytes that need not be in memory all at once. `put_with` ignores
 ///     `digest` and `size` of the metadata it is given, and answers the real ones, also if the store keeps nothing: then it
 ///     takes the bytes all the same. If `write` fails, nothing is kept, what was there stays, and the answer is an error.
 ///     What `read` has made counts only if `get_with` answers [`Lookup::Found`]: then all bytes are verified, also those
@@ -498,11 +471,6 @@ pub trait CacheStore: Send + Sync + 'static {
         let _ = name;
         Box::pin(ready(Ok(None)))
     }
-}
-
-/// The error of a value that could not be written as bytes.
-pub(super) fn not_written(cause: io::Error) -> StoreError {
-    StoreError::new(format!("the value could not be written as bytes: {cause}")).with_source(cause)
 }
 
 /// A shared store is a store: give one to several sessions.

@@ -6,11 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashmap::{DashMap, DashSet};
 
-use super::contract::{
-    Artifact, ArtifactMeta, CacheStore, Glimpse, Lookup, Put, StoreFuture, WriteValue, Written,
-    not_written,
-};
+use super::contract::{Artifact, ArtifactMeta, CacheStore, Glimpse, Lookup, Put, StoreFuture};
 use super::error::StoreError;
+use super::flow::{WriteValue, Written, not_written};
 use super::preimage::{Fate, TaskRecord};
 use crate::digest::Digest;
 

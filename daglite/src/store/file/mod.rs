@@ -27,10 +27,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::contract::{
-    Artifact, ArtifactMeta, CacheStore, Glimpse, KeyClaim, Lookup, Put, ReadValue, RunReport,
-    StoreFuture, WriteValue, Written,
+    Artifact, ArtifactMeta, CacheStore, Glimpse, KeyClaim, Lookup, Put, RunReport, StoreFuture,
 };
 use super::error::StoreError;
+use super::flow::{ReadValue, WriteValue, Written};
 use super::preimage::{Fate, TaskRecord};
 use crate::clock::Timestamp;
 use crate::digest::Digest;

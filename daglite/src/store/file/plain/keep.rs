@@ -18,7 +18,7 @@ use super::super::verify::{Found, Problem};
 use super::PlainFiles;
 use crate::digest::Digest;
 use crate::size::ByteSize;
-use crate::store::contract::not_written;
+use crate::store::flow::not_written;
 use crate::store::{Artifact, ArtifactMeta, Glimpse, Lookup, Put, StoreError, WriteValue, Written};
 
 /// Up to this size a value comes along with its metadata.
