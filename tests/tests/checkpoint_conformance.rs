@@ -251,7 +251,7 @@ impl InMemory {
             Version::At(time) => match self.fault {
                 Fault::MomentsMeanLatest => versions.last(),
                 Fault::BelievesTheClock => {
-                    versions.filter(|(meta, _)| meta.created <= *time).last()
+                    versions.filter(|(meta, _)| meta.created <= *time).next_back()
                 }
                 _ => versions.take_while(|(meta, _)| meta.created <= *time).last(),
             },
