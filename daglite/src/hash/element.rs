@@ -2,7 +2,7 @@
 
 use super::tag;
 
-/// What the bytes of [`ContentHasher::bulk`] are.
+/// What the bytes of [`ContentHasher::bulk`](crate::ContentHasher::bulk) are.
 ///
 /// ```
 /// assert_eq!(daglite::Element::F64.size(), 8);
@@ -78,7 +78,7 @@ impl Element {
     }
 }
 
-/// What an [unordered](ContentHasher::unordered) collection is.
+/// What an [unordered](crate::ContentHasher::unordered) collection is.
 ///
 /// ```
 /// assert_ne!(daglite::Unordered::Map, daglite::Unordered::Set);
