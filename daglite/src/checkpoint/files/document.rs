@@ -28,7 +28,7 @@ struct Layout {
 }
 
 /// The text that says `meta`, closed by the digest of all of it that stands before the checksum.
-pub(super) fn write(meta: &CheckpointMeta) -> Result<String, serde_json::Error> {
+pub(in super::super) fn write(meta: &CheckpointMeta) -> Result<String, serde_json::Error> {
     let mut text = serde_json::to_string_pretty(&Document { layout: LAYOUT, meta })?;
     text.truncate(text.len() - "\n}".len());
     let checksum = Digest::of_bytes(text.as_bytes());
@@ -37,7 +37,11 @@ pub(super) fn write(meta: &CheckpointMeta) -> Result<String, serde_json::Error> 
 }
 
 /// The metadata that `text` says, in the folder of `version` of `name`; else what is wrong with it.
-pub(super) fn read(text: &[u8], name: &str, version: &str) -> Result<CheckpointMeta, String> {
+pub(in super::super) fn read(
+    text: &[u8],
+    name: &str,
+    version: &str,
+) -> Result<CheckpointMeta, String> {
     let text = std::str::from_utf8(text).map_err(|_| "its meta.json is no text".to_owned())?;
     let no_json = |cause: serde_json::Error| format!("its meta.json cannot be read: {cause}");
     let Layout { layout } = serde_json::from_str(text).map_err(no_json)?;
@@ -68,7 +72,7 @@ pub(super) fn read(text: &[u8], name: &str, version: &str) -> Result<CheckpointM
 }
 
 /// What is wrong with `extension` as the end of a file's name.
-pub(super) fn extension_flaw(extension: &str) -> Option<String> {
+pub(in super::super) fn extension_flaw(extension: &str) -> Option<String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     let fine = (1..=32).contains(&extension.len())
         && extension.bytes().all(plain)
@@ -82,6 +86,6 @@ pub(super) fn extension_flaw(extension: &str) -> Option<String> {
 }
 
 /// Whether `version` is the name of a version at all.
-pub(super) fn is_version(version: &str) -> bool {
+pub(in super::super) fn is_version(version: &str) -> bool {
     Moment::parse(version).is_some()
 }

@@ -10,7 +10,7 @@
 //! the type, the calls for people, which block, and the contract, which wraps the same functions.
 
 mod browse;
-mod document;
+pub(super) mod document;
 mod load;
 mod save;
 

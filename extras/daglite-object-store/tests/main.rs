@@ -1,0 +1,4 @@
+//! Promises of daglite-object-store, over memory, a folder and a real S3 server on loopback.
+
+mod checkpoints;
+mod support;
