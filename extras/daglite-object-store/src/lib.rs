@@ -4,12 +4,14 @@
 // Files in reading order: `place` (where objects lie), `runtime` (what drives the transfers), `trouble` (what went wrong,
 // without secrets), `transfer` (bytes there and back), `checkpoints` (a `CheckpointStore`), `cache` (a `CacheStore`).
 
+mod cache;
 mod checkpoints;
 mod place;
 mod runtime;
 mod transfer;
 mod trouble;
 
+pub use cache::{Access, RemoteCache, RemoteCacheBuilder, Upload};
 pub use checkpoints::ObjectCheckpoints;
 pub use place::Place;
 

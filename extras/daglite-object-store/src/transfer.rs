@@ -96,13 +96,28 @@ pub(crate) async fn whole(
     most: u64,
     stall: Duration,
 ) -> Result<Vec<u8>, Trouble> {
+    whole_watched(store, path, most, stall, &mut |_| ()).await
+}
+
+/// The same; `watch` sees what has come so far, again and again.
+pub(crate) async fn whole_watched(
+    store: &dyn ObjectStore,
+    path: &Path,
+    most: u64,
+    stall: Duration,
+    watch: &mut (dyn FnMut(&[u8]) + Send),
+) -> Result<Vec<u8>, Trouble> {
     let answer = store.get(path).await?;
     let size = answer.meta.size;
     if size > most {
         return Err(Trouble::wrong(format!("it has {size} bytes where {most} are the most")));
     }
     let mut bytes = room_for(size)?;
-    receive(answer, size, stall, &mut |chunk| bytes.extend_from_slice(&chunk)).await?;
+    let mut take = |chunk: Bytes| {
+        bytes.extend_from_slice(&chunk);
+        watch(&bytes);
+    };
+    receive(answer, size, stall, &mut take).await?;
     Ok(bytes)
 }
 

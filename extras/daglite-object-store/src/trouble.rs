@@ -103,9 +103,11 @@ fn status(text: &str) -> Option<u16> {
 /// The number and the name of an answer, and nothing else of it.
 fn answer(text: &str) -> String {
     let status = status(text).map(|status| status.to_string());
-    let name = text.split("<Code>").nth(1).and_then(|after| after.split("</Code>").next());
+    let name = text.split("<Code>").nth(1).and_then(|after| Some(after.split_once("</Code>")?.0));
     // Real names are short words; anything else might be what it should not be.
-    let is_word = |name: &&str| name.len() <= 40 && name.bytes().all(|b| b.is_ascii_alphabetic());
+    let is_word = |name: &&str| {
+        (1..=40).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphabetic())
+    };
     let said: Vec<_> = status.into_iter().chain(name.filter(is_word).map(str::to_owned)).collect();
     if said.is_empty() { "no reason was given".to_owned() } else { said.join(" ") }
 }

@@ -1,11 +1,15 @@
 //! What the tests share: places to keep objects in.
 
+pub(crate) mod artifacts;
+pub(crate) mod locals;
+pub(crate) mod mini_s3;
 pub(crate) mod seaweed;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use daglite_object_store::Place;
 
+pub(crate) use mini_s3::{Fault, MiniS3};
 pub(crate) use seaweed::Seaweed;
 
 /// A prefix that nobody else has.
