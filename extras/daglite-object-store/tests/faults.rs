@@ -28,7 +28,7 @@ async fn with_an_entry(bytes: &[u8]) -> MiniS3 {
     let server = MiniS3::start();
     let writer = bare(&server).open().unwrap();
     writer.put(&key("there"), &artifact(bytes)).await.unwrap();
-    assert_eq!(server.objects("entries").len(), 1);
+    assert_eq!(server.objects("entries").len(), 1, "{:?}", writer.notices());
     server
 }
 

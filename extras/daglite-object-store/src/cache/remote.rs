@@ -34,6 +34,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The longest time that a remote is left alone before it is tried again.
 const LONGEST_REST: Duration = Duration::from_secs(300);
 
+/// No time is longer: sums of times stay times that exist.
+pub(super) const DAY: Duration = Duration::from_secs(24 * 3600);
+
 /// What is not looked up any more by this process.
 #[derive(Default)]
 struct Shunned {
@@ -124,9 +127,7 @@ impl Remote {
             .map(async |(at, key)| (at, key, self.tier.peek(&key).await))
             .buffer_unordered(AT_ONCE);
         let mut limit = self.limit();
-        let mut heard = false;
-        while let Some(Some((at, key, answer))) =
-            self.unless_given_up(limit, &heard, answers.next()).await
+        while let Some(Some((at, key, answer))) = self.unless_given_up(limit, answers.next()).await
         {
             let Some(answer) = self.judged(&key, answer) else {
                 break;
@@ -136,7 +137,6 @@ impl Remote {
                 self.ledger.save(meta.took);
                 limit = self.limit();
             }
-            heard = true;
             found[at] = answer;
         }
         found
@@ -149,11 +149,11 @@ impl Remote {
         }
         let _waiting = self.ledger.wait();
         let limit = Limit::at(self.limit());
-        let heard = AtomicBool::new(false);
+        let heard = Mutex::new(Instant::now());
         // A value that was long in the making may be long on its way, if it keeps coming.
         let announce = |meta: &ArtifactMeta| {
-            heard.store(true, Ordering::Relaxed);
-            limit.put_off(meta.took.min(Duration::from_secs(meta.size / SLOWEST)));
+            *heard.lock() = Instant::now();
+            limit.put_off(meta.took.min(Duration::from_secs(meta.size / SLOWEST)).min(DAY));
         };
         let fetched = self.tier.fetch(&key, self.settings.deadline, announce);
         let fetched = self.unless_off(async {
@@ -165,7 +165,7 @@ impl Remote {
         let answer = match fetched.await {
             Some(Some(answer)) => answer,
             Some(None) => {
-                self.give_up(heard.load(Ordering::Relaxed));
+                self.give_up(*heard.lock());
                 return Lookup::Absent;
             }
             None => return Lookup::Absent,
@@ -184,7 +184,7 @@ impl Remote {
     pub(super) async fn record(self: Arc<Self>, id: Digest) -> Option<TaskRecord> {
         let _waiting = self.ledger.wait();
         let record = self.tier.record(&id, self.settings.deadline);
-        match self.unless_given_up(self.limit(), &false, record).await? {
+        match self.unless_given_up(self.limit(), record).await? {
             Ok(record) => Some(record),
             Err(Trouble::Missing | Trouble::Wrong(_)) => None,
             Err(trouble) => {
@@ -214,29 +214,31 @@ impl Remote {
 
     /// Until when a run can wait.
     fn limit(&self) -> Instant {
-        Instant::now() + self.ledger.left(self.settings.deadline)
+        Instant::now() + self.ledger.left(self.settings.deadline).min(DAY)
     }
 
-    /// The answer, unless it takes too long, or the remote is given up meanwhile. `heard` says whether it answers at all.
+    /// The answer, unless it takes too long, or the remote is given up meanwhile.
     async fn unless_given_up<T>(
         self: &Arc<Self>,
         limit: Instant,
-        heard: &bool,
         answer: impl Future<Output = T>,
     ) -> Option<T> {
-        match self.unless_off(timeout_at(limit, answer)).await? {
+        let since = Instant::now();
+        let silence = since + self.settings.deadline;
+        match self.unless_off(timeout_at(limit.min(silence), answer)).await? {
             Ok(answer) => Some(answer),
             Err(_) => {
-                self.give_up(*heard);
+                self.give_up(since);
                 None
             }
         }
     }
 
-    /// Waits no more: until the next run for a remote that answers, and until it does for one that does not.
-    fn give_up(self: &Arc<Self>, is_heard: bool) {
+    /// Waits no more: until the next run, or, if there was nothing to hear since `since`, until there is.
+    fn give_up(self: &Arc<Self>, since: Instant) {
         let (place, deadline) = (&self.tier.place, self.settings.deadline);
-        if !is_heard {
+        // A little of it went into other things.
+        if since.elapsed() >= deadline / 10 * 9 {
             let trouble = format!("it did not answer within {deadline:?}: check the network");
             return self.leave_alone(&Trouble::Failed(trouble));
         }

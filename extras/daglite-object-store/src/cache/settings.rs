@@ -6,6 +6,7 @@ use std::time::Duration;
 use daglite::CacheStore;
 
 use super::RemoteCache;
+use super::remote::DAY;
 use crate::place::Place;
 
 /// What a program does with the remote entries.
@@ -154,6 +155,10 @@ impl RemoteCacheBuilder {
     ///
     /// The system refuses a thread.
     pub fn open(self) -> Result<RemoteCache, daglite::Error> {
-        Ok(RemoteCache::start(self.place, self.local, self.settings)?)
+        let mut settings = self.settings;
+        for time in [&mut settings.deadline, &mut settings.flush_deadline, &mut settings.rest] {
+            *time = (*time).min(DAY);
+        }
+        Ok(RemoteCache::start(self.place, self.local, settings)?)
     }
 }

@@ -261,7 +261,28 @@ impl Shared {
         let name = request.path.split('?').next().unwrap_or_default().to_owned();
         let there = objects.get(&name);
         let tag = there.map(|bytes| format!("\"{}\"", blake3::hash(bytes).to_hex()));
+        let question = request.path.split_once('?').map(|(_, question)| question);
         match request.method.as_str() {
+            "POST" if question.is_some_and(|question| question.starts_with("uploads")) => {
+                let body = "<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>";
+                Answer { status: 200, headers: String::new(), body: body.into() }
+            }
+            "POST" => {
+                let mut whole = Vec::new();
+                for number in 1.. {
+                    let Some(part) = objects.remove(&format!("{name}#{number}")) else { break };
+                    whole.extend(part);
+                }
+                objects.insert(name, whole);
+                let body = "<CompleteMultipartUploadResult><ETag>\"1\"</ETag></CompleteMultipartUploadResult>";
+                Answer { status: 200, headers: String::new(), body: body.into() }
+            }
+            "PUT" if question.is_some() => {
+                let pairs = question.unwrap_or_default().split('&');
+                let number = pairs.filter_map(|pair| pair.strip_prefix("partNumber=")).next();
+                objects.insert(format!("{name}#{}", number.unwrap()), request.body.clone());
+                Answer { status: 200, headers: "ETag: \"1\"\r\n".to_owned(), body: Vec::new() }
+            }
             "PUT" => {
                 let is_taken = request.headers.contains_key("if-none-match") && there.is_some();
                 let is_other = request
