@@ -72,3 +72,22 @@ fn a_machine_with_wrong_credentials_computes_and_says_nothing_of_them() {
     assert!(said.contains("it refuses the credentials (403"), "{said}");
     assert!(!said.contains(wrong), "{said}");
 }
+
+/// Any server of files will do to read.
+#[cfg(feature = "http")]
+#[tokio::test]
+async fn entries_are_read_by_plain_http() {
+    use crate::support::artifacts::{artifact, key};
+    use crate::support::locals::Forgetful;
+    use daglite::store::Lookup;
+    use daglite_object_store::{Access, Place, Upload};
+
+    let server = crate::support::MiniS3::start();
+    let writer = RemoteCache::builder(server.place(), Forgetful::default()).upload(Upload::Inline);
+    writer.open().unwrap().put(&key("there"), &artifact(b"value")).await.unwrap();
+    let place = Place::at(&format!("{}/{BUCKET}", server.endpoint())).unwrap();
+    let reader = RemoteCache::builder(place, Forgetful::default()).access(Access::ReadOnly);
+    let reader = reader.open().unwrap();
+    assert_eq!(reader.get(&key("there")).await.unwrap(), Lookup::Found(artifact(b"value")));
+    assert_eq!(reader.get(&key("not there")).await.unwrap(), Lookup::Absent);
+}

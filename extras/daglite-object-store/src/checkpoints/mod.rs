@@ -17,7 +17,10 @@ use std::sync::Arc;
 
 use daglite::checkpoint::{CheckpointMeta, CheckpointStore, Saved, Version, check_name};
 use daglite::store::{StoreError, StoreFuture};
+use daglite::{Registry, ValueFormats};
 use object_store::path::Path;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::place::Place;
 use crate::runtime::Runtime;
@@ -88,6 +91,82 @@ impl ObjectCheckpoints {
     /// The system refuses a thread.
     pub fn in_place(place: Place) -> Result<Self, daglite::Error> {
         Ok(Self { runtime: Runtime::start()?, shelf: Arc::new(Shelf { place }) })
+    }
+
+    /// The value of a version: `"latest"`, or the name of one. For programs without a session.
+    ///
+    /// ```
+    /// # use daglite::{CheckpointStore, Digest, checkpoint::CheckpointMeta, clock::Timestamp};
+    /// # use daglite::{Registry, ValueFormats};
+    /// # use daglite_object_store::ObjectCheckpoints;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), daglite::Error> {
+    /// let checkpoints = ObjectCheckpoints::open("memory:///team")?;
+    /// # let encoded = ValueFormats::serde::<Vec<f64>>().encode(Registry::global(), &vec![0.5], None)?;
+    /// # let meta = CheckpointMeta {
+    /// #     format: encoded.format, extension: encoded.extension, shape: encoded.shape,
+    /// #     ..CheckpointMeta::new("weights", &encoded.bytes, Timestamp::from_millis(0))
+    /// # };
+    /// # checkpoints.save(meta, encoded.bytes).await?;
+    /// let weights: Vec<f64> = checkpoints.load_value("weights", "latest").await?;
+    /// assert_eq!(weights, [0.5]);
+    ///
+    /// let missing = checkpoints.load_value::<Vec<f64>>("weight", "latest").await.unwrap_err();
+    /// assert!(missing.to_string().ends_with("there are `weights`"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// There is no such checkpoint or version (the message lists what there is), it is damaged, or it was saved from a
+    /// type of another structure.
+    pub async fn load_value<T>(
+        &self,
+        name: &str,
+        version: impl Into<Version>,
+    ) -> Result<T, daglite::Error>
+    where
+        T: Serialize + DeserializeOwned + Send + Sync + 'static,
+    {
+        let version = version.into();
+        let Some((meta, bytes)) = CheckpointStore::load(self, name, &version).await? else {
+            return Err(self.missing(name, &version).await?.into());
+        };
+        let formats = ValueFormats::serde::<T>();
+        let value = formats.decode(Registry::global(), &bytes, &meta.format, meta.shape);
+        let value = value.map_err(|cause| {
+            let CheckpointMeta { version, type_name, format, .. } = &meta;
+            StoreError::new(format!(
+                "version {version} of checkpoint `{name}` cannot be read as `{}`: it was saved from `{type_name}` in format \
+                 `{format}`: load it as that type",
+                std::any::type_name::<T>()
+            ))
+            .with_source(cause)
+        })?;
+        let value = value.downcast::<T>().ok().and_then(Arc::into_inner);
+        Ok(value.expect("the formats of a type decode to that type, and to a value of its own"))
+    }
+
+    /// The error for a version that is not there: it lists what there is.
+    async fn missing(&self, name: &str, version: &Version) -> Result<StoreError, StoreError> {
+        const FEW: usize = 5;
+        let listed = |all: Vec<String>| match (all.len(), all.into_iter().take(FEW)) {
+            (0, _) => "none yet".to_owned(),
+            (1..=FEW, few) => few.collect::<Vec<_>>().join(", "),
+            (all, few) => format!("{} and {} more", few.collect::<Vec<_>>().join(", "), all - FEW),
+        };
+        let versions = self.versions(name).await?;
+        let place = &self.shelf.place;
+        Ok(StoreError::new(if versions.is_empty() {
+            let names = self.names().await?.iter().map(|name| format!("`{name}`")).collect();
+            format!("no checkpoint is called `{name}` in `{place}`: there are {}", listed(names))
+        } else {
+            let versions = listed(versions.into_iter().rev().collect());
+            format!(
+                "checkpoint `{name}` has no version `{version}`: load `latest`, or one of {versions}"
+            )
+        }))
     }
 
     /// Does `work` with the shelf on the runtime.

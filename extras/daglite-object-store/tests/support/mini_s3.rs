@@ -74,9 +74,13 @@ impl MiniS3 {
         Self { shared, port }
     }
 
+    /// Where it answers.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
     /// Its root.
     pub(crate) fn place(&self) -> Place {
-        let endpoint = format!("http://127.0.0.1:{}", self.port);
         let retry = daglite_object_store::object_store::RetryConfig {
             backoff: daglite_object_store::object_store::BackoffConfig {
                 init_backoff: Duration::from_millis(10),
@@ -86,7 +90,7 @@ impl MiniS3 {
             max_retries: 5,
             retry_timeout: Duration::from_secs(20),
         };
-        Place::of(client(&endpoint).with_retry(retry).build().unwrap(), "the mini S3")
+        Place::of(client(&self.endpoint()).with_retry(retry).build().unwrap(), "the mini S3")
     }
 
     /// What happens from now on.
