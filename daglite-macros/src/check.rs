@@ -14,9 +14,7 @@ use syn::{
 
 use crate::compiled::Compiled;
 use crate::fallback::Refused;
-use crate::model::{
-    Cache, Fallible, Generics, Hash, HashAll, Output, Param, Strategy, Taken, Task,
-};
+use crate::model::{Cache, Fallible, Generics, Hash, HashAll, Output, Param, Taken, Task};
 use crate::option::{Options, read_all};
 use crate::parse::Input;
 use crate::shape;
@@ -172,7 +170,7 @@ fn build(
                 _ if excluded(&ident) => Hash::Excluded,
                 _ if hash.is_some() => Hash::Covered,
                 Some(way) => way,
-                None => Hash::Value(Strategy::Auto),
+                None => Hash::Value(None),
             };
             Param { written, ident, taken, hash }
         })

@@ -325,17 +325,21 @@ fn param_hash(param: &Param, private: &Path) -> TokenStream {
         }
         Hash::Covered => quote!(#private::ParamHash::Covered),
         Hash::Value(strategy) => {
-            let strategy = match strategy {
-                Strategy::Auto => quote!(Auto),
-                Strategy::Exact => quote!(Exact),
-                Strategy::Fast => quote!(Fast),
-                Strategy::Sampled => quote!(Sampled),
-            };
+            let strategy = strategy.map(|strategy| {
+                let word = match strategy {
+                    Strategy::Auto => quote!(Auto),
+                    Strategy::Exact => quote!(Exact),
+                    Strategy::Fast => quote!(Fast),
+                    Strategy::Sampled => quote!(Sampled),
+                };
+                quote!(#private::Strategy::#word)
+            });
+            let strategy = option(strategy);
             let probe = probe(private, &stored);
             quote! {
                 #private::ParamHash::Value(
                     (&&&&#probe).__daglite_hash().value::<#stored>(),
-                    #private::Strategy::#strategy,
+                    #strategy,
                 )
             }
         }

@@ -110,8 +110,8 @@ pub(crate) enum Hash {
     Excluded,
     /// Not by itself: the function of `cache_hash` takes it.
     Covered,
-    /// By the type, with a strategy.
-    Value(Strategy),
+    /// By the type, with a strategy if one was asked for.
+    Value(Option<Strategy>),
     /// By what a function makes of it.
     Custom(Path),
     /// By the session's registry.

@@ -1,15 +1,15 @@
 //! `Digest`: the 32 bytes that stand for content, code or a cache key.
 
 use std::fmt;
-use std::num::NonZero;
+use std::ops::Range;
 use std::str::FromStr;
-use std::sync::OnceLock;
-use std::thread;
 
 use blake3::hazmat::{
-    ChainingValue, HasherExt, Mode, left_subtree_len, merge_subtrees_non_root, merge_subtrees_root,
+    ChainingValue, HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::threads;
 
 /// 32 bytes of BLAKE3 that stand for content: a value, a file, an artifact, a function's code, a cache key.
 ///
@@ -36,11 +36,13 @@ impl Digest {
     /// assert!(Digest::of_bytes(b"").to_string().starts_with("af1349b9"));
     /// ```
     pub fn of_bytes(bytes: &[u8]) -> Self {
-        let hash = match bytes.len() {
-            0..WORTH_A_THREAD => blake3::hash(bytes),
-            _ => hash_in_parallel(bytes),
+        if bytes.len() < WORTH_A_THREAD {
+            return Self(*blake3::hash(bytes).as_bytes());
+        }
+        let update = |range: Range<usize>, (): &mut (), hasher: &mut blake3::Hasher| {
+            hasher.update(&bytes[range]);
         };
-        Self(*hash.as_bytes())
+        hash_in_parallel(bytes.len(), threads::of_machine(), || (), update)
     }
 
     /// Wraps 32 bytes that already are a digest.
@@ -65,47 +67,53 @@ impl Digest {
 }
 
 /// From this size on, a second thread saves more than it costs: about 20 µs against 250.
-const WORTH_A_THREAD: usize = 1 << 20;
+pub(crate) const WORTH_A_THREAD: usize = 1 << 20;
 
-/// The BLAKE3 hash of more than one chunk, on as many threads as the machine has.
-fn hash_in_parallel(bytes: &[u8]) -> blake3::Hash {
-    static THREADS: OnceLock<usize> = OnceLock::new();
-    let threads = *THREADS
-        .get_or_init(|| thread::available_parallelism().map_or(1, NonZero::get).min(MOST_THREADS));
-    if threads == 1 {
-        return blake3::hash(bytes);
+/// Bytes of a subtree that one thread hashes in one go, at least. A power of two, as the tree of BLAKE3 asks.
+const SUBTREE: usize = 256 << 10;
+
+/// The most subtrees: what is kept of them must not count.
+const MOST_SUBTREES: usize = 1 << 12;
+
+/// The BLAKE3 hash of `len` bytes, on up to `threads` threads. `update` hands those of a range to the hasher; what `room`
+/// makes is each thread's own.
+pub(crate) fn hash_in_parallel<S>(
+    len: usize,
+    threads: usize,
+    room: impl Fn() -> S + Sync,
+    update: impl Fn(Range<usize>, &mut S, &mut blake3::Hasher) + Sync,
+) -> Digest {
+    let size = len.div_ceil(MOST_SUBTREES).next_power_of_two().max(SUBTREE);
+    if threads <= 1 || len <= size {
+        let mut hasher = blake3::Hasher::new();
+        update(0..len, &mut room(), &mut hasher);
+        return Digest(*hasher.finalize().as_bytes());
     }
-    let (left, right) = halves(bytes, 0, threads);
-    merge_subtrees_root(&left, &right, Mode::Hash)
+    let values = threads::each(len.div_ceil(size), threads, room, |number, room| {
+        let start = number * size;
+        let mut hasher = blake3::Hasher::new();
+        hasher.set_input_offset(start as u64);
+        update(start..len.min(start + size), room, &mut hasher);
+        hasher.finalize_non_root()
+    });
+    let (left, right) = halves(&values);
+    Digest(*merge_subtrees_root(&merged(left), &merged(right), Mode::Hash).as_bytes())
 }
 
-/// More threads than these wait for memory.
-const MOST_THREADS: usize = 8;
-
-/// The values of the two subtrees of `bytes`, which lie at `offset` in the whole.
-fn halves(bytes: &[u8], offset: u64, threads: usize) -> (ChainingValue, ChainingValue) {
-    let (left, right) = bytes.split_at(left_subtree_len(bytes.len() as u64) as usize);
-    let right_offset = offset + left.len() as u64;
-    thread::scope(|scope| {
-        let hash_right = || subtree(right, right_offset, threads / 2);
-        let spawned = thread::Builder::new().spawn_scoped(scope, hash_right);
-        let left = subtree(left, offset, threads - threads / 2);
-        let right = match spawned {
-            Ok(thread) => thread.join().expect("hashing does not panic"),
-            // A machine that gives no more threads.
-            Err(_) => subtree(right, right_offset, 1),
-        };
-        (left, right)
-    })
+/// The subtrees on the left, a power of two of them, and at least one on the right.
+fn halves(values: &[ChainingValue]) -> (&[ChainingValue], &[ChainingValue]) {
+    values.split_at(values.len().next_power_of_two() / 2)
 }
 
-/// The value of the subtree of `bytes`.
-fn subtree(bytes: &[u8], offset: u64, threads: usize) -> ChainingValue {
-    if threads > 1 && bytes.len() >= WORTH_A_THREAD {
-        let (left, right) = halves(bytes, offset, threads);
-        return merge_subtrees_non_root(&left, &right, Mode::Hash);
+/// The value of the tree of these subtrees, which is not the whole one.
+fn merged(values: &[ChainingValue]) -> ChainingValue {
+    match values {
+        [value] => *value,
+        _ => {
+            let (left, right) = halves(values);
+            merge_subtrees_non_root(&merged(left), &merged(right), Mode::Hash)
+        }
     }
-    blake3::Hasher::new().set_input_offset(offset).update(bytes).finalize_non_root()
 }
 
 impl fmt::Display for Digest {
@@ -176,12 +184,20 @@ mod tests {
     fn many_threads_give_the_digest_of_one() {
         let bytes: Vec<u8> =
             (0..5_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
-        for length in [1 << 20, (1 << 20) + 1, (1 << 21) - 1, 3 << 20, 4_718_592, 5_000_000] {
+        let small = [0, 1, SUBTREE - 1, SUBTREE, SUBTREE + 1, 3 * SUBTREE + 1024];
+        let large = [1 << 20, (1 << 20) + 1, (1 << 21) - 1, 3 << 20, 4_718_592, 5_000_000];
+        for length in small.into_iter().chain(large) {
             let bytes = &bytes[..length];
-            for threads in [2, 3, 8] {
-                let (left, right) = halves(bytes, 0, threads);
-                let hash = merge_subtrees_root(&left, &right, Mode::Hash);
-                assert_eq!(hash, blake3::hash(bytes), "{length} bytes, {threads} threads");
+            let update = |range: Range<usize>, (): &mut (), hasher: &mut blake3::Hasher| {
+                hasher.update(&bytes[range]);
+            };
+            for threads in [1, 2, 3, 8] {
+                let digest = hash_in_parallel(length, threads, || (), update);
+                assert_eq!(
+                    digest.as_bytes(),
+                    blake3::hash(bytes).as_bytes(),
+                    "{length} bytes, {threads} threads"
+                );
             }
             assert_eq!(Digest::of_bytes(bytes).as_bytes(), blake3::hash(bytes).as_bytes());
         }

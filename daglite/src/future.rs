@@ -1,7 +1,7 @@
 //! `TaskFuture`: the handle that a call of a task returns, and all that can be done with it.
 
 use std::any::Any;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::Location;
@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Version};
 use crate::engine::{Finished, Plan, RunFuture, TaskOutcome, block_on, current};
 use crate::error::{Error, ErrorKind};
 use crate::event::Summary;
@@ -36,6 +36,7 @@ use crate::task::{Task, Value};
 /// | [`checkpoint`](Self::checkpoint) | save under a name |
 /// | [`refresh`](Self::refresh) | compute again and overwrite the cache's entry |
 /// | [`run`](Self::run), [`run_in`](Self::run_in), `.await` | the value |
+/// | [`run_from`](Self::run_from), [`resume_from`](Self::resume_from) | the value, from a checkpoint on |
 /// | [`run_shared`](Self::run_shared) | the value in an `Arc` |
 /// | [`outcome`](Self::outcome) | the value, and how each result came to be |
 /// | [`plan`](Self::plan) | no execution: what a run would do, and why |
@@ -188,7 +189,8 @@ impl<T: Send + Sync + 'static> TaskFuture<T> {
     fn save_as(self, checkpoint: Checkpoint, formats: ValueFormats) -> Self {
         let formats = self.node.task.and_then(|task| task.result).unwrap_or(formats);
         let type_name = std::any::type_name::<T>();
-        let save = Save { source: self.node, checkpoint, formats, type_name };
+        let save =
+            Save { source: self.node, checkpoint, formats, type_name, from: None, anew: false };
         Self::from_op(Op::Checkpoint(Box::new(save)), self.cloner)
     }
 
@@ -317,11 +319,123 @@ impl<T: Send + Sync + 'static> TaskFuture<T> {
             }
             match &mut *node.slot.lock() {
                 Slot::Idle(Op::Task(call)) => call.mode = Mode::Refresh,
-                Slot::Idle(op) => op.each_source(|source| nodes.push(Arc::clone(source))),
+                Slot::Idle(op) => {
+                    if let Op::Checkpoint(save) = op {
+                        save.anew = true;
+                    }
+                    op.each_source(|source| nodes.push(Arc::clone(source)));
+                }
                 _ => {}
             }
         }
         self
+    }
+
+    /// Goes on from a checkpoint: where this graph saves it, the named version is loaded, and nothing above runs, even if
+    /// code or arguments have changed since. `checkpoint` is `name@version`, or `name` for the latest version.
+    ///
+    /// [`SessionBuilder::resume`](crate::SessionBuilder::resume) does it for all checkpoints that are there.
+    ///
+    /// # Errors
+    ///
+    /// If this graph saves no checkpoint of that name. The run fails if the version is not there or cannot be read.
+    ///
+    /// ```
+    /// use daglite::prelude::*;
+    ///
+    /// #[task]
+    /// fn simulate(years: u32) -> Vec<f64> {
+    ///     (0..years).map(f64::from).collect()
+    /// }
+    ///
+    /// #[task]
+    /// fn mean(values: &[f64]) -> f64 {
+    ///     values.iter().sum::<f64>() / values.len() as f64
+    /// }
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let checkpoints = FileCheckpoints::open(folder.path())?;
+    /// let session = Session::builder().without_cache().checkpoints(checkpoints).build()?;
+    /// simulate(3).checkpoint("state").then(mean).run_in(&session)?;
+    /// // What has been saved counts, and not what would be computed today.
+    /// let graph = simulate(1000).checkpoint("state").then(mean);
+    /// assert_eq!(graph.resume_from("state")?.run_in(&session)?, 1.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn resume_from(self, checkpoint: &str) -> Result<Self, Error> {
+        let (name, version) = checkpoint.rsplit_once('@').unwrap_or((checkpoint, "latest"));
+        let version = Version::from(version);
+        let mut nodes = vec![Arc::clone(&self.node)];
+        let mut seen = HashSet::new();
+        let mut names = BTreeSet::new();
+        while let Some(node) = nodes.pop() {
+            if !seen.insert(Arc::as_ptr(&node)) {
+                continue;
+            }
+            if let Slot::Idle(op) = &mut *node.slot.lock() {
+                if let Op::Checkpoint(save) = op {
+                    names.insert(save.checkpoint.name().to_owned());
+                    if save.checkpoint.name() == name {
+                        (save.from, save.anew) = (Some(version.clone()), false);
+                    }
+                }
+                op.each_source(|source| nodes.push(Arc::clone(source)));
+            }
+        }
+        if names.contains(name) {
+            return Ok(self);
+        }
+        let known = match names.len() {
+            0 => "none".to_owned(),
+            _ => format!("`{}`", names.into_iter().collect::<Vec<_>>().join("`, `")),
+        };
+        Err(Error::new(
+            ErrorKind::Checkpoint,
+            format!("this graph saves no checkpoint `{name}` to go on from; it saves {known}"),
+        ))
+    }
+
+    /// Runs as [`run`](Self::run), and [goes on from a checkpoint](Self::resume_from): `name@version`, or `name` for the
+    /// latest version.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run) and [`resume_from`](Self::resume_from).
+    ///
+    /// ```
+    /// use daglite::prelude::*;
+    ///
+    /// #[task]
+    /// fn one() -> u8 {
+    ///     1
+    /// }
+    ///
+    /// let error = one().checkpoint("one").run_from("two").unwrap_err();
+    /// assert!(error.to_string().ends_with("it saves `one`"));
+    /// ```
+    pub fn run_from(self, checkpoint: &str) -> Result<T, Error> {
+        self.resume_from(checkpoint)?.run()
+    }
+
+    /// As [`run_from`](Self::run_from), in `session`.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_from`](Self::run_from).
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// # #[task]
+    /// # fn one() -> u8 { 1 }
+    /// # let folder = tempfile::tempdir()?;
+    /// let checkpoints = FileCheckpoints::open(folder.path())?;
+    /// let session = Session::builder().without_cache().checkpoints(checkpoints).build()?;
+    /// one().checkpoint("one").run_in(&session)?;
+    /// assert_eq!(one().checkpoint("one").run_from_in("one", &session)?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn run_from_in(self, checkpoint: &str, session: &Session) -> Result<T, Error> {
+        self.resume_from(checkpoint)?.run_in(session)
     }
 
     /// Runs all that is needed for this value, in the current session: the one around it inside a task, else the

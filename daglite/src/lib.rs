@@ -103,10 +103,11 @@ mod session;
 mod size;
 pub mod store;
 mod task;
+mod threads;
 
 pub use checkpoint::{Checkpoint, CheckpointStore, FileCheckpoints};
 pub use digest::{Digest, ParseDigestError};
-pub use engine::{Plan, PlannedNode, PlannedState, TaskOutcome};
+pub use engine::{Plan, PlannedNode, PlannedState, Resumption, TaskOutcome};
 pub use error::{Error, ErrorKind};
 pub use event::{Change, Event, ItemChange, MissReason, Observer, Summary};
 pub use future::{CheckpointOwnFormat, Join, Outcome, TaskFuture, TaskRun, join, join_all};

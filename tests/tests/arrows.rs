@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The modules from the ground up, each with those it may use besides `error`, `digest`, `clock` and `size`.
+/// The modules from the ground up, each with those it may use besides the ground.
 const ARROWS: &[(&str, &[&str])] = &[
     ("error", &[]),
-    ("digest", &[]),
+    ("threads", &[]),
+    ("digest", &["threads"]),
     ("clock", &[]),
     ("size", &["error"]),
     ("hash", &[]),
@@ -19,13 +20,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("graph", &["hash", "registry", "store", "checkpoint", "task", "event"]),
     ("engine", &["hash", "registry", "store", "checkpoint", "task", "event", "graph"]),
     ("observe", &["event"]),
-    ("session", &["registry", "store", "checkpoint", "event", "engine", "observe"]),
+    ("session", &["hash", "registry", "store", "checkpoint", "event", "engine", "observe"]),
     ("future", &["registry", "checkpoint", "task", "event", "graph", "engine", "session"]),
     ("conformance", &["store", "checkpoint"]),
     ("prelude", &[]),
 ];
 
-const GROUND: &[&str] = &["error", "digest", "clock", "size"];
+const GROUND: &[&str] = &["error", "digest", "clock", "size", "threads"];
 
 /// Names that `lib.rs` exports, and the module each comes from: a path through the root is an arrow too.
 fn exports(source: &Path) -> BTreeMap<String, String> {

@@ -407,3 +407,27 @@ fn a_result_with_files_is_taken_from_a_store_of_files_in_another_session() {
     }
     assert_eq!(computed, 40);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_large_file_is_read_by_one_process_and_not_by_the_next() {
+    // Large, and older than a minute.
+    let file = Path::new(env!("CARGO"));
+    let folder = tempfile::tempdir().unwrap();
+    let run = || {
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_reads_a_file"));
+        let output = program.arg(folder.path()).arg(file).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        let read: u64 = text.lines().last().unwrap().parse().unwrap();
+        (text.lines().count() == 2, read)
+    };
+    let length = file.metadata().unwrap().len();
+    let (was_hit, read) = run();
+    assert!(!was_hit && read >= length, "the first one reads all: {read} of {length} bytes");
+    let (was_hit, read) = run();
+    assert!(
+        was_hit && read < length / 4,
+        "the second one asks the cache: {read} of {length} bytes"
+    );
+}

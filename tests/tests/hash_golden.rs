@@ -96,6 +96,7 @@ fn serde(value: impl Serialize) -> Digest {
 /// Values of which no two are the same to a task.
 fn different() -> Vec<(&'static str, Digest)> {
     let large: Vec<u32> = (0..100_000).collect();
+    let huge: Vec<u32> = (0..2_250_000_u32).map(|n| n.wrapping_mul(2_654_435_761)).collect();
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("empty")).unwrap();
     std::fs::write(folder.path().join("a.txt"), "hello").unwrap();
@@ -248,6 +249,16 @@ fn different() -> Vec<(&'static str, Digest)> {
         ("map {1: {2: 3}}", own(&BTreeMap::from([(1_u8, BTreeMap::from([(2_u8, 3_u8)]))]))),
         ("set {{1u8}}", own(&BTreeSet::from([BTreeSet::from([1_u8])]))),
         ("serde set {1u8}", serde(BTreeSet::from([2_u8]))),
+        ("1024 bytes fast", by(Strategy::Fast, &large[..256])),
+        ("1028 bytes fast", by(Strategy::Fast, &large[..257])),
+        ("text fast", by(Strategy::Fast, &"daglite ".repeat(200))),
+        ("1 MiB exact", by(Strategy::Exact, &vec![7_u8; 1 << 20])),
+        ("text exact", by(Strategy::Exact, &"daglite ".repeat(200_000))),
+        ("3 MB exact", by(Strategy::Exact, &huge[..750_001])),
+        ("3 MB fast", by(Strategy::Fast, &huge[..750_001])),
+        ("3 MB sampled", by(Strategy::Sampled, &huge[..750_001])),
+        ("9 MB auto", by(Strategy::Auto, &huge)),
+        ("9 MB exact", by(Strategy::Exact, &huge)),
     ]
 }
 

@@ -73,6 +73,148 @@ fn a_sample_misses_a_single_change_as_often_as_the_docs_say() {
     assert!((920..=950).contains(&missed), "missed {missed} of 1000");
 }
 
+/// How many of `places` a sample of `len` zeros does not notice, one at a time.
+fn missed(len: usize, places: impl Iterator<Item = usize>) -> usize {
+    let mut bytes = vec![0_u8; len];
+    let before = digest(Strategy::Sampled, &bytes);
+    let mut missed = 0;
+    for at in places {
+        bytes[at] = 1;
+        missed += usize::from(digest(Strategy::Sampled, &bytes) == before);
+        bytes[at] = 0;
+    }
+    missed
+}
+
+#[test]
+fn a_sample_misses_as_much_as_its_table_says_at_every_size() {
+    // Places all over the buffer, as far apart as 2,000 of them can be, and at no regular distance from the blocks.
+    let places = |len: usize| (0..2000).map(move |i| (i * len / 2000 + i * i % 977) % len);
+    for (len, expected) in [(132 << 10, 1000), (256 << 10, 1484), (1 << 20, 1871), (8 << 20, 1984)]
+    {
+        let missed = missed(len, places(len));
+        assert!(missed.abs_diff(expected) <= 60, "{len} bytes: missed {missed} of 2000");
+    }
+}
+
+#[test]
+fn a_regular_stride_hides_no_more_changes_than_any_other_pattern() {
+    // One byte in `stride` changes, and the whole change is to be noticed: 64 blocks of 1 KiB and the ends see it with
+    // near certainty if the places of the blocks have nothing to do with the stride. Strides of rows, of pages, and those
+    // of the sample's own stretches.
+    let len = 1 << 20;
+    let stretch = (len - 2048) / 64;
+    for stride in [100, 1000, 4096, 8192, 10_007, stretch / 2, stretch, stretch + 1024] {
+        let mut seen = 0;
+        let mut tries = 0;
+        for phase in (1024..stride.max(1100)).step_by((stride / 40).max(25)) {
+            let mut bytes = vec![0_u8; len];
+            let before = digest(Strategy::Sampled, &bytes);
+            let inner = bytes.len() - 1024;
+            bytes[phase..inner].iter_mut().step_by(stride).for_each(|byte| *byte = 1);
+            tries += 1;
+            seen += usize::from(digest(Strategy::Sampled, &bytes) != before);
+        }
+        assert!(seen * 10 >= tries * 9, "stride {stride}: noticed {seen} of {tries}");
+    }
+}
+
+/// Numbers that look random, the same ones each time.
+fn random() -> impl FnMut() -> u64 {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    }
+}
+
+#[test]
+fn exact_and_fast_miss_none_of_ten_thousand_changes_of_one_element() {
+    // Sizes for each way of hashing: in the stream, by a digest, by chunks.
+    let tries = [(1_000, 10_000), (20_000, 200), (150_000, 40)];
+    for strategy in [Strategy::Exact, Strategy::Fast] {
+        for (len, tries) in tries {
+            let mut values = numbers(len);
+            let before = digest(strategy, &values);
+            let mut random = random();
+            for _ in 0..tries {
+                let (at, bit) = (random() as usize % len, 1_u64 << (random() % 64));
+                values[at] = f64::from_bits(values[at].to_bits() ^ bit);
+                assert_ne!(digest(strategy, &values), before, "{strategy:?}: bit {bit:x} at {at}");
+                values[at] = f64::from_bits(values[at].to_bits() ^ bit);
+            }
+            assert_eq!(digest(strategy, &values), before);
+        }
+    }
+}
+
+#[test]
+fn fast_sees_where_a_chunk_stands_and_where_the_last_one_ends() {
+    let chunk = 1 << 20;
+    let mut bytes = vec![0_u8; 3 * chunk];
+    bytes[5] = 1;
+    let before = digest(Strategy::Fast, &bytes);
+    // The same chunks in another order.
+    bytes.swap(5, chunk + 5);
+    assert_ne!(digest(Strategy::Fast, &bytes), before);
+    bytes.swap(5, chunk + 5);
+    for len in [2 * chunk, 3 * chunk - 1, 3 * chunk + 1] {
+        let mut other = bytes.clone();
+        other.resize(len, 0);
+        assert_ne!(digest(Strategy::Fast, &other), before, "{len} bytes");
+    }
+}
+
+#[test]
+fn the_stream_of_bulk_data_is_the_one_in_the_docs() {
+    let values: Vec<u16> = (0..1_500_000_u32).map(|n| (n * 7 / 3) as u16).collect();
+    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let stream = |method: u8, count: usize, contents: &[u8]| {
+        let mut stream = b"daglite content v1".to_vec();
+        stream.extend([0x31, 0x11, method]);
+        stream.extend((count as u64).to_le_bytes());
+        stream.extend(contents);
+        Digest::of_bytes(&stream)
+    };
+    let count = values.len();
+    let apart = stream(4, count, Digest::of_bytes(&bytes).as_bytes());
+    assert_eq!(digest(Strategy::Exact, &values), apart);
+    assert_eq!(digest(Strategy::Auto, &values), apart);
+    assert_eq!(digest(Strategy::Exact, &values[..1000]), stream(1, 1000, &bytes[..2000]));
+
+    let chunks: Vec<u8> = bytes
+        .chunks(1 << 20)
+        .flat_map(|chunk| twox_hash::XxHash3_128::oneshot(chunk).to_le_bytes())
+        .collect();
+    assert_eq!(digest(Strategy::Fast, &values), stream(5, count, &chunks));
+    assert_eq!(digest(Strategy::Fast, &values[..500]), stream(2, 500, &bytes[..1000]));
+}
+
+#[test]
+fn auto_is_exact_up_to_eight_mebibytes_and_fast_above() {
+    let mut bytes = vec![0_u8; 8 << 20];
+    assert_eq!(digest(Strategy::Auto, &bytes), digest(Strategy::Exact, &bytes));
+    bytes.push(0);
+    assert_eq!(digest(Strategy::Auto, &bytes), digest(Strategy::Fast, &bytes));
+    assert_ne!(digest(Strategy::Auto, &bytes), digest(Strategy::Exact, &bytes));
+}
+
+#[test]
+fn strategies_are_written_as_words() {
+    for (word, strategy) in [
+        ("auto", Strategy::Auto),
+        ("exact", Strategy::Exact),
+        ("fast", Strategy::Fast),
+        ("sampled", Strategy::Sampled),
+    ] {
+        assert_eq!(word.parse(), Ok(strategy));
+    }
+    let error = "quick".parse::<Strategy>().unwrap_err();
+    assert_eq!(error, "`quick` is no hash strategy: write `auto`, `exact`, `fast` or `sampled`");
+}
+
 #[test]
 fn a_deque_is_sampled_as_a_vector_is() {
     let values = numbers(100_000);

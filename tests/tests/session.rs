@@ -22,6 +22,8 @@ fn default_session(folder: &Path, variables: &[(&str, &str)]) -> String {
         .env_remove("DAGLITE_PROGRESS")
         .env_remove("DAGLITE_MEMORY")
         .env_remove("DAGLITE_WAIT_FOR_OTHERS")
+        .env_remove("DAGLITE_RESUME")
+        .env_remove("DAGLITE_HASH_STRATEGY")
         .envs(variables.iter().copied())
         .output()
         .unwrap();
@@ -78,6 +80,25 @@ fn progress_can_be_asked_for() {
 }
 
 #[test]
+fn the_hash_strategy_has_three_spellings() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = default_session(folder.path(), &[]);
+    assert!(text.contains("hashes by Auto"), "{text}");
+    let text = default_session(folder.path(), &[("DAGLITE_HASH_STRATEGY", "sampled")]);
+    assert!(text.contains("hashes by Sampled"), "{text}");
+    let text = with_file("hash_strategy = \"exact\"\n");
+    assert!(text.contains("hashes by Exact"), "{text}");
+    let session = Session::builder().hash_strategy(daglite::Strategy::Fast).build().unwrap();
+    assert!(format!("{session:?}").contains("hashes by Fast"), "{session:?}");
+
+    let text = default_session(folder.path(), &[("DAGLITE_HASH_STRATEGY", "quick")]);
+    let said = "DAGLITE_HASH_STRATEGY is `quick`: set it to `auto`, `exact`, `fast` or `sampled`";
+    assert!(text.contains(said), "{text}");
+    let text = with_file("hash_strategy = \"quick\"\n");
+    assert!(text.contains("daglite.toml line 1, key `hash_strategy`: "), "{text}");
+}
+
+#[test]
 fn a_malformed_file_is_an_error_with_line_and_key() {
     let text = with_file("cache = \"here\"\nconcurrency = \"many\"\n");
     assert!(text.contains("daglite.toml line 2, key `concurrency`: "), "{text}");
@@ -129,6 +150,17 @@ fn memory_and_the_wait_for_others_can_be_set() {
     assert!(text.contains("nothing in memory"), "{text}");
     fs::write(folder.path().join("daglite.toml"), "memory = \"off\"\n").unwrap();
     assert!(shown(folder.path(), &[]).contains("nothing in memory"));
+}
+
+#[test]
+fn going_on_from_checkpoints_can_be_asked_for() {
+    let goes_on = |text: &str| text.contains(", goes on from checkpoints");
+    assert!(!goes_on(&with_file("")));
+    assert!(goes_on(&with_file("resume = true\n")));
+    let folder = tempfile::tempdir().unwrap();
+    assert!(goes_on(&default_session(folder.path(), &[("DAGLITE_RESUME", "true")])));
+    let text = default_session(folder.path(), &[("DAGLITE_RESUME", "yes")]);
+    assert!(text.contains("DAGLITE_RESUME is `yes`: set it to `true` or `false`"), "{text}");
 }
 
 #[test]

@@ -68,6 +68,8 @@ fn the_suite_finds_every_fault() {
         (Fault::FirstPutWins, "rule 2, the last put wins"),
         (Fault::Trusts, "rule 3, verified: an artifact that does not match"),
         (Fault::RemovesNothing, "rule 8, gone means gone"),
+        (Fault::NotesOnce, "rule 13, notes may be missing and are never wrong"),
+        (Fault::NotesAsOne, "rule 13, notes may be missing and are never wrong"),
         (Fault::ClearsNothing, "rule 8, gone means gone"),
         (Fault::ShortKeys, "rule 3, verified: every key has its own entry"),
         (Fault::MixesThreads, "rule 1, whole or not at all"),
@@ -107,6 +109,8 @@ enum Fault {
     ClaimsForEver,
     ClaimsAll,
     EndForgets,
+    NotesOnce,
+    NotesAsOne,
 }
 
 /// A sound store, broken in one way.
@@ -239,6 +243,23 @@ impl CacheStore for Faulty {
                 self.inner.clear()
             }
         }
+    }
+
+    fn note<'a>(&'a self, name: &'a Digest, bytes: &'a [u8]) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            let name = if self.fault == Fault::NotesAsOne { Digest::of_bytes(b"") } else { *name };
+            if self.fault == Fault::NotesOnce && self.inner.noted(&name).await?.is_some() {
+                return Ok(());
+            }
+            self.inner.note(&name, bytes).await
+        })
+    }
+
+    fn noted<'a>(&'a self, name: &'a Digest) -> StoreFuture<'a, Option<Vec<u8>>> {
+        Box::pin(async move {
+            let name = if self.fault == Fault::NotesAsOne { Digest::of_bytes(b"") } else { *name };
+            self.inner.noted(&name).await
+        })
     }
 
     fn location(&self) -> String {

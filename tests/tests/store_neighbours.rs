@@ -314,6 +314,8 @@ fn the_golden_stores_have_this_layout() {
 fn what_is_written_today_has_the_rows_of_the_golden_store() {
     let folder = tempfile::tempdir().unwrap();
     copy(&golden(), &folder.path().join("then"));
+    // Whoever writes adds the tables that came later.
+    assert!(!now(open_index(&folder.path().join("then")).remove(&key("absent"))).unwrap());
     let store = open_index(&folder.path().join("now"));
     for (key, artifact) in golden_entries() {
         put(&store, &key, &artifact);
@@ -341,6 +343,7 @@ fn what_is_written_today_has_the_rows_of_the_golden_store() {
             dump("SELECT * FROM record"),
             dump("SELECT * FROM recent ORDER BY task"),
             dump("SELECT * FROM gone"),
+            dump("SELECT * FROM note"),
         ]
     };
     assert!(
@@ -363,4 +366,27 @@ fn a_byte_flipped_in_the_golden_store_is_noticed() {
 /// Whether the first object is the one that two entries share.
 fn is_shared(root: &Path) -> bool {
     objects(root)[0].metadata().unwrap().len() == 16_385
+}
+
+#[test]
+fn a_note_has_the_bytes_of_the_format_and_a_changed_one_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let (name, noted) = (Digest::of_bytes(b"what it is about"), b"what is noted");
+    let store = open_index(folder.path());
+    now(store.note(&name, noted)).unwrap();
+    flush(&store);
+    drop(store);
+    let index = sql(folder.path());
+    let bytes: Vec<u8> = index
+        .query_row("SELECT bytes FROM note WHERE name = ?1", [name.as_bytes()], |row| row.get(0))
+        .unwrap();
+    let check = Digest::of_bytes(&[b"daglite note v1", &name.as_bytes()[..], noted].concat());
+    assert_eq!(bytes, [&check.as_bytes()[..16], noted].concat());
+    assert_eq!(now(open_index(folder.path()).noted(&name)).unwrap(), Some(noted.to_vec()));
+    for at in 0..bytes.len() {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1;
+        index.execute("UPDATE note SET bytes = ?1", [&changed]).unwrap();
+        assert_eq!(now(open_index(folder.path()).noted(&name)).unwrap(), None, "byte {at}");
+    }
 }

@@ -82,10 +82,10 @@ fn how(param: &Written) -> Result<Hash> {
     let function = given::path(param, &format!("{} = exact", param.key))?;
     let word = function.get_ident().map(Ident::to_string);
     Ok(match word.as_deref() {
-        Some("auto") => Hash::Value(Strategy::Auto),
-        Some("exact") => Hash::Value(Strategy::Exact),
-        Some("fast") => Hash::Value(Strategy::Fast),
-        Some("sampled") => Hash::Value(Strategy::Sampled),
+        Some("auto") => Hash::Value(Some(Strategy::Auto)),
+        Some("exact") => Hash::Value(Some(Strategy::Exact)),
+        Some("fast") => Hash::Value(Some(Strategy::Fast)),
+        Some("sampled") => Hash::Value(Some(Strategy::Sampled)),
         Some("registry") => Hash::Registry,
         _ => Hash::Custom(function),
     })

@@ -25,8 +25,21 @@ pub struct Checkpoint {
     format: Option<String>,
     /// The user's own metadata.
     user: BTreeMap<String, serde_json::Value>,
+    /// When a version is added.
+    policy: Policy,
     /// The first thing that went wrong while it was built; told when it is used.
     problem: Option<String>,
+}
+
+/// When a version is added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Policy {
+    /// Each time.
+    Always,
+    /// If the latest has another value.
+    IfChanged,
+    /// If there is none.
+    IfAbsent,
 }
 
 impl Checkpoint {
@@ -38,7 +51,13 @@ impl Checkpoint {
     /// # let _ = checkpoint;
     /// ```
     pub fn named(name: impl Into<String>) -> Self {
-        Self { name: name.into(), format: None, user: BTreeMap::new(), problem: None }
+        Self {
+            name: name.into(),
+            format: None,
+            user: BTreeMap::new(),
+            policy: Policy::IfChanged,
+            problem: None,
+        }
     }
 
     /// The same checkpoint, written in `format` in place of the type's default.
@@ -76,6 +95,60 @@ impl Checkpoint {
             }
         }
         self
+    }
+
+    /// The same checkpoint, of which each run adds a version, even if the latest has that value already.
+    ///
+    /// ```
+    /// use daglite::prelude::*;
+    ///
+    /// #[task]
+    /// fn one() -> u8 {
+    ///     1
+    /// }
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let checkpoints = FileCheckpoints::open(folder.path())?;
+    /// let session = Session::builder().checkpoints(checkpoints.clone()).build()?;
+    /// for _ in 0..2 {
+    ///     one().checkpoint(Checkpoint::named("daily").always()).run_in(&session)?;
+    /// }
+    /// assert_eq!(checkpoints.versions("daily")?.len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn always(mut self) -> Self {
+        self.policy = Policy::Always;
+        self
+    }
+
+    /// The same checkpoint, saved only if there is no version of it yet: the first value stays.
+    ///
+    /// ```
+    /// use daglite::prelude::*;
+    ///
+    /// #[task]
+    /// fn same(n: u8) -> u8 {
+    ///     n
+    /// }
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let checkpoints = FileCheckpoints::open(folder.path())?;
+    /// let session = Session::builder().checkpoints(checkpoints.clone()).build()?;
+    /// for n in 1..=3 {
+    ///     let value = same(n).checkpoint(Checkpoint::named("first").if_absent()).run_in(&session)?;
+    ///     assert_eq!(value, n);
+    /// }
+    /// assert_eq!(checkpoints.load::<u8>("first", "latest")?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn if_absent(mut self) -> Self {
+        self.policy = Policy::IfAbsent;
+        self
+    }
+
+    /// When a version is added.
+    pub(crate) fn policy(&self) -> Policy {
+        self.policy
     }
 
     /// An error if this cannot be saved, whatever the value: a bad name, metadata that is no JSON.

@@ -72,6 +72,9 @@ pub struct CheckpointMeta {
     pub made_from: Vec<String>,
     /// The user's own notes.
     pub user: BTreeMap<String, serde_json::Value>,
+    /// Whether it counts as another value even if it is the same: a version is added each time. Not kept.
+    #[serde(skip)]
+    pub always: bool,
 }
 
 /// One argument as it is written: what is not known is left out.
@@ -132,10 +135,12 @@ impl CheckpointMeta {
             took: Duration::ZERO,
             made_from: Vec::new(),
             user: BTreeMap::new(),
+            always: false,
         }
     }
 
-    /// Whether `other` keeps the same value: equal bytes that decode the same way.
+    /// Whether `other` keeps the same value: equal bytes that decode the same way, unless one of them is to be kept
+    /// [`always`](Self::always).
     ///
     /// ```
     /// # use daglite::{checkpoint::CheckpointMeta, clock::Timestamp};
@@ -145,7 +150,8 @@ impl CheckpointMeta {
     /// ```
     pub fn same_value(&self, other: &Self) -> bool {
         let essence = |meta: &Self| (meta.digest, meta.size, meta.shape);
-        essence(self) == essence(other) && self.format == other.format
+        let may_be = !self.always && !other.always;
+        may_be && essence(self) == essence(other) && self.format == other.format
     }
 }
 
@@ -196,6 +202,7 @@ fn fields(meta: &CheckpointMeta) -> BTreeMap<String, serde_json::Value> {
         took,
         made_from,
         user,
+        always: _,
     } = meta;
     let text = |digest: &Option<Digest>| serde_json::json!(digest.map(|digest| digest.to_string()));
     let plain = [

@@ -16,6 +16,7 @@ mod provenance;
 mod version;
 
 pub use checkpoint::Checkpoint;
+pub(crate) use checkpoint::Policy;
 pub use contract::{CheckpointStore, Saved};
 pub use files::FileCheckpoints;
 pub use layout::{case_twins, is_version, next_version};

@@ -37,6 +37,7 @@ pub async fn cache_store<S: CacheStore>(make: impl Fn() -> S) {
     many_keys(&make()).await;
     many_at_once(&make()).await;
     explains(&make()).await;
+    notes(&make()).await;
     claims_end(&make()).await;
     runs_begin_and_end(&make()).await;
     racing_puts(&make());
@@ -83,6 +84,28 @@ pub(super) async fn put_kept(
 /// The same on a thread without a runtime.
 fn put_now(rule: &str, store: &impl CacheStore, key: &Digest, artifact: &Artifact) {
     block_on(put_kept(rule, store, key, artifact));
+}
+
+async fn notes(store: &impl CacheStore) {
+    let rule = "rule 13, notes may be missing and are never wrong";
+    let (name, other) = (key("a note"), key("another note"));
+    let before = ok(rule, "noted", store.noted(&name).await);
+    same(rule, "`noted` of what nobody has noted", &before, &None);
+    for bytes in [&b"first"[..], b"second", b""] {
+        ok(rule, "note", store.note(&name, bytes).await);
+        for ended in [false, true] {
+            if ended {
+                ok(rule, "end_run", store.end_run(&RunReport::default()).await);
+            }
+            let known = ok(rule, "noted", store.noted(&name).await);
+            assert!(
+                known.is_none() || known.as_deref() == Some(bytes),
+                "{rule}: `noted` answers {known:?} of what was last noted as {bytes:?}"
+            );
+        }
+    }
+    let unknown = ok(rule, "noted", store.noted(&other).await);
+    same(rule, "`noted` under another name", &unknown, &None);
 }
 
 async fn explains(store: &impl CacheStore) {

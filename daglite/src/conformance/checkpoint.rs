@@ -73,6 +73,7 @@ fn checkpoint(name: &str, bytes: &[u8], created: u64) -> CheckpointMeta {
                 serde_json::json!({"deep": [1, null, "\u{1F9CA}", 1e300, -0.5, u64::MAX]}),
             ),
         ]),
+        always: false,
     }
 }
 

@@ -74,7 +74,7 @@ impl Run {
         let name = task.spec.name;
         let mut call = call;
         let parts = match &call.key {
-            Some(key) => self.engine.parts_of(task, &call.args, key),
+            Some(key) => self.engine.parts_of(task, &call.args, key, &self.hashes),
             None => Vec::new(),
         };
         let missed = call.missed.take().map(|(_, reason)| reason);

@@ -3,14 +3,17 @@
 //! All or nothing: a part that cannot be hashed means that the call has no key, never a key without that part.
 
 use std::collections::HashMap;
-use std::ptr;
 use std::sync::Arc;
 
 use crate::digest::Digest;
+use crate::event::Event;
 use crate::graph::{Arg, ArgPart, Input, Key, Node, Slot};
 use crate::hash::{ContentHasher, Strategy, watching};
 use crate::store::{ArtifactMeta, PartKind};
 use crate::task::{CacheSpec, ParamHash, Task, TaskSpec, Value, note_task};
+use crate::threads;
+
+use super::hashes::{Hashed, Hashes, Question, was_asked};
 
 /// How keys are made: their first words, which change with it.
 pub(super) const KEY_SCHEME: &str = "daglite key v1";
@@ -77,8 +80,8 @@ fn digests_of(task: &'static Task, args: &[Arg], cache: &CacheSpec, hash: &Hashi
     };
     for ((arg, name), param) in args.iter().zip(task.spec.params).zip(&task.params) {
         let part = match &arg.0 {
-            Input::Value(value) => hash.value(value, param),
-            Input::Node(node) => hash.node(node, param),
+            Input::Value(value) => hash.value(value, param, name, Arc::strong_count(value) > 1),
+            Input::Node(node) => hash.node(node, param, name),
         };
         match part {
             Part::Nothing => {}
@@ -100,8 +103,11 @@ fn digests_of(task: &'static Task, args: &[Arg], cache: &CacheSpec, hash: &Hashi
                 },
             }
         }
-        let mut hasher = ContentHasher::new(Strategy::Auto);
+        let mut hasher = hash.hasher(hash.engine.hash_strategy);
         hash_all(&values, &mut hasher);
+        if let Some(size) = hasher.sampled() {
+            hash.tell_sampled("cache_hash", false, size);
+        }
         match hasher.finish() {
             Ok(digest) => add("cache_hash", Source::Custom, digest),
             Err(error) => return Keyed::Unhashable(format!("`cache_hash`: {error}")),
@@ -176,6 +182,8 @@ pub(super) struct Hashing<'a> {
     pub(super) task: &'static str,
     /// What stands for results that are not there, but would be.
     pub(super) planned: Option<&'a HashMap<*const Node, Digest>>,
+    /// What was made of values that several calls share.
+    pub(super) hashes: &'a Hashes,
 }
 
 /// One argument's part of the key.
@@ -187,8 +195,8 @@ enum Part {
 }
 
 impl Hashing<'_> {
-    fn node(&self, node: &Node, param: &ParamHash) -> Part {
-        if let Some(digest) = self.planned.and_then(|planned| planned.get(&ptr::from_ref(node)))
+    fn node(&self, node: &Arc<Node>, param: &ParamHash, name: &'static str) -> Part {
+        if let Some(digest) = self.planned.and_then(|planned| planned.get(&Arc::as_ptr(node)))
             && matches!(param, ParamHash::Value(..) | ParamHash::Registry(_))
         {
             return Part::Digest(Source::Artifact, *digest);
@@ -207,39 +215,74 @@ impl Hashing<'_> {
             (Slot::Done { value, .. }, _) => Arc::clone(value),
             _ => return Part::NeedsValue,
         };
-        self.value(&value, param)
+        // One holder is the run, another the call.
+        self.value(&value, param, name, Arc::strong_count(node) > 2)
     }
 
-    fn value(&self, value: &Value, param: &ParamHash) -> Part {
-        let (hasher, source) = match param {
+    /// `is_shared`: whether others have the value too.
+    fn value(&self, value: &Value, param: &ParamHash, name: &'static str, is_shared: bool) -> Part {
+        let (source, function, asked) = match param {
             ParamHash::Excluded(_) | ParamHash::Covered => return Part::Nothing,
-            ParamHash::Value(hash, strategy) => {
-                let mut hasher = ContentHasher::new(*strategy);
-                hash.hash(&**value, &mut hasher);
-                (hasher, Source::Content)
-            }
-            ParamHash::Custom(hash) => {
-                let mut hasher = ContentHasher::new(Strategy::Auto);
-                hash(&**value, &mut hasher);
-                (hasher, Source::Custom)
-            }
-            ParamHash::Registry(type_name) => {
-                let mut hasher = ContentHasher::new(Strategy::Auto);
-                self.engine.registry.hash_dyn(&**value, type_name(), &mut hasher);
-                (hasher, Source::Content)
-            }
+            ParamHash::Value(hash, strategy) => (Source::Content, hash.address(), *strategy),
+            ParamHash::Custom(hash) => (Source::Custom, *hash as usize, None),
+            ParamHash::Registry(_) => (Source::Content, 0, None),
         };
-        if hasher.sampled() {
-            self.engine.warn(format!(
-                "an argument of `{}` is above 1 GiB, so only samples of it went into the cache key: write \
-                 `cache_hash_params(… = exact)` to read all of it",
-                self.task
-            ));
+        let strategy = asked
+            .or_else(|| self.engine.registry.hash_strategy(|| (**value).type_id()))
+            .unwrap_or(self.engine.hash_strategy);
+        let hash = || {
+            let mut hasher = self.hasher(strategy);
+            match param {
+                ParamHash::Value(hash, _) => hash.hash(&**value, &mut hasher),
+                ParamHash::Custom(hash) => hash(&**value, &mut hasher),
+                ParamHash::Registry(type_name) => {
+                    self.engine.registry.hash_dyn(&**value, type_name(), &mut hasher);
+                }
+                ParamHash::Excluded(_) | ParamHash::Covered => unreachable!("answered above"),
+            }
+            let sampled = hasher.sampled();
+            Hashed { digest: hasher.finish().map_err(|error| error.to_string()), sampled }
+        };
+        let hashed = if is_shared || was_asked(value) {
+            self.hashes.hashed(value, Question::new(value, function, strategy), hash)
+        } else {
+            hash()
+        };
+        if let Some(size) = hashed.sampled {
+            self.tell_sampled(name, matches!(param, ParamHash::Value(..)), size);
         }
-        match hasher.finish() {
+        match hashed.digest {
             Ok(digest) => Part::Digest(source, digest),
-            Err(error) => Part::Unhashable(error.to_string()),
+            Err(why) => Part::Unhashable(why),
         }
+    }
+
+    /// A hasher that has the threads of the session.
+    fn hasher(&self, strategy: Strategy) -> ContentHasher {
+        let threads = self.engine.pool.concurrency().min(threads::of_machine());
+        ContentHasher::new(strategy).with_threads(threads)
+    }
+
+    /// Tells, once a session, that of an argument only a sample went into the key, though nobody has asked for that.
+    /// `has_word`: whether the parameter can say which strategy it wants.
+    fn tell_sampled(&self, parameter: &'static str, has_word: bool, size: usize) {
+        let task = self.task;
+        if !self.engine.told_sampled.lock().insert((task, parameter)) {
+            return;
+        }
+        let remedy = if has_word {
+            format!(
+                "write `cache_hash_params({parameter} = fast)` to read every byte of it, or `{parameter} = sampled` if a \
+                 sample will do"
+            )
+        } else {
+            "call `hash_strategy(Strategy::Fast)` on the session's builder to read every byte of it, or \
+             `Strategy::Sampled` if a sample will do"
+                .to_owned()
+        };
+        tracing::warn!("`{parameter}` of `{task}` was only sampled: {remedy}");
+        let size = size as u64;
+        self.engine.tell(|| Event::Sampled { task, parameter, size, remedy });
     }
 }
 

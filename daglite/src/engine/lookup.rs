@@ -106,7 +106,7 @@ impl Run {
         let nanos = u64::try_from(saved.as_nanos()).unwrap_or(u64::MAX);
         self.tally.saved_nanos.fetch_add(nanos, Ordering::Relaxed);
         let (origin, took, reason) = (Origin::Hit, Duration::ZERO, None);
-        self.note(TaskOutcome { task: name, origin, took, saved, reason });
+        self.note(TaskOutcome { task: name, origin, took, saved, reason, resumed: None });
         self.engine.tell(|| Event::Hit { task: name, key: key.digest, saved });
     }
 

@@ -1,9 +1,10 @@
 //! The engine: runs a graph against the stores.
 //!
 //! Read in this order: `run` (the queue of nodes and the future that drives it), `step` (what happens to one node),
-//! `key` (a call's cache key), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the
+//! `key` (a call's cache key), `hashes` (values that several calls share), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the
 //! cache has), `ahead` (many look-ups at once), `memory` (results that are kept as they are), `execute` (bodies), `record`
-//! (what becomes of results), `files` (files in keys and in results), `save` (checkpoints), `flight` (one computation a
+//! (what becomes of results), `files` (files in keys and in results), `notes` (digests of
+//! files that other processes have read), `save` (checkpoints), `resume` (going on from them), `flight` (one computation a
 //! key), `others` (other processes), `ledger` (what the store is told of a run), `plan` and `planner` (what a run would
 //! do), `pool` (threads),
 //! `context` (what a thread is doing).
@@ -15,10 +16,12 @@ mod execute;
 mod explain;
 mod files;
 mod flight;
+mod hashes;
 mod key;
 mod ledger;
 mod lookup;
 mod memory;
+mod notes;
 mod others;
 mod plan;
 mod planner;
@@ -26,10 +29,12 @@ mod planner;
 mod pool;
 mod preimage;
 mod record;
+mod resume;
 mod run;
 mod save;
 mod step;
 
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,6 +46,7 @@ use crate::checkpoint::CheckpointStore;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::event::{Event, Observer};
+use crate::hash::{Consulting, Notes, Strategy, consulting};
 use crate::registry::Registry;
 use crate::size::ByteSize;
 use crate::store::CacheStore;
@@ -48,11 +54,13 @@ use crate::store::CacheStore;
 pub(crate) use context::current;
 pub(crate) use memory::DEFAULT_MEMORY;
 pub use plan::{Plan, PlannedNode, PlannedState};
+pub use resume::Resumption;
 pub use run::TaskOutcome;
 pub(crate) use run::{Finished, RunFuture, block_on};
 
 use flight::Flights;
 use memory::Memory;
+use notes::StoreNotes;
 use others::Others;
 use pool::Pool;
 use preimage::Records;
@@ -68,6 +76,14 @@ pub(crate) struct Engine {
     wants_reasons: bool,
     /// Whether a hit whose excluded arguments differ is told.
     warn_excluded: bool,
+    /// Whether checkpoints that are there stand for what would be computed.
+    resume: bool,
+    /// What hashing consults.
+    notes: Option<Arc<dyn Notes>>,
+    /// How closely bulk data is read where nobody else says.
+    hash_strategy: Strategy,
+    /// Parameters of tasks of which the user has been told that they are only sampled.
+    told_sampled: Mutex<HashSet<(&'static str, &'static str)>>,
     /// What the store has been told of tasks.
     records: Records,
     pool: Pool,
@@ -115,6 +131,10 @@ pub(crate) struct Parts {
     pub(crate) wait_for_others: Duration,
     /// Whether a hit whose excluded arguments differ is told.
     pub(crate) warn_excluded: bool,
+    /// Whether checkpoints that are there stand for what would be computed.
+    pub(crate) resume: bool,
+    /// How closely bulk data is read where nobody else says.
+    pub(crate) hash_strategy: Strategy,
 }
 
 impl Engine {
@@ -130,13 +150,17 @@ impl Engine {
             memory,
             wait_for_others,
             warn_excluded,
+            resume,
+            hash_strategy,
         } = parts;
         let wants_reasons = observers.iter().any(|observer| observer.wants_reasons());
         let memory = cache
             .as_ref()
             .filter(|_| memory.bytes() > 0)
             .map(|store| Memory::new(memory, caught(|| store.removals()).unwrap_or_default()));
+        let notes = cache.as_ref().map(StoreNotes::of);
         Arc::new(Self {
+            notes,
             cache,
             checkpoints,
             registry,
@@ -144,6 +168,9 @@ impl Engine {
             observers,
             wants_reasons,
             warn_excluded,
+            resume,
+            hash_strategy,
+            told_sampled: Mutex::default(),
             records: Records::default(),
             pool: Pool::new(concurrency),
             flights: Arc::default(),
@@ -160,6 +187,11 @@ impl Engine {
         })
     }
 
+    /// While what it answers lives, hashing on this thread consults the store's notes.
+    fn consulting(&self) -> Consulting {
+        consulting(self.notes.clone())
+    }
+
     /// Where things are kept, for people.
     pub(crate) fn describe(&self) -> String {
         let cache = self.cache.as_ref().map_or("no cache".to_string(), |store| store.location());
@@ -171,7 +203,12 @@ impl Engine {
         };
         let wait = self.wait_for_others;
         let threads = self.pool.concurrency();
-        format!("{cache}, {checkpoints}, {memory}, {threads} at once, waits {wait:?} for others")
+        let strategy = self.hash_strategy;
+        let resumes = if self.resume { ", goes on from checkpoints" } else { "" };
+        format!(
+            "{cache}, {checkpoints}, {memory}, {threads} at once, waits {wait:?} for others, \
+             hashes by {strategy:?}{resumes}"
+        )
     }
 
     /// Whether anybody listens.

@@ -90,6 +90,11 @@ pub enum PlannedState {
         /// The computing time that this saves.
         saved: Duration,
     },
+    /// A checkpoint stands for it, and nothing above it would run.
+    WouldResume {
+        /// The checkpoint, as `name@version`.
+        checkpoint: String,
+    },
     /// It is cached, and would have to be computed.
     WouldCompute(MissReason),
     /// It is not cached, so it would be computed.
@@ -109,6 +114,7 @@ impl PlannedState {
             Self::Running => "running",
             Self::Failed(_) => "failed",
             Self::WouldHit { .. } => "hit",
+            Self::WouldResume { .. } => "resume",
             Self::WouldCompute(_) | Self::WouldRun => "compute",
             Self::Unknown { .. } => "unknown",
         }
@@ -122,6 +128,7 @@ impl fmt::Display for PlannedState {
             Self::Running => f.write_str("another run is at it"),
             Self::Failed(message) => f.write_str(message),
             Self::WouldHit { saved } => write!(f, "saves {}", Short(*saved)),
+            Self::WouldResume { checkpoint } => write!(f, "goes on from `{checkpoint}`"),
             Self::WouldCompute(reason) => write!(f, "{reason}"),
             Self::WouldRun => f.write_str("not cached"),
             Self::Unknown { after } => write!(f, "depends on the result of `{after}`"),
@@ -156,6 +163,7 @@ impl fmt::Display for Plan {
         let kinds = [
             ("ready", "ready"),
             ("hit", if self.hits() == 1 { "hit" } else { "hits" }),
+            ("resume", "resumed"),
             ("running", "running"),
             ("compute", "to compute"),
             ("unknown", "unknown"),

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use crate::checkpoint::CheckpointMeta;
 use crate::digest::Digest;
 use crate::event::MissReason;
 use crate::graph::{Arg, Input, Key, Mode, Node, Op, Slot};
@@ -12,6 +13,7 @@ use crate::task::Task;
 use super::ahead::MOST_AHEAD;
 use super::block::wait;
 use super::explain::Histories;
+use super::hashes::Hashes;
 use super::key::{Hashing, Keyed, joined, key_of, reference};
 use super::plan::{Plan, PlannedNode, PlannedState};
 use super::{Engine, caught};
@@ -53,20 +55,27 @@ struct Planner<'a> {
     ready: VecDeque<u32>,
     /// What stands for the results that the cache has.
     digests: HashMap<*const Node, Digest>,
+    /// What was made of values that several calls share.
+    hashes: Hashes,
     histories: Histories,
+    /// What stands for nodes and all above them.
+    resumed: HashMap<*const Node, CheckpointMeta>,
     nodes: Vec<PlannedNode>,
 }
 
 impl Engine {
     /// What a run of everything that `node` needs would do.
     pub(crate) fn plan(&self, node: Arc<Node>) -> Plan {
+        let _consulting = self.consulting();
         let mut planner = Planner {
             engine: self,
             cells: Vec::new(),
             places: HashMap::new(),
             ready: VecDeque::new(),
             digests: HashMap::new(),
+            hashes: Hashes::default(),
             histories: Histories::default(),
+            resumed: HashMap::new(),
             nodes: Vec::new(),
         };
         planner.collect(node);
@@ -83,8 +92,15 @@ impl Planner<'_> {
         let mut sources = Vec::new();
         while at < self.cells.len() {
             let node = Arc::clone(&self.cells[at].node);
-            if let Slot::Idle(op) = &*node.slot.lock() {
-                op.each_source(|source| sources.push(Arc::clone(source)));
+            let resumed = self.would_resume(&node);
+            match &*node.slot.lock() {
+                Slot::Idle(op) if resumed.is_none() => {
+                    op.each_source(|source| sources.push(Arc::clone(source)));
+                }
+                _ => {}
+            }
+            if let Some(meta) = resumed {
+                self.resumed.insert(Arc::as_ptr(&node), meta);
             }
             self.cells[at].missing = sources.len() as u32;
             if sources.is_empty() {
@@ -95,6 +111,14 @@ impl Planner<'_> {
                 self.cells[place as usize].dependents.push(at as u32);
             }
             at += 1;
+        }
+    }
+
+    /// The version from which a run would go on at a node.
+    fn would_resume(&self, node: &Node) -> Option<CheckpointMeta> {
+        match &*node.slot.lock() {
+            Slot::Idle(Op::Checkpoint(save)) => self.engine.would_resume(save),
+            _ => None,
         }
     }
 
@@ -179,6 +203,15 @@ impl Planner<'_> {
                 drop(slot);
                 return self.look_at_call(at, task, args, mode);
             }
+            Slot::Idle(Op::Checkpoint(save)) if self.resumed.contains_key(&Arc::as_ptr(&node)) => {
+                let name = save.source.task.map_or("checkpoint", |task| task.spec.name);
+                let meta = &self.resumed[&Arc::as_ptr(&node)];
+                let checkpoint = format!("{}@{}", meta.name, meta.version);
+                let result = meta.source_digest.map_or(Forecast::After(name), Forecast::Digest);
+                drop(slot);
+                self.say(name, None, PlannedState::WouldResume { checkpoint });
+                return Step::Done(result);
+            }
             Slot::Idle(op) => {
                 let result = self.look_at_op(op);
                 if matches!(op, Op::AndThen { .. })
@@ -237,7 +270,8 @@ impl Planner<'_> {
             self.say(name, None, PlannedState::WouldRun);
             return Step::Done(Forecast::After(name));
         };
-        let hashing = Hashing { engine: self.engine, task: name, planned: Some(&self.digests) };
+        let planned = Some(&self.digests);
+        let hashing = Hashing { engine: self.engine, task: name, planned, hashes: &self.hashes };
         let keyed = caught(|| key_of(task, &args, cache, &hashing))
             .unwrap_or_else(|panic| Keyed::Unhashable(format!("hashing panicked: {panic}")));
         let (key, reason) = match (keyed, mode) {
@@ -315,7 +349,7 @@ impl Planner<'_> {
             Lookup::Found(Glimpse { meta, .. }) => meta,
             Lookup::Damaged(why) => return self.missed(&call, MissReason::Damaged(why)),
             Lookup::Absent => {
-                let parts = engine.parts_of(call.task, &call.args, &call.key);
+                let parts = engine.parts_of(call.task, &call.args, &call.key, &self.hashes);
                 let reason = engine.explain(&self.histories, call.task, &call.key.digest, &parts);
                 return self.missed(&call, reason);
             }

@@ -15,6 +15,7 @@ use crate::store::{ArtifactMeta, CacheStore, KeyPart, PartKind, TaskRecord};
 use crate::task::{ExcludedHash, ParamHash, Task, Value};
 
 use super::block::wait;
+use super::hashes::{Hashes, Question, was_asked};
 use super::key::KEY_SCHEME;
 use super::step::digest_and_made;
 use super::{Engine, caught};
@@ -39,12 +40,19 @@ struct Told {
 
 impl Engine {
     /// What the key of a call was made from, and its excluded arguments as far as they are recorded.
-    pub(super) fn parts_of(&self, task: &Task, args: &[Arg], key: &Key) -> Vec<KeyPart> {
+    /// Values that several calls share are looked up in `hashes`.
+    pub(super) fn parts_of(
+        &self,
+        task: &Task,
+        args: &[Arg],
+        key: &Key,
+        hashes: &Hashes,
+    ) -> Vec<KeyPart> {
         let mut parts = Vec::with_capacity(key.parts.len());
         for part in &key.parts {
             let mut kept = KeyPart { kind: part.kind, ..KeyPart::new(part.name, part.digest) };
             if part.kind == PartKind::Content {
-                kept.shown = shown_argument(task, args, part.name);
+                kept.shown = shown_argument(task, args, part.name, hashes);
             }
             parts.push(kept);
         }
@@ -137,14 +145,23 @@ pub(super) fn record_of(task: &Task) -> TaskRecord {
 }
 
 /// The argument for the parameter `name`, for people.
-fn shown_argument(task: &Task, args: &[Arg], name: &str) -> String {
+fn shown_argument(task: &Task, args: &[Arg], name: &str, hashes: &Hashes) -> String {
     let Some(at) = task.spec.params.iter().position(|param| *param == name) else {
         return String::new();
     };
     match (task.params.get(at), args.get(at).and_then(value_of)) {
         // What a function of the user's makes of a value may be dear: it is not made twice.
         (Some(ParamHash::Value(hash, strategy)), Some(value)) => {
-            shown(name, hash, *strategy, &value)
+            if looks_secret(name) {
+                return String::new();
+            }
+            let strategy = strategy.unwrap_or_default();
+            let shown = || sketched(hash, strategy, &value);
+            if was_asked(&value) {
+                let question = Question::new(&value, hash.address(), strategy);
+                return hashes.shown(&value, question, shown);
+            }
+            shown()
         }
         _ => String::new(),
     }
@@ -155,6 +172,11 @@ fn shown(name: &str, hash: &ValueHash, strategy: Strategy, value: &Value) -> Str
     if looks_secret(name) {
         return String::new();
     }
+    sketched(hash, strategy, value)
+}
+
+/// A value for people.
+fn sketched(hash: &ValueHash, strategy: Strategy, value: &Value) -> String {
     let sketched = caught(|| {
         let mut sketch = ContentHasher::sketch(strategy);
         hash.hash(&**value, &mut sketch);

@@ -35,7 +35,7 @@ impl Run {
         };
         self.tally.computed.fetch_add(1, Ordering::Relaxed);
         let (origin, saved, reason) = (Origin::Computed, Duration::ZERO, order.reason.take());
-        self.note(TaskOutcome { task, origin, took, saved, reason });
+        self.note(TaskOutcome { task, origin, took, saved, reason, resumed: None });
         self.engine.tell(|| Event::Computed { task, took });
         let (digest, stored) = match &order.key {
             Some(key) => {

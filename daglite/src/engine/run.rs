@@ -26,7 +26,9 @@ use super::ahead::{Batch, MOST_AHEAD, run_number};
 use super::block;
 use super::context::{Context, current};
 use super::execute::{Completion, Flying};
+use super::hashes::Hashes;
 use super::pool::{Permit, without_permits};
+use super::resume::Resumption;
 
 /// One run of a graph.
 pub(super) struct Run {
@@ -46,6 +48,8 @@ pub(super) struct Run {
     pub(super) report: Option<Mutex<Vec<TaskOutcome>>>,
     /// Bytes of values that have come along with look-ups, and have not been read.
     pub(super) carried: AtomicU64,
+    /// What was made of values that several calls share.
+    pub(super) hashes: Hashes,
 }
 
 /// What a run counts.
@@ -54,6 +58,7 @@ pub(super) struct Tally {
     pub(super) hits: AtomicU64,
     pub(super) misses: AtomicU64,
     pub(super) computed: AtomicU64,
+    pub(super) resumed: AtomicU64,
     pub(super) saved_nanos: AtomicU64,
 }
 
@@ -84,10 +89,14 @@ pub struct TaskOutcome {
     pub saved: Duration,
     /// Why a cached task was computed; `None` if it was not, or is not cached.
     pub reason: Option<MissReason>,
+    /// The checkpoint that had the result; `None` if none had.
+    pub resumed: Option<Resumption>,
 }
 
 /// The nodes of a run and where they stand.
 struct Queue {
+    /// Whether checkpoints are looked for before what they are made of.
+    resumes: bool,
     cells: Vec<Cell>,
     /// Calls of sync tasks: whoever does them needs a permit.
     ready: VecDeque<Work>,
@@ -174,12 +183,14 @@ impl Run {
                 ledger: Arc::clone(&ledger),
             })
         };
+        let resumes = engine.resume;
         Arc::new(Self {
             number: OnceLock::new(),
             context: context(true),
             async_context: context(false),
             engine,
             queue: Mutex::new(Queue {
+                resumes,
                 cells: Vec::new(),
                 ready: VecDeque::new(),
                 ahead: 1,
@@ -199,6 +210,7 @@ impl Run {
             tally: Tally::default(),
             report: report.then(Mutex::default),
             carried: AtomicU64::new(0),
+            hashes: Hashes::default(),
         })
     }
 
@@ -428,6 +440,7 @@ impl Run {
 
     /// What a thread of the pool does for a run.
     fn help(self: Arc<Self>) {
+        let _consulting = self.engine.consulting();
         self.queue.lock().coming -= 1;
         while let Some(work) = self.take_work(Worker::Helper) {
             self.work(work, false);
@@ -439,6 +452,7 @@ impl Run {
 
     /// What a thread without a permit does for a run.
     fn help_light(self: Arc<Self>) {
+        let _consulting = self.engine.consulting();
         while let Some(work) = self.take_work(Worker::Light) {
             self.work(work, false);
         }
@@ -464,6 +478,7 @@ impl Run {
             hits: self.tally.hits.load(Ordering::Relaxed),
             computed: self.tally.computed.load(Ordering::Relaxed),
             misses: self.tally.misses.load(Ordering::Relaxed),
+            resumed: self.tally.resumed.load(Ordering::Relaxed),
             took,
             saved: Duration::from_nanos(self.tally.saved_nanos.load(Ordering::Relaxed)),
         }
@@ -483,6 +498,7 @@ impl Queue {
             let mut want_values = false;
             if let Some(node) = node
                 && let Slot::Idle(op) = &*node.slot.lock()
+                && !op.may_resume(self.resumes)
             {
                 want_values = op.wants_values(self.cells[at].want_value);
                 op.each_source(|source| {
@@ -790,6 +806,7 @@ impl RunFuture {
     /// Drives the run as far as it goes now.
     fn poll_running(&mut self, started: Instant, cx: &mut TaskContext<'_>) {
         let mut place = self.place();
+        let _consulting = self.run.engine.consulting();
         loop {
             if self.drive(&mut place) {
                 continue;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::checkpoint::{CheckpointMeta, CheckpointStore, Saved, Version};
+use crate::checkpoint::{CheckpointMeta, CheckpointStore, Policy, Saved, Version};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
@@ -35,15 +35,33 @@ impl Run {
         if let Err(error) = save.checkpoint.check() {
             return self.failed(node, error);
         }
+        let mut save = save;
+        if save.may_resume(self.engine.resume) {
+            return match self.resume(store.as_ref(), node, &save) {
+                Some(progress) => progress,
+                None => {
+                    save.anew = true;
+                    let source = Arc::clone(&save.source);
+                    self.put_back(node, Op::Checkpoint(save));
+                    self.line_up(idx, &[source], false);
+                    Progress::Parked
+                }
+            };
+        }
         let (digest, made) = digest_and_made(&save.source);
-        if let Some(digest) = digest {
+        if digest.is_some() || save.checkpoint.policy() == Policy::IfAbsent {
             match self.unchanged_version(store.as_ref(), &save, digest) {
                 Ok(Some(version)) => {
                     self.tell_unchanged(&save, &version);
                     let made = with_checkpoint(made, &save, &version);
                     let op = Op::Forward { source: save.source };
-                    let known = Known { digest, entry: None, op, made };
-                    return self.known(node, known);
+                    return match digest {
+                        Some(digest) => self.known(node, Known { digest, entry: None, op, made }),
+                        None => {
+                            self.put_back(node, op);
+                            Progress::Again
+                        }
+                    };
                 }
                 Ok(None) => {}
                 Err(error) => return self.failed(node, error),
@@ -74,20 +92,26 @@ impl Run {
             .tell(|| Event::CheckpointUnchanged { name: name.into(), version: version.into() });
     }
 
-    /// The latest version, if it was made from the artifact `digest` and with the same wishes.
+    /// The latest version, if no other is to be added: it was made from the artifact `digest` and with the same wishes, or
+    /// the first one is to stay.
     fn unchanged_version(
         &self,
         store: &dyn CheckpointStore,
         save: &Save,
-        digest: Digest,
+        digest: Option<Digest>,
     ) -> Result<Option<String>, Error> {
         let name = save.checkpoint.name();
         let latest = wait(store.head(name, &Version::Latest))
             .map_err(|error| cannot("read", name, error))?;
-        let same = |meta: &CheckpointMeta| {
-            meta.source_digest == Some(digest)
-                && save.checkpoint.wanted_format().is_none_or(|format| format == meta.format)
-                && *save.checkpoint.user_meta() == meta.user
+        let same = |meta: &CheckpointMeta| match save.checkpoint.policy() {
+            Policy::Always => false,
+            Policy::IfAbsent => true,
+            Policy::IfChanged => {
+                digest.is_some()
+                    && meta.source_digest == digest
+                    && save.checkpoint.wanted_format().is_none_or(|format| format == meta.format)
+                    && *save.checkpoint.user_meta() == meta.user
+            }
         };
         Ok(latest.filter(same).map(|meta| meta.version))
     }
@@ -132,6 +156,7 @@ impl Run {
             took: made.map_or(Duration::ZERO, |made| made.took),
             made_from: made.map(|made| made.checkpoints.clone()).unwrap_or_default(),
             user: save.checkpoint.user_meta().clone(),
+            always: save.checkpoint.policy() == Policy::Always,
             ..CheckpointMeta::new(name, &bytes, created)
         };
         match wait(store.save(meta, bytes)).map_err(|error| cannot("save", name, error))? {
@@ -148,7 +173,8 @@ impl Run {
     }
 }
 
-fn cannot(what: &str, name: &str, source: impl Into<crate::error::BoxError>) -> Error {
+/// The error of a checkpoint.
+pub(super) fn cannot(what: &str, name: &str, source: impl Into<crate::error::BoxError>) -> Error {
     let source = source.into();
     Error::new(ErrorKind::Checkpoint, format!("cannot {what} checkpoint `{name}`: {source}"))
         .with_source(source)

@@ -121,7 +121,7 @@ impl Run {
         Progress::Failed(error)
     }
 
-    fn put_back(&self, node: &Node, op: Op) {
+    pub(super) fn put_back(&self, node: &Node, op: Op) {
         self.settle(node, Slot::Idle(op));
     }
 
@@ -400,7 +400,7 @@ impl Run {
         if call.key.is_some() || call.missed.is_some() {
             return true;
         }
-        let hashing = Hashing { engine, task: task.spec.name, planned: None };
+        let hashing = Hashing { engine, task: task.spec.name, planned: None, hashes: &self.hashes };
         let keyed = caught(|| key_of(task, &call.args, cache, &hashing))
             .unwrap_or_else(|panic| Keyed::Unhashable(format!("hashing panicked: {panic}")));
         match keyed {

@@ -77,6 +77,18 @@ pub enum Event {
         /// The value now.
         to: String,
     },
+    /// Of an argument of more than 1 GiB in one piece only a sample went into the key, though nobody has asked for that: a
+    /// change may go unnoticed. Told once a session for each parameter.
+    Sampled {
+        /// The task.
+        task: &'static str,
+        /// The parameter; `cache_hash` if it is what that function returned.
+        parameter: &'static str,
+        /// The bytes of the largest piece.
+        size: u64,
+        /// What to write to have every byte read, or to say that a sample will do.
+        remedy: String,
+    },
     /// Another run, or another node of this one, is computing the same key: this node waits for it.
     Waiting {
         /// The task.
@@ -169,6 +181,15 @@ pub enum Event {
         /// The latest version.
         version: String,
     },
+    /// A checkpoint's version stands for its value: nothing above it runs.
+    Resumed {
+        /// Its name.
+        name: String,
+        /// The version.
+        version: String,
+        /// What differs from today's code, a sentence each.
+        differs: Vec<String>,
+    },
     /// The closure of an `.also(…)` panicked; the run goes on.
     AlsoPanicked {
         /// The message of the panic.
@@ -209,6 +230,8 @@ pub struct Summary {
     pub computed: u64,
     /// Cached tasks among the computed ones.
     pub misses: u64,
+    /// Checkpoints from which the run went on.
+    pub resumed: u64,
     /// Wall-clock time of the run.
     pub took: Duration,
     /// The computing time that the hits saved.
@@ -218,7 +241,11 @@ pub struct Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hits = if self.hits == 1 { "hit" } else { "hits" };
-        write!(f, "{} {hits}, {} computed in {}", self.hits, self.computed, Short(self.took))?;
+        write!(f, "{} {hits}, ", self.hits)?;
+        if self.resumed > 0 {
+            write!(f, "{} resumed, ", self.resumed)?;
+        }
+        write!(f, "{} computed in {}", self.computed, Short(self.took))?;
         if self.hits > 0 {
             write!(f, " ({} saved)", Short(self.saved))?;
         }

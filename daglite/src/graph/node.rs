@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Version};
 use crate::clock::Timestamp;
 use crate::digest::Digest;
 use crate::error::Error;
@@ -140,6 +140,18 @@ pub(crate) struct Save {
     pub(crate) formats: ValueFormats,
     /// The name of the value's type, for people.
     pub(crate) type_name: &'static str,
+    /// The version that has to be there, if the user has named one to go on from.
+    pub(crate) from: Option<Version>,
+    /// Whether it has been found out that there is no version to go on from, or is not to be looked for.
+    pub(crate) anew: bool,
+}
+
+impl Save {
+    /// Whether a version that is there stands for the value, and nothing above has to run; `resumes` is what the session
+    /// says.
+    pub(crate) fn may_resume(&self, resumes: bool) -> bool {
+        !self.anew && (resumes || self.from.is_some())
+    }
 }
 
 /// A call of a task.
@@ -276,6 +288,11 @@ impl Op {
             Self::Join { .. } | Self::Forward { .. } => whole,
             Self::Checkpoint(_) => false,
         }
+    }
+
+    /// Whether a checkpoint is looked for before anything that this operation needs.
+    pub(crate) fn may_resume(&self, resumes: bool) -> bool {
+        matches!(self, Self::Checkpoint(save) if save.may_resume(resumes))
     }
 
     /// Calls `visit` with each node that this operation needs.

@@ -2,20 +2,10 @@
 
 use std::fmt;
 
-use smallvec::SmallVec;
-
-use super::strategy::{Method, Strategy};
-use super::{sample, shown, tag};
-use crate::{Digest, Error, ErrorKind};
-
-/// Bytes that are gathered before BLAKE3 sees them: enough to keep its vector units busy.
-const GATHERED: usize = 16 << 10;
-
-/// Bytes of what lies apart in memory that are brought together at a time: a multiple of every element's width.
-const PIECE: usize = 64 << 10;
-
-/// How many bytes of a stream are gathered to show the value.
-const SKETCHED: usize = 512;
+use super::strategy::Strategy;
+use super::stream::Stream;
+use super::{Unordered, shown, tag};
+use crate::{Digest, Error, ErrorKind, threads};
 
 /// Turns the content of a value into a digest.
 ///
@@ -34,14 +24,12 @@ const SKETCHED: usize = 512;
 /// ```
 pub struct ContentHasher {
     strategy: Strategy,
-    /// What BLAKE3 has not seen yet.
-    buffer: SmallVec<[u8; 256]>,
-    /// Made when the buffer first overflows: most streams never need it.
-    tree: Option<Box<blake3::Hasher>>,
+    stream: Stream,
     failure: Option<String>,
-    sampled: bool,
-    /// How many bytes the buffer takes: of a sketch, that is all there is.
-    room: usize,
+    /// How many bytes there are of the largest bulk data that `Auto` has only sampled.
+    sampled: usize,
+    /// How many threads bulk data may take.
+    threads: usize,
 }
 
 /// Why a value has no digest. The first reason that was given to [`ContentHasher::fail`].
@@ -70,95 +58,11 @@ impl From<HashError> for Error {
     }
 }
 
-/// What the bytes of [`ContentHasher::bulk`] are.
-///
-/// ```
-/// assert_eq!(daglite::Element::F64.size(), 8);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Element {
-    /// `bool`, one byte each, 0 or 1.
-    Bool,
-    /// `char`, as `u32`.
-    Char,
-    /// `u8`.
-    U8,
-    /// `u16`.
-    U16,
-    /// `u32`.
-    U32,
-    /// `u64`.
-    U64,
-    /// `u128`.
-    U128,
-    /// `usize`, as `u64`.
-    Usize,
-    /// `i8`.
-    I8,
-    /// `i16`.
-    I16,
-    /// `i32`.
-    I32,
-    /// `i64`.
-    I64,
-    /// `i128`.
-    I128,
-    /// `isize`, as `i64`.
-    Isize,
-    /// `f32`, its bits.
-    F32,
-    /// `f64`, its bits.
-    F64,
-}
-
-impl Element {
-    /// Its tag in the stream, and its width in bytes.
-    const fn tag_and_size(self) -> (u8, usize) {
-        match self {
-            Self::Bool => (tag::BOOL, 1),
-            Self::Char => (tag::CHAR, 4),
-            Self::U8 => (tag::U8, 1),
-            Self::U16 => (tag::U16, 2),
-            Self::U32 => (tag::U32, 4),
-            Self::U64 => (tag::U64, 8),
-            Self::U128 => (tag::U128, 16),
-            Self::Usize => (tag::USIZE, 8),
-            Self::I8 => (tag::I8, 1),
-            Self::I16 => (tag::I16, 2),
-            Self::I32 => (tag::I32, 4),
-            Self::I64 => (tag::I64, 8),
-            Self::I128 => (tag::I128, 16),
-            Self::Isize => (tag::ISIZE, 8),
-            Self::F32 => (tag::F32, 4),
-            Self::F64 => (tag::F64, 8),
-        }
-    }
-
-    /// Bytes of one element in the stream.
-    pub const fn size(self) -> usize {
-        self.tag_and_size().1
-    }
-}
-
-/// What an [unordered](ContentHasher::unordered) collection is.
-///
-/// ```
-/// assert_ne!(daglite::Unordered::Map, daglite::Unordered::Set);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Unordered {
-    /// Keys and values; an entry's digest is that of its key and then its value.
-    Map = 1,
-    /// Elements.
-    Set = 2,
-}
-
 /// Scalars: their tag, and their little-endian bytes.
 macro_rules! scalars {
     ($($name:ident: $type:ty = $tag:ident, $value:ident => $bytes:expr;)*) => {$(
         #[doc = concat!("Writes a `", stringify!($type), "`.")]
+        #[inline]
         pub fn $name(&mut self, $value: $type) {
             self.tagged(tag::$tag, $bytes);
         }
@@ -202,119 +106,6 @@ impl ContentHasher {
     }
 }
 
-/// Bulk data: the strategies differ here alone.
-impl ContentHasher {
-    /// Writes text.
-    pub fn str(&mut self, text: &str) {
-        let method = self.strategy.method_for(text.len());
-        self.write(&[tag::STR, method as u8]);
-        self.length(text.len());
-        self.contents(method, [text.as_bytes(), &[]]);
-    }
-
-    /// Writes bytes, as a slice of `u8` does.
-    pub fn bytes(&mut self, bytes: &[u8]) {
-        self.bulk(Element::U8, bytes.len(), bytes);
-    }
-
-    /// Writes `count` numbers that lie in memory one after the other, as little-endian `bytes`.
-    ///
-    /// ```
-    /// use daglite::{ContentHash, ContentHasher, Element, Strategy};
-    ///
-    /// let mut bulk = ContentHasher::new(Strategy::Exact);
-    /// bulk.bulk(Element::U16, 2, &[1, 0, 2, 0]);
-    /// let mut slice = ContentHasher::new(Strategy::Exact);
-    /// [1_u16, 2].content_hash(&mut slice);
-    /// assert_eq!(bulk.finish()?, slice.finish()?);
-    /// # Ok::<(), daglite::HashError>(())
-    /// ```
-    pub fn bulk(&mut self, element: Element, count: usize, bytes: &[u8]) {
-        self.bulk_pieces(element, count, [bytes, &[]]);
-    }
-
-    /// The same, of numbers in two pieces.
-    pub(super) fn bulk_pieces(&mut self, element: Element, count: usize, pieces: [&[u8]; 2]) {
-        let len = pieces[0].len() + pieces[1].len();
-        let (tag, size) = element.tag_and_size();
-        if count.checked_mul(size) != Some(len) {
-            return self.fail(format_args!(
-                "{count} elements {element:?} take {size} bytes each, not {len} in all"
-            ));
-        }
-        let method = self.strategy.method_for(len);
-        self.write(&[tag::BULK, tag, method as u8]);
-        self.length(count);
-        self.contents(method, pieces);
-    }
-
-    /// Writes `count` numbers that lie apart in memory, as [`bulk`](Self::bulk) does those that lie together: the digest is
-    /// the same. `fill(first, into)` writes the little-endian bytes of the elements from number `first` on, as many as fit
-    /// into `into`, whose length is a whole number of elements. It is asked for a piece at a time, in any order and maybe from
-    /// several threads at once.
-    ///
-    /// ```
-    /// use daglite::{ContentHasher, Element, Strategy};
-    ///
-    /// let every_other = [1_u16, 0, 2, 0, 3, 0];
-    /// let mut apart = ContentHasher::new(Strategy::Exact);
-    /// apart.bulk_from(Element::U16, 3, &|first, into| {
-    ///     for (element, bytes) in every_other.iter().step_by(2).skip(first).zip(into.chunks_exact_mut(2)) {
-    ///         bytes.copy_from_slice(&element.to_le_bytes());
-    ///     }
-    /// });
-    /// let mut together = ContentHasher::new(Strategy::Exact);
-    /// together.bulk(Element::U16, 3, &[1, 0, 2, 0, 3, 0]);
-    /// assert_eq!(apart.finish()?, together.finish()?);
-    /// # Ok::<(), daglite::HashError>(())
-    /// ```
-    pub fn bulk_from(
-        &mut self,
-        element: Element,
-        count: usize,
-        fill: &(dyn Fn(usize, &mut [u8]) + Sync),
-    ) {
-        let (tag, size) = element.tag_and_size();
-        let Some(len) = count.checked_mul(size) else {
-            return self
-                .fail(format_args!("{count} elements {element:?} are more than memory holds"));
-        };
-        let method = self.strategy.method_for(len);
-        self.write(&[tag::BULK, tag, method as u8]);
-        self.length(count);
-        let read = |start: usize, into: &mut [u8]| sample::read_bytes(size, fill, start, into);
-        match method {
-            Method::Sampled if !self.is_sketch() => {
-                self.sampled = true;
-                self.write(&sample::gather_from(len, read));
-            }
-            Method::Exact | Method::Fast | Method::Sampled => {
-                let mut piece = vec![0; len.min(PIECE)];
-                for start in (0..len).step_by(PIECE) {
-                    if self.has_enough() {
-                        break;
-                    }
-                    let piece = &mut piece[..PIECE.min(len - start)];
-                    fill(start / size, piece);
-                    self.write(piece);
-                }
-            }
-        }
-    }
-
-    /// The bytes of bulk data, as `method` says.
-    fn contents(&mut self, method: Method, pieces: [&[u8]; 2]) {
-        match method {
-            Method::Exact | Method::Fast => pieces.into_iter().for_each(|piece| self.write(piece)),
-            Method::Sampled if self.is_sketch() => self.write(pieces[0]),
-            Method::Sampled => {
-                self.sampled = true;
-                self.write(&sample::gather(pieces));
-            }
-        }
-    }
-}
-
 /// Values of many parts.
 impl ContentHasher {
     /// Begins a sequence: `len` values follow.
@@ -328,12 +119,14 @@ impl ContentHasher {
     }
 
     /// Begins a struct: `len` times a [`field`](Self::field) and its value follow.
+    #[inline]
     pub fn begin_struct(&mut self, name: &str, len: usize) {
         self.named(tag::STRUCT, name);
         self.length(len);
     }
 
     /// Names a field of a struct: its value follows.
+    #[inline]
     pub fn field(&mut self, name: &str) {
         self.named(tag::FIELD, name);
     }
@@ -383,7 +176,7 @@ impl ContentHasher {
 
     /// The digest of a child; whether it failed or sampled is now told of this hasher.
     pub(super) fn adopt(&mut self, mut child: Self) -> Digest {
-        self.sampled |= child.sampled;
+        self.sampled = self.sampled.max(child.sampled);
         if let Some(why) = child.failure.take() {
             self.fail(why);
         }
@@ -392,7 +185,7 @@ impl ContentHasher {
 
     /// A hasher with the same strategy, for a digest inside a digest.
     pub fn child(&self) -> Self {
-        Self::new(self.strategy)
+        Self::new(self.strategy).with_threads(self.threads)
     }
 
     /// Names a type that is not the user's: its content follows, as one value.
@@ -414,31 +207,49 @@ impl ContentHasher {
 /// Beginning and end.
 impl ContentHasher {
     /// A hasher that has seen nothing.
+    #[inline]
     pub fn new(strategy: Strategy) -> Self {
-        let mut buffer = SmallVec::new();
-        buffer.extend_from_slice(tag::DOMAIN);
-        Self { strategy, buffer, tree: None, failure: None, sampled: false, room: GATHERED }
+        Self { strategy, stream: Stream::new(), failure: None, sampled: 0, threads: 0 }
+    }
+
+    /// The same, with `threads` threads at most for large bulk data; else there are as many as the machine has. The
+    /// digest does not depend on them.
+    ///
+    /// ```
+    /// use daglite::{ContentHash, ContentHasher, Strategy};
+    ///
+    /// let values = vec![0.5; 1_000_000];
+    /// let digest = |threads| {
+    ///     let mut hasher = ContentHasher::new(Strategy::Exact).with_threads(threads);
+    ///     values.content_hash(&mut hasher);
+    ///     hasher.finish().unwrap()
+    /// };
+    /// assert_eq!(digest(1), digest(3));
+    /// ```
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
     }
 
     /// One that makes no digest: it keeps the first bytes alone, to show the value. Whoever writes much may stop when it
     /// has [enough](Self::has_enough).
     pub(crate) fn sketch(strategy: Strategy) -> Self {
-        Self { room: SKETCHED, ..Self::new(strategy) }
+        Self { stream: Stream::sketch(), ..Self::new(strategy) }
     }
 
     /// Whether it makes no digest.
     pub(super) fn is_sketch(&self) -> bool {
-        self.room == SKETCHED
+        self.stream.is_sketch()
     }
 
     /// Whether what is written from now on is lost.
     pub(super) fn has_enough(&self) -> bool {
-        self.is_sketch() && self.buffer.len() >= SKETCHED
+        self.stream.has_enough()
     }
 
     /// The value, as far as its first bytes tell.
     pub(crate) fn shown(&self) -> String {
-        shown::of(&self.buffer[tag::DOMAIN.len()..])
+        shown::of(self.stream.first())
     }
 
     /// Writes a collection without an order into a sketch, where the digests of its entries are not needed.
@@ -452,14 +263,24 @@ impl ContentHasher {
         self.strategy
     }
 
+    /// How many threads bulk data may take.
+    pub(super) fn threads(&self) -> usize {
+        if self.threads == 0 { threads::of_machine() } else { self.threads }
+    }
+
     /// Says that this value cannot be hashed. The first reason stays; [`finish`](Self::finish) returns it.
     pub fn fail(&mut self, why: impl fmt::Display) {
         self.failure.get_or_insert_with(|| why.to_string());
     }
 
-    /// Whether a part was only sampled, so that the engine can say so.
-    pub(crate) fn sampled(&self) -> bool {
-        self.sampled
+    /// Notes that bulk data of `len` bytes is only sampled, though nobody has said so.
+    pub(super) fn note_sampled(&mut self, len: usize) {
+        self.sampled = self.sampled.max(len);
+    }
+
+    /// How many bytes there are of the largest bulk data that was only sampled, though nobody has said so.
+    pub(crate) fn sampled(&self) -> Option<usize> {
+        (self.sampled > 0).then_some(self.sampled)
     }
 
     /// The digest of all that was written.
@@ -467,6 +288,7 @@ impl ContentHasher {
     /// # Errors
     ///
     /// If [`fail`](Self::fail) was called.
+    #[inline]
     pub fn finish(self) -> Result<Digest, HashError> {
         match self.failure {
             Some(why) => Err(HashError(why)),
@@ -475,23 +297,18 @@ impl ContentHasher {
     }
 
     fn digest(&self) -> Digest {
-        match &self.tree {
-            None => Digest::of_bytes(&self.buffer),
-            Some(tree) => {
-                let mut tree = tree.clone();
-                tree.update(&self.buffer);
-                Digest::from_bytes(*tree.finalize().as_bytes())
-            }
-        }
+        self.stream.digest()
     }
 
     /// A tag and a value of fixed width, in one write.
+    #[inline]
     fn tagged<const N: usize>(&mut self, tag: u8, bytes: [u8; N]) {
         let mut node = [tag; 17];
         node[1..=N].copy_from_slice(&bytes);
         self.write(&node[..=N]);
     }
 
+    #[inline]
     fn named(&mut self, tag: u8, name: &str) {
         self.tagged(tag, (name.len() as u64).to_le_bytes());
         self.write(name.as_bytes());
@@ -502,33 +319,14 @@ impl ContentHasher {
         self.write(name.as_bytes());
     }
 
-    fn length(&mut self, len: usize) {
+    #[inline]
+    pub(super) fn length(&mut self, len: usize) {
         self.write(&(len as u64).to_le_bytes());
     }
 
-    fn write(&mut self, bytes: &[u8]) {
-        if self.buffer.len() + bytes.len() > self.room {
-            self.overflow(bytes);
-        } else {
-            self.buffer.extend_from_slice(bytes);
-        }
-    }
-
-    #[cold]
-    fn overflow(&mut self, bytes: &[u8]) {
-        if self.is_sketch() {
-            let room = SKETCHED - self.buffer.len();
-            self.buffer.extend_from_slice(&bytes[..room.min(bytes.len())]);
-            return;
-        }
-        let tree = self.tree.get_or_insert_with(Box::default);
-        tree.update(&self.buffer);
-        self.buffer.clear();
-        if bytes.len() > GATHERED / 2 {
-            tree.update(bytes);
-        } else {
-            self.buffer.extend_from_slice(bytes);
-        }
+    #[inline]
+    pub(super) fn write(&mut self, bytes: &[u8]) {
+        self.stream.write(bytes);
     }
 }
 
@@ -538,24 +336,5 @@ impl fmt::Debug for ContentHasher {
             .field("strategy", &self.strategy)
             .field("failure", &self.failure)
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sample_is_remembered_even_from_inside_an_entry() {
-        let bytes = vec![0; 1 << 20];
-        let mut hasher = ContentHasher::new(Strategy::Sampled);
-        hasher.bytes(&bytes[..1000]);
-        assert!(!hasher.sampled());
-        hasher.entry(|entry| entry.bytes(&bytes));
-        assert!(hasher.sampled());
-
-        let mut exact = ContentHasher::new(Strategy::Auto);
-        exact.bytes(&bytes);
-        assert!(!exact.sampled());
     }
 }

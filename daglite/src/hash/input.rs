@@ -21,7 +21,9 @@ pub(super) const INPUT_DIR: &str = "daglite::InputDir";
 /// not.
 ///
 /// A file is read once: as long as its length, its times and its place on the disk stay the same, the digest is
-/// remembered in this process. A file that was changed less than two seconds ago is always read.
+/// remembered in this process. A file that was changed less than two seconds ago is always read. The cache remembers it for
+/// other processes too, if the file has 64 KiB or more, was left alone for a minute, and lies on a local file system of
+/// Linux.
 ///
 /// A file that changes while the task runs may have been read before or after: the result is used and not cached, and
 /// [`Event::InputChanged`](crate::Event::InputChanged) tells it.

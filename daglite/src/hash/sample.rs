@@ -2,6 +2,7 @@
 
 use std::iter;
 
+use super::bulk::{Bulk, Room};
 use super::strategy::SAMPLE_WHOLE_LIMIT;
 
 /// Bytes of one block, and of either end.
@@ -10,44 +11,21 @@ const BLOCK: usize = 1 << 10;
 /// Blocks between the ends.
 const BLOCKS: usize = 64;
 
-/// The bytes that stand for a buffer in two pieces, gathered so that they are hashed in one go: both ends, and one
-/// block from each of 64 equal stretches between them, at a place in its stretch that depends on the whole length.
-pub(super) fn gather(pieces: [&[u8]; 2]) -> Vec<u8> {
-    let len = pieces[0].len() + pieces[1].len();
+/// The bytes that stand for a buffer, gathered so that they are hashed in one go: both ends, and one block from each of 64
+/// equal stretches between them, at a place in its stretch that depends on the whole length.
+pub(super) fn gather(bulk: &Bulk<'_>) -> Vec<u8> {
+    let len = bulk.len();
     assert!(len > SAMPLE_WHOLE_LIMIT, "what is small is hashed whole");
-    let mut sample = Vec::with_capacity((BLOCKS + 2) * BLOCK);
-    copy(pieces, 0, &mut sample);
-    for start in starts(len) {
-        copy(pieces, start, &mut sample);
-    }
-    copy(pieces, len - BLOCK, &mut sample);
-    sample
-}
-
-/// The same, of a buffer of `len` bytes that `read(start, into)` reads.
-pub(super) fn gather_from(len: usize, read: impl Fn(usize, &mut [u8])) -> Vec<u8> {
-    let starts = iter::once(0).chain(starts(len)).chain(iter::once(len - BLOCK));
-    let mut sample = vec![0; (BLOCKS + 2) * BLOCK];
-    for (start, block) in starts.zip(sample.chunks_exact_mut(BLOCK)) {
-        read(start, block);
+    let mut sample = Vec::with_capacity((BLOCKS + 2) * BLOCK + 16);
+    let mut room = Room::new();
+    for start in iter::once(0).chain(starts(len)).chain(iter::once(len - BLOCK)) {
+        bulk.append(start..start + BLOCK, &mut room, &mut sample);
     }
     sample
 }
 
-/// The bytes from `start` on of elements of `size` bytes, which `fill` gives only whole.
-pub(super) fn read_bytes(
-    size: usize,
-    fill: &(dyn Fn(usize, &mut [u8]) + Sync),
-    start: usize,
-    into: &mut [u8],
-) {
-    let first = start / size;
-    let mut whole = vec![0; (start + into.len()).div_ceil(size) * size - first * size];
-    fill(first, &mut whole);
-    into.copy_from_slice(&whole[start - first * size..][..into.len()]);
-}
-
-/// Where the blocks between the ends start.
+/// Where the blocks between the ends start. No two of them keep a regular distance, so that no regular pattern of changes
+/// lies between all of them.
 fn starts(len: usize) -> impl Iterator<Item = usize> {
     let stretch = (len - 2 * BLOCK) / BLOCKS;
     let mut jitter = blake3::Hasher::new();
@@ -62,18 +40,6 @@ fn starts(len: usize) -> impl Iterator<Item = usize> {
         let offset = (u64::from_le_bytes(random) % room) as usize;
         BLOCK + block * stretch + offset
     })
-}
-
-/// Appends the block that starts at `start`, across the seam of the pieces if it must.
-fn copy([first, second]: [&[u8]; 2], start: usize, sample: &mut Vec<u8>) {
-    let end = start + BLOCK;
-    let seam = first.len();
-    if start < seam {
-        sample.extend_from_slice(&first[start..end.min(seam)]);
-    }
-    if end > seam {
-        sample.extend_from_slice(&second[start.max(seam) - seam..end - seam]);
-    }
 }
 
 #[cfg(test)]
@@ -93,22 +59,17 @@ mod tests {
     }
 
     #[test]
-    fn a_seam_anywhere_gives_the_same_sample() {
+    fn a_sample_is_the_same_wherever_the_bytes_lie() {
         let bytes: Vec<u8> = (0..200_000_u32).map(|i| (i * 7 / 3) as u8).collect();
-        let whole = gather([&bytes, &[]]);
+        let whole = gather(&Bulk::Together([&bytes, &[]]));
         assert_eq!(whole.len(), (BLOCKS + 2) * BLOCK);
-        let apart = gather_from(bytes.len(), |start, into| {
-            read_bytes(
-                8,
-                &|first, into| into.copy_from_slice(&bytes[first * 8..][..into.len()]),
-                start,
-                into,
-            );
-        });
-        assert_eq!(apart, whole);
+        let fill = |first: usize, into: &mut [u8]| {
+            into.copy_from_slice(&bytes[first * 8..][..into.len()]);
+        };
+        assert_eq!(gather(&Bulk::Apart { len: bytes.len(), size: 8, fill: &fill }), whole);
         for seam in [0, 1, 512, 1024, 100_000, 199_999, 200_000] {
             let (first, second) = bytes.split_at(seam);
-            assert_eq!(gather([first, second]), whole, "seam at {seam}");
+            assert_eq!(gather(&Bulk::Together([first, second])), whole, "seam at {seam}");
         }
     }
 }

@@ -35,6 +35,11 @@ impl ValueHash {
         Self { hash: |value, hasher| with::<T>(value, hasher, serde_hash) }
     }
 
+    /// What tells this way from others, within a process.
+    pub(crate) fn address(&self) -> usize {
+        self.hash as usize
+    }
+
     /// Writes `value` into `hasher`; a value of another type fails it.
     pub fn hash(&self, value: &(dyn Any + Send + Sync), hasher: &mut ContentHasher) {
         (self.hash)(value, hasher);

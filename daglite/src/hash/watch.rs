@@ -75,6 +75,16 @@ pub(crate) fn watching<R>(work: impl FnOnce() -> R) -> (R, Watched) {
     (result, watched.unwrap_or_default())
 }
 
+/// Notes what another watch on this thread came upon.
+pub(crate) fn pass_on(watched: Watched) {
+    let Watched { seen, claims, mentions } = watched;
+    note(|outer| {
+        outer.seen.extend(seen);
+        outer.claims.extend(claims);
+        outer.mentions |= mentions;
+    });
+}
+
 /// Notes something, if somebody watches.
 fn note(note: impl FnOnce(&mut Watched)) {
     WATCHED.with(|watched| {

@@ -6,6 +6,7 @@ use std::io::Write;
 use parking_lot::Mutex;
 
 use crate::event::{Event, Observer, Short};
+use crate::size::ByteSize;
 
 /// Writes what happens in a run for people to read: warnings, and one line at the end.
 ///
@@ -121,6 +122,10 @@ impl Observer for Progress {
             Event::ExcludedDiffers { task, parameter, from, to, .. } => self.line(format_args!(
                 "warning: `{task}` was a hit, though the excluded argument `{parameter}` differs{}",
                 differs(from, to)
+            )),
+            Event::Sampled { task, parameter, size, remedy } => self.line(format_args!(
+                "warning: `{parameter}` of `{task}` has {} in one piece, of which only a sample went into the cache key: {remedy}",
+                ByteSize::new(*size)
             )),
             Event::RunFinished { summary } if self.summary => self.line(format_args!("{summary}")),
             Event::Hit { task, saved, .. } if self.each_task => {

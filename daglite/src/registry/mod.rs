@@ -12,6 +12,7 @@ mod json;
 mod postcard;
 mod raw;
 mod shape;
+mod strategies;
 
 mod has_format;
 #[expect(clippy::module_inception, reason = "the folder bears the name of its main type")]

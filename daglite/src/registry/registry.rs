@@ -10,6 +10,7 @@ use parking_lot::RwLock;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::strategies::Strategies;
 use super::value::{BuiltIn, Formats, decode_error};
 use super::{Format, json, postcard, raw};
 use crate::hash::{ContentHasher, Strategy, serde_hash};
@@ -39,6 +40,7 @@ pub struct Registry {
     types: RwLock<Arc<Types>>,
     /// Whether anything was ever registered: if not, readers need not even look.
     used: AtomicBool,
+    strategies: Strategies,
 }
 
 /// A snapshot of all that is registered.
@@ -58,7 +60,11 @@ pub(super) struct Registered<T> {
 impl Registry {
     /// A registry with nothing but the built-in formats.
     pub fn new() -> Self {
-        Self { types: RwLock::default(), used: AtomicBool::new(false) }
+        Self {
+            types: RwLock::default(),
+            used: AtomicBool::new(false),
+            strategies: Strategies::default(),
+        }
     }
 
     /// The registry of sessions that are not given another one.
@@ -121,6 +127,29 @@ impl Registry {
         });
     }
 
+    /// Sets how closely the bulk data of a `T` is read in cache keys, and by [`hash_value`](Self::hash_value). What a
+    /// parameter says by `cache_hash_params` counts more, what the session says counts less.
+    ///
+    /// ```
+    /// use daglite::{Registry, Strategy};
+    ///
+    /// let registry = Registry::new();
+    /// let mut values = vec![0.0; 1_000_000];
+    /// let before = registry.hash_value(&values)?;
+    /// registry.set_hash_strategy::<Vec<f64>>(Strategy::Sampled);
+    /// assert_ne!(registry.hash_value(&values)?, before);
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn set_hash_strategy<T: 'static>(&self, strategy: Strategy) {
+        self.strategies.set(TypeId::of::<T>(), strategy);
+    }
+
+    /// What was said of the bulk data of a type.
+    #[inline]
+    pub(crate) fn hash_strategy(&self, id: impl FnOnce() -> TypeId) -> Option<Strategy> {
+        self.strategies.of(id)
+    }
+
     /// The bytes of `value`, in the named format or in the default one.
     ///
     /// # Errors
@@ -158,7 +187,8 @@ impl Registry {
         &self,
         value: &T,
     ) -> Result<Digest, Error> {
-        let mut hasher = ContentHasher::new(Strategy::Auto);
+        let strategy = self.hash_strategy(TypeId::of::<T>).unwrap_or_default();
+        let mut hasher = ContentHasher::new(strategy);
         match self.hash_of(TypeId::of::<T>()) {
             Some(hash) => hash(value, &mut hasher),
             None => serde_hash(value, &mut hasher),
@@ -273,7 +303,11 @@ impl Clone for Registry {
     fn clone(&self) -> Self {
         let types = Arc::clone(&self.types.read());
         let used = self.used.load(Ordering::Acquire);
-        Self { types: RwLock::new(types), used: AtomicBool::new(used) }
+        Self {
+            types: RwLock::new(types),
+            used: AtomicBool::new(used),
+            strategies: self.strategies.clone(),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::engine::{DEFAULT_MEMORY, Engine, Parts};
 use crate::error::{Error, ErrorKind};
 use crate::event::Observer;
+use crate::hash::Strategy;
 use crate::observe::Progress;
 use crate::registry::Registry;
 use crate::size::{ByteSize, IntoByteSize};
@@ -39,6 +40,8 @@ pub struct SessionBuilder {
     memory: Option<Result<ByteSize, Error>>,
     wait_for_others: Option<Duration>,
     warn_excluded: Option<bool>,
+    resume: Option<bool>,
+    hash_strategy: Option<Strategy>,
 }
 
 /// How long a key that another process computes is waited for if nobody says anything.
@@ -215,6 +218,52 @@ impl SessionBuilder {
         self
     }
 
+    /// Whether runs go on from checkpoints: where a graph saves one that has a version already, the latest is loaded and
+    /// nothing above it runs, **even if code, arguments or files have changed since**. For a long pipeline that stopped
+    /// halfway. It is off unless asked for; [`TaskFuture::run_from`](crate::TaskFuture::run_from) does it for one
+    /// checkpoint.
+    ///
+    /// What differs from today's code is told by [`Event::Resumed`](crate::Event::Resumed) and by the
+    /// [outcome](crate::TaskFuture::outcome). A version that cannot be read is a warning, and the value is computed.
+    ///
+    /// ```
+    /// use daglite::prelude::*;
+    ///
+    /// #[task]
+    /// fn measure() -> u32 {
+    ///     7
+    /// }
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// let checkpoints = FileCheckpoints::open(folder.path())?;
+    /// let session =
+    ///     Session::builder().without_cache().checkpoints(checkpoints).resume(true).build()?;
+    /// let first = measure().checkpoint("measured").outcome_in(&session)?;
+    /// let second = measure().checkpoint("measured").outcome_in(&session)?;
+    /// assert_eq!((first.summary.computed, second.summary.resumed), (1, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn resume(mut self, resume: bool) -> Self {
+        self.resume = Some(resume);
+        self
+    }
+
+    /// How closely bulk data (numbers in a slice, text, bytes) is read where neither the parameter
+    /// (`cache_hash_params(x = exact)`) nor the registry ([`set_hash_strategy`](Registry::set_hash_strategy)) says
+    /// anything. [`Strategy::Auto`] if nothing is said.
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// use daglite::Strategy;
+    ///
+    /// let session = Session::builder().hash_strategy(Strategy::Exact).build()?;
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn hash_strategy(mut self, strategy: Strategy) -> Self {
+        self.hash_strategy = Some(strategy);
+        self
+    }
+
     /// Tells `observer` of each event. May be called several times. Without any, warnings go to standard error.
     ///
     /// ```
@@ -249,6 +298,8 @@ impl SessionBuilder {
             memory,
             wait_for_others,
             warn_excluded,
+            resume,
+            hash_strategy,
         } = self;
         let settings = Settings::read()?;
         let memory = match memory {
@@ -259,6 +310,8 @@ impl SessionBuilder {
         };
         let wait_for_others = wait_for_others.or(settings.wait_for_others).unwrap_or(DEFAULT_WAIT);
         let warn_excluded = warn_excluded.or(settings.warn_excluded).unwrap_or(false);
+        let resume = resume.or(settings.resume).unwrap_or(false);
+        let hash_strategy = hash_strategy.or(settings.hash_strategy).unwrap_or_default();
         let cache: Option<Arc<dyn CacheStore>> = match cache {
             Some(CacheChoice::Off) => None,
             Some(CacheChoice::Store(store)) => Some(store),
@@ -300,6 +353,8 @@ impl SessionBuilder {
             memory,
             wait_for_others,
             warn_excluded,
+            resume,
+            hash_strategy,
         })))
     }
 }

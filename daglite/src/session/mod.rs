@@ -29,6 +29,8 @@ pub use builder::SessionBuilder;
 /// | [`memory`](SessionBuilder::memory), [`without_memory`](SessionBuilder::without_memory) | `DAGLITE_MEMORY` (a size such as `256MB`, or `off`) | `memory` | 256 MiB |
 /// | [`wait_for_others`](SessionBuilder::wait_for_others) | `DAGLITE_WAIT_FOR_OTHERS` (a time such as `10m`) | `wait_for_others` | an hour |
 /// | [`warn_excluded`](SessionBuilder::warn_excluded) | `DAGLITE_WARN_EXCLUDED` (`true` or `false`) | `warn_excluded` | `false` |
+/// | [`resume`](SessionBuilder::resume) | `DAGLITE_RESUME` (`true` or `false`) | `resume` | `false` |
+/// | [`hash_strategy`](SessionBuilder::hash_strategy) | `DAGLITE_HASH_STRATEGY` (`auto`, `exact`, `fast`, `sampled`) | `hash_strategy` | `auto` |
 /// | [`observe`](SessionBuilder::observe) | `DAGLITE_PROGRESS` (`off`, `summary`, `tasks`) | `progress` | warnings on standard error |
 ///
 /// The settings of the store are those of a `FileStore`, which is told them by its [builder](crate::store::FileStoreBuilder); in variables

@@ -9,6 +9,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, ErrorKind};
+use crate::hash::Strategy;
 use crate::size::ByteSize;
 use crate::store::{Eviction, FileStore, FileStoreLayout};
 
@@ -22,6 +23,8 @@ pub(super) struct Settings {
     pub(super) memory: Option<ByteSize>,
     pub(super) wait_for_others: Option<Duration>,
     pub(super) warn_excluded: Option<bool>,
+    pub(super) resume: Option<bool>,
+    pub(super) hash_strategy: Option<Strategy>,
 }
 
 /// Where results are cached.
@@ -103,6 +106,9 @@ struct File {
     #[serde(default, deserialize_with = "time_in_file")]
     wait_for_others: Option<Duration>,
     warn_excluded: Option<bool>,
+    resume: Option<bool>,
+    #[serde(default, deserialize_with = "strategy_in_file")]
+    hash_strategy: Option<Strategy>,
 }
 
 /// What is expected where a size of memory stands.
@@ -119,6 +125,9 @@ const LAYOUT_EXPECTED: &str = "`auto`, `index` or `files`";
 
 /// What is expected where a level of compression stands.
 const COMPRESSION_EXPECTED: &str = "a level from 1 to 22";
+
+/// What is expected where a hash strategy stands.
+const STRATEGY_EXPECTED: &str = "`auto`, `exact`, `fast` or `sampled`";
 
 /// What is expected where a time stands.
 const TIME_EXPECTED: &str = "a time such as `10m` or `1h30m`";
@@ -203,11 +212,15 @@ impl Settings {
         let memory = setting("MEMORY", MEMORY_EXPECTED, memory_size, file.memory)?;
         let wait_for_others =
             setting("WAIT_FOR_OTHERS", TIME_EXPECTED, time, file.wait_for_others)?;
-        let warn_excluded = setting(
-            "WARN_EXCLUDED",
-            "`true` or `false`",
+        let switch =
+            |name, in_file| setting(name, "`true` or `false`", |text| text.parse().ok(), in_file);
+        let warn_excluded = switch("WARN_EXCLUDED", file.warn_excluded)?;
+        let resume = switch("RESUME", file.resume)?;
+        let hash_strategy = setting(
+            "HASH_STRATEGY",
+            STRATEGY_EXPECTED,
             |text| text.parse().ok(),
-            file.warn_excluded,
+            file.hash_strategy,
         )?;
         Ok(Self {
             cache,
@@ -218,6 +231,8 @@ impl Settings {
             memory,
             wait_for_others,
             warn_excluded,
+            resume,
+            hash_strategy,
         })
     }
 }
@@ -267,6 +282,10 @@ fn layout_in_file<'de, D: Deserializer<'de>>(
     written: D,
 ) -> Result<Option<FileStoreLayout>, D::Error> {
     text_in_file(written, LAYOUT_EXPECTED, |text| text.parse().ok())
+}
+
+fn strategy_in_file<'de, D: Deserializer<'de>>(written: D) -> Result<Option<Strategy>, D::Error> {
+    text_in_file(written, STRATEGY_EXPECTED, |text| text.parse().ok())
 }
 
 fn compression_in_file<'de, D: Deserializer<'de>>(written: D) -> Result<Option<i32>, D::Error> {

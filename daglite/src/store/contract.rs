@@ -295,6 +295,8 @@ pub struct RunReport {
 ///     was given to `describe`. `history` answers sound entries of that task that are there, the last put first, no more
 ///     than were asked for, those of other processes and of the present run not necessarily. `fate` answers of an entry that
 ///     is absent what became of the last one that was there.
+/// 13. **Notes may be missing, and are never wrong.** `noted` answers the bytes that were last given to `note` under that
+///     name, or nothing: a store may keep none, or forget them.
 ///
 /// `daglite::conformance::cache_store` (feature `conformance`) tests these rules, and `shared_cache_store` what they say of
 /// several processes: run them on your store.
@@ -409,6 +411,19 @@ pub trait CacheStore: Send + Sync + 'static {
         let _ = key;
         Box::pin(ready(Ok(None)))
     }
+
+    /// Keeps a few bytes under `name`, in place of those that were there. They save work and nothing else: the digest of a
+    /// large input file, say.
+    fn note<'a>(&'a self, name: &'a Digest, bytes: &'a [u8]) -> StoreFuture<'a, ()> {
+        let _ = (name, bytes);
+        Box::pin(ready(Ok(())))
+    }
+
+    /// The bytes that were noted under `name`.
+    fn noted<'a>(&'a self, name: &'a Digest) -> StoreFuture<'a, Option<Vec<u8>>> {
+        let _ = name;
+        Box::pin(ready(Ok(None)))
+    }
 }
 
 /// A shared store is a store: give one to several sessions.
@@ -484,5 +499,13 @@ impl<S: CacheStore + ?Sized> CacheStore for Arc<S> {
 
     fn fate<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, Option<Fate>> {
         (**self).fate(key)
+    }
+
+    fn note<'a>(&'a self, name: &'a Digest, bytes: &'a [u8]) -> StoreFuture<'a, ()> {
+        (**self).note(name, bytes)
+    }
+
+    fn noted<'a>(&'a self, name: &'a Digest) -> StoreFuture<'a, Option<Vec<u8>>> {
+        (**self).noted(name)
     }
 }

@@ -51,6 +51,7 @@ pub struct MemoryStore {
     removals: AtomicU64,
     /// What was said of tasks.
     records: DashMap<Digest, TaskRecord>,
+    notes: DashMap<Digest, Vec<u8>>,
     /// The keys that were put last, by task, the last one at the end.
     recent: DashMap<String, VecDeque<Digest>>,
     /// The keys that were removed, as many as are remembered.
@@ -198,5 +199,14 @@ impl CacheStore for MemoryStore {
 
     fn fate<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, Option<Fate>> {
         Box::pin(ready(Ok(self.fate_of(key))))
+    }
+
+    fn note<'a>(&'a self, name: &'a Digest, bytes: &'a [u8]) -> StoreFuture<'a, ()> {
+        self.notes.insert(*name, bytes.to_vec());
+        Box::pin(ready(Ok(())))
+    }
+
+    fn noted<'a>(&'a self, name: &'a Digest) -> StoreFuture<'a, Option<Vec<u8>>> {
+        Box::pin(ready(Ok(self.notes.get(name).map(|bytes| bytes.clone()))))
     }
 }

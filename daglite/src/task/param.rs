@@ -14,8 +14,8 @@ pub enum ParamHash {
     Excluded(Option<ExcludedHash>),
     /// Not by itself: `cache_hash` speaks for it.
     Covered,
-    /// By its own hash, or through serde.
-    Value(ValueHash, Strategy),
+    /// By its own hash, or through serde, with a strategy if the parameter says one.
+    Value(ValueHash, Option<Strategy>),
     /// By what a function of the user's makes of it.
     Custom(fn(&(dyn Any + Send + Sync), &mut ContentHasher)),
     /// By the hash that the session's registry has for the type, whose name this gives.

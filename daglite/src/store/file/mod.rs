@@ -328,4 +328,19 @@ impl CacheStore for FileStore {
             Kind::Files(_) => Ok(None),
         }))
     }
+
+    fn note<'a>(&'a self, name: &'a Digest, bytes: &'a [u8]) -> StoreFuture<'a, ()> {
+        if let Kind::Indexed(store) = &self.0 {
+            store.note(name, bytes);
+        }
+        Box::pin(ready(Ok(())))
+    }
+
+    fn noted<'a>(&'a self, name: &'a Digest) -> StoreFuture<'a, Option<Vec<u8>>> {
+        Box::pin(ready(match &self.0 {
+            Kind::Indexed(store) => store.noted(name),
+            // A file for each note would cost more than it saves.
+            Kind::Files(_) => Ok(None),
+        }))
+    }
 }

@@ -237,4 +237,13 @@ impl CacheStore for RemoteCache {
     fn fate<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, Option<Fate>> {
         self.local.fate(key)
     }
+
+    /// Of this machine's files, for instance: of no use elsewhere.
+    fn note<'a>(&'a self, name: &'a Digest, bytes: &'a [u8]) -> StoreFuture<'a, ()> {
+        self.local.note(name, bytes)
+    }
+
+    fn noted<'a>(&'a self, name: &'a Digest) -> StoreFuture<'a, Option<Vec<u8>>> {
+        self.local.noted(name)
+    }
 }

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use super::super::entry;
 use super::rows::slot_of;
 use super::trouble::Trouble;
-use super::{Failed, Indexed};
+use super::{Failed, Indexed, schema};
 use crate::digest::Digest;
 use crate::store::{ArtifactMeta, Fate, StoreError, TaskRecord};
 
@@ -21,7 +21,7 @@ const RECORDS: i64 = 8;
 /// So many entries that went are remembered.
 pub(super) const GONE: i64 = 20_000;
 
-/// The tables. An index that an older daglite made lacks them until somebody writes.
+/// The tables.
 pub(super) const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS record (
     id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, task TEXT NOT NULL, bytes BLOB NOT NULL);
@@ -47,11 +47,8 @@ fn fate_of(number: i64) -> Option<Fate> {
 }
 
 /// Whether the index has the tables.
-pub(super) fn has_tables(connection: &Connection) -> Result<bool, Trouble> {
-    let mut found = connection.prepare_cached(
-        "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN ('record', 'recent', 'gone')",
-    )?;
-    Ok(found.query_row([], |row| row.get::<_, i64>(0))? == 3)
+fn has_tables(connection: &Connection) -> Result<bool, Trouble> {
+    schema::has_tables(connection, &["record", "recent", "gone"])
 }
 
 /// The last entries of tasks, gathered while a batch is written.
@@ -244,14 +241,20 @@ impl Indexed {
         &self,
         look: impl FnOnce(&Connection) -> Result<T, Trouble>,
     ) -> Result<T, StoreError> {
-        let looked = self.guarded(|| {
-            self.connections.read(|connection| {
+        self.looking(
+            |connection| {
                 if has_tables(connection)? { look(connection) } else { Ok(T::default()) }
-            })
-        });
-        match looked {
+            },
+        )
+    }
+
+    /// What `look` finds in the index; nothing if there is none, or it is moved aside.
+    pub(super) fn looking<T: Default>(
+        &self,
+        look: impl FnOnce(&Connection) -> Result<T, Trouble>,
+    ) -> Result<T, StoreError> {
+        match self.guarded(|| self.connections.read(look)) {
             Ok(found) => Ok(found.unwrap_or_default()),
-            // What is moved aside explains nothing.
             Err(Failed::Damaged(_)) => Ok(T::default()),
             Err(Failed::Error(error)) => Err(error),
         }

@@ -2,13 +2,14 @@
 //!
 //! Files in reading order: `schema` (the tables), `rows` (what is done with them), `connections`, `trouble` (what can go
 //! wrong), `queue` (what is put and not written yet), `objects` and `pack` (larger values), `read`, `write`, `usage` (who
-//! used what), `evict`, `explain` (what explains a miss), `recover` (a damaged index), `verify`, `browse` (what is in the store, for people).
+//! used what), `evict`, `explain` (what explains a miss), `notes` (what saves work), `recover` (a damaged index), `verify`, `browse` (what is in the store, for people).
 
 mod browse;
 mod changes;
 mod connections;
 mod evict;
 mod explain;
+mod notes;
 mod objects;
 mod pack;
 mod queue;

@@ -47,6 +47,8 @@ struct State {
     superseded: Vec<ObjectName>,
     /// What entries have in common, that nobody writes yet.
     records: Vec<TaskRecord>,
+    /// Notes that nobody writes yet.
+    notes: HashMap<Digest, Vec<u8>>,
     /// Keys whose locks are to be given back once their rows are written.
     locked: HashSet<Digest>,
     /// Why the last batch was lost.
@@ -66,13 +68,15 @@ pub(super) struct Batch {
     pub(super) superseded: Vec<ObjectName>,
     /// What entries have in common.
     pub(super) records: Vec<TaskRecord>,
+    /// Notes by name.
+    pub(super) notes: HashMap<Digest, Vec<u8>>,
 }
 
 impl Batch {
     /// Whether nothing is to be written.
     pub(super) fn is_empty(&self) -> bool {
-        let Self { rows, superseded, records } = self;
-        rows.is_empty() && superseded.is_empty() && records.is_empty()
+        let Self { rows, superseded, records, notes } = self;
+        rows.is_empty() && superseded.is_empty() && records.is_empty() && notes.is_empty()
     }
 }
 
@@ -126,6 +130,16 @@ impl Queue {
         state.records.iter().find(|record| record.id() == *id).cloned()
     }
 
+    /// Adds a note: written with the next batch.
+    pub(super) fn note(&self, name: Digest, bytes: Vec<u8>) {
+        self.state.lock().notes.insert(name, bytes);
+    }
+
+    /// The note under `name`, if it waits.
+    pub(super) fn noted(&self, name: &Digest) -> Option<Vec<u8>> {
+        self.state.lock().notes.get(name).cloned()
+    }
+
     /// No writing thread could be made.
     pub(super) fn has_no_writer(&self) {
         self.state.lock().has_writer = false;
@@ -155,6 +169,7 @@ impl Queue {
             && state.writing.is_empty()
             && state.superseded.is_empty()
             && state.records.is_empty()
+            && state.notes.is_empty()
     }
 
     /// Has the lock on `key` given back when its row is written; false if no row of it waits.
@@ -182,10 +197,11 @@ impl Queue {
         state.writing = fresh;
         let superseded = std::mem::take(&mut state.superseded);
         let records = std::mem::take(&mut state.records);
+        let notes = std::mem::take(&mut state.notes);
         drop(state);
         // Neighbours in a graph are neighbours in the index: its next run reads few pages.
         rows.sort_unstable_by_key(|row| row.order);
-        Batch { rows, superseded, records }
+        Batch { rows, superseded, records, notes }
     }
 
     /// Notes that the rows that were taken have been written, or lost; answers whose locks are to be given back.
@@ -211,6 +227,7 @@ impl Queue {
         state.since = None;
         state.superseded.clear();
         state.records.clear();
+        state.notes.clear();
         state.fresh.clear();
     }
 

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, TransactionBehavior, config::DbConfig};
 
-use super::explain;
 use super::trouble::Trouble;
+use super::{explain, notes};
 
 /// The version of the tables, as SQLite's `user_version`.
 pub(super) const VERSION: i64 = 1;
@@ -32,6 +32,9 @@ CREATE INDEX entry_expires ON entry (expires) WHERE expires IS NOT NULL;
 CREATE INDEX entry_object ON entry (size) WHERE kind <> 0;
 INSERT INTO state VALUES (1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
 ";
+
+/// The tables that were added later: an index that an older daglite made lacks them until somebody writes.
+const NAMES: [&str; 4] = ["record", "recent", "gone", "note"];
 
 /// What every connection needs.
 fn set_up(connection: &Connection, cache_kib: u32, patience: Duration) -> Result<(), Trouble> {
@@ -103,17 +106,17 @@ fn try_set_up_writer(connection: &mut Connection, patience: Duration) -> Result<
     connection.execute_batch(&format!(
         "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};"
     ))?;
-    if pragma(connection, "user_version")? == VERSION && explain::has_tables(connection)? {
+    if pragma(connection, "user_version")? == VERSION && has_tables(connection, &NAMES)? {
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have been faster.
     match (pragma(&transaction, "user_version")?, pragma(&transaction, "schema_version")?) {
         // Of an older daglite, perhaps.
-        (VERSION, _) => transaction.execute_batch(explain::TABLES)?,
+        (VERSION, _) => add_tables(&transaction)?,
         (0, 0) => {
             transaction.execute_batch(TABLES)?;
-            transaction.execute_batch(explain::TABLES)?;
+            add_tables(&transaction)?;
             transaction.pragma_update(None, "application_id", APPLICATION)?;
             transaction.pragma_update(None, "user_version", VERSION)?;
         }
@@ -122,6 +125,25 @@ fn try_set_up_writer(connection: &mut Connection, patience: Duration) -> Result<
     }
     transaction.commit()?;
     Ok(())
+}
+
+/// Makes the tables that were added later, as far as they are not there.
+fn add_tables(connection: &Connection) -> Result<(), Trouble> {
+    connection.execute_batch(explain::TABLES)?;
+    connection.execute_batch(notes::TABLES)?;
+    Ok(())
+}
+
+/// Whether the index has all tables of these names.
+pub(super) fn has_tables(connection: &Connection, names: &[&str]) -> Result<bool, Trouble> {
+    let mut found = connection
+        .prepare_cached("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1")?;
+    for name in names {
+        if !found.exists([name])? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// What to think of an index of another version.

@@ -19,7 +19,7 @@ use super::queue::{Arrival, Batch};
 use super::rows::{self, Edit, ROW_OVERHEAD, Row, State, slot_of};
 use super::trouble::Trouble;
 use super::usage::Due;
-use super::{Indexed, explain, objects, pack};
+use super::{Indexed, explain, notes, objects, pack};
 use crate::digest::Digest;
 use crate::size::ByteSize;
 use crate::store::{Artifact, Fate, Put, StoreError};
@@ -230,6 +230,7 @@ impl Indexed {
             for record in &batch.records {
                 explain::write_record(transaction, record)?;
             }
+            notes::write(transaction, &batch.notes)?;
             for row in &batch.rows {
                 edit.put(row)?;
             }
@@ -374,7 +375,7 @@ impl Indexed {
                 )?;
                 explain::forget_gone(transaction)?;
                 transaction.execute_batch(
-                    "DELETE FROM record; DELETE FROM recent; DELETE FROM entry; DELETE FROM slot; DELETE FROM object; DELETE FROM touch; \
+                    "DELETE FROM record; DELETE FROM recent; DELETE FROM note; DELETE FROM entry; DELETE FROM slot; DELETE FROM object; DELETE FROM touch; \
                      UPDATE state SET entries = 0, bytes = 0;",
                 )?;
                 State::load(transaction)
