@@ -79,7 +79,7 @@ fn a_machine_with_wrong_credentials_computes_and_says_nothing_of_them() {
 async fn entries_are_read_by_plain_http() {
     use crate::support::artifacts::{artifact, key};
     use crate::support::locals::Forgetful;
-    use daglite::store::Lookup;
+    use daglite::store::{CacheStore, Lookup};
     use daglite_object_store::{Access, Place, Upload};
 
     let server = crate::support::MiniS3::start();

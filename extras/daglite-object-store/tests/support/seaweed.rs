@@ -64,11 +64,6 @@ impl Seaweed {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The port it answers on.
-    pub(crate) fn port(&self) -> u16 {
-        self.port
-    }
-
     /// An empty place in its bucket.
     pub(crate) fn place(&self) -> Place {
         Place::of(client(&self.endpoint()).build().unwrap(), "the S3 server of the tests")
