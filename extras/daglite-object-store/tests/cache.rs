@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::support::artifacts::{artifact, key, noise};
 use crate::support::locals::Forgetful;
-use crate::support::{Seaweed, memory};
+use crate::support::{Seaweed, memory, slow_memory};
 
 /// Everything that is found comes from `place`.
 fn bare(place: Place) -> RemoteCacheBuilder {
@@ -149,7 +149,7 @@ async fn who_only_writes_looks_nothing_up() {
 
 #[tokio::test]
 async fn uploads_in_the_background_are_there_when_the_run_has_ended() {
-    let (_, place) = open_place();
+    let place = slow_memory(Duration::from_millis(20));
     let writer = RemoteCache::builder(place.clone(), MemoryStore::new()).open().unwrap();
     writer.begin_run();
     for at in 0..200 {
@@ -166,7 +166,7 @@ async fn uploads_in_the_background_are_there_when_the_run_has_ended() {
 
 #[tokio::test]
 async fn uploads_in_the_background_are_there_when_the_store_has_ended() {
-    let (_, place) = open_place();
+    let place = slow_memory(Duration::from_millis(20));
     let writer = RemoteCache::builder(place.clone(), MemoryStore::new()).open().unwrap();
     for at in 0..50 {
         writer.put(&key(&at.to_string()), &artifact(&noise(at * 100))).await.unwrap();
@@ -176,6 +176,24 @@ async fn uploads_in_the_background_are_there_when_the_store_has_ended() {
     for at in 0..50 {
         let found = reader.get(&key(&at.to_string())).await.unwrap();
         assert!(matches!(found, Lookup::Found(_)), "result {at}: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_removed_does_not_come_back_with_an_upload_on_its_way() {
+    let place = slow_memory(Duration::from_millis(30));
+    let writer = RemoteCache::builder(place.clone(), MemoryStore::new()).open().unwrap();
+    let keys: Vec<_> = (0..20).map(|at| key(&at.to_string())).collect();
+    for key in &keys {
+        writer.put(key, &artifact(b"value")).await.unwrap();
+        // Most uploads have begun by now; those that have not are forgotten.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        writer.remove(key).await.unwrap();
+    }
+    drop(writer);
+    let reader = bare(place).open().unwrap();
+    for key in &keys {
+        assert_eq!(reader.get(key).await.unwrap(), Lookup::Absent);
     }
 }
 
@@ -206,7 +224,9 @@ async fn a_large_value_is_an_object_of_its_own_and_a_small_one_is_not() {
     assert!(names(&objects).await.contains(&path), "{:?}", names(&objects).await);
     assert_eq!(names(&objects).await.len(), 4);
     // Whoever finds it damaged has it computed, and written over.
-    objects.put(&Path::from(path), noise(17 << 20).into()).await.unwrap();
+    let mut other = large.bytes.clone();
+    other[0] ^= 1;
+    objects.put(&Path::from(path), other.into()).await.unwrap();
     let found = store.get(&key("large")).await.unwrap();
     assert!(matches!(&found, Lookup::Damaged(why) if why.contains("in `here` is damaged")));
     assert_eq!(store.get(&key("large")).await.unwrap(), Lookup::Absent);

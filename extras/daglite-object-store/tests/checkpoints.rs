@@ -11,7 +11,7 @@ use daglite_object_store::object_store::memory::InMemory;
 use daglite_object_store::object_store::path::Path;
 use daglite_object_store::{ObjectCheckpoints, Place};
 
-use crate::support::{Seaweed, memory};
+use crate::support::{Seaweed, memory, slow_memory};
 
 /// Metadata of `bytes`, saved as `name`.
 fn meta(name: &str, bytes: &[u8]) -> CheckpointMeta {
@@ -25,6 +25,12 @@ fn meta(name: &str, bytes: &[u8]) -> CheckpointMeta {
 #[tokio::test]
 async fn memory_keeps_the_contract() {
     conformance::checkpoint_store(|| ObjectCheckpoints::in_place(memory()).unwrap()).await;
+}
+
+#[tokio::test]
+async fn writers_that_get_in_each_others_way_keep_the_contract() {
+    let wait = std::time::Duration::from_millis(3);
+    conformance::checkpoint_store(|| ObjectCheckpoints::in_place(slow_memory(wait)).unwrap()).await;
 }
 
 #[tokio::test]
