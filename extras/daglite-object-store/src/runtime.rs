@@ -56,6 +56,13 @@ impl Drop for Runtime {
 #[must_use = "the work ends when this is dropped"]
 pub(crate) struct Work<T>(JoinHandle<T>);
 
+impl<T: Send + 'static> Work<T> {
+    /// Starts `work` on the runtime that this is called on, for any of its threads.
+    pub(crate) fn spread(work: impl Future<Output = T> + Send + 'static) -> Self {
+        Self(tokio::spawn(work))
+    }
+}
+
 impl<T> Future for Work<T> {
     type Output = Result<T, StoreError>;
 
