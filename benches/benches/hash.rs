@@ -25,9 +25,10 @@ const ROUNDS: usize = 9;
 const COLD_ROUNDS: usize = 41;
 /// Bytes that are read to have nothing else left in the caches.
 const EVICTING: usize = 256 << 20;
-/// How often a small value is hashed in one lap, and how many laps there are.
-const LAP: u32 = 20_000;
-const LAPS: usize = 25;
+/// How often a small value is hashed in one lap, short enough to be over before something else has its turn; and how many
+/// laps there are.
+const LAP: u32 = 1_000;
+const LAPS: usize = 301;
 
 fn main() {
     if !is_bench() {

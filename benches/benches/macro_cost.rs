@@ -3,6 +3,9 @@
 //! The crates lie in a temporary folder and differ in one line: the attribute above each function. The crates they
 //! depend on are built first; then each crate is compiled again and again, in turn with the others. What the plain
 //! functions take is subtracted.
+//!
+//! With `-- package`: what the fingerprints of tasks add to `cargo check` of a package of some 94,000 lines, by how many
+//! tasks there are and how much of the package they reach.
 
 use std::env;
 use std::fmt::Write;
@@ -187,11 +190,197 @@ fn compare(workspace: &Workspace, way: &Way) -> Table {
     table
 }
 
+/// How many modules the package has.
+const MODULES: usize = 400;
+/// In how many of them tasks stand.
+const WITH_TASKS: usize = 20;
+/// How many functions a module has, each of which calls the next one.
+const HELPERS: usize = 14;
+/// How often the package is checked in each way.
+const CHECKS: usize = 3;
+
+/// A package of many lines, in a folder of its own.
+struct Package {
+    folder: TempDir,
+}
+
+impl Package {
+    fn create() -> Self {
+        let folder = TempDir::new().expect("the folder for temporary files can be written");
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let lock = workspace.with_file_name("Cargo.lock");
+        fs::copy(lock, folder.path().join("Cargo.lock")).expect("the workspace has a lock file");
+        let library = workspace.with_file_name("daglite").display().to_string();
+        let manifest = format!(
+            "[package]\nname = \"large\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n\
+             daglite = {{ path = {library:?} }}\n\n[workspace]\n"
+        );
+        write(&folder.path().join("Cargo.toml"), &manifest);
+        fs::create_dir(folder.path().join("src")).expect("a folder of our own can be written");
+        Self { folder }
+    }
+
+    /// Writes the sources, of which the tasks reach the first `reached` modules; answers how many lines they have.
+    fn write(&self, tasks: usize, reached: usize, options: &str) -> usize {
+        let mut root = String::from("#![allow(dead_code)]\n");
+        let mut lines = 0;
+        for number in 0..MODULES {
+            writeln!(root, "mod m{number};").expect("a string takes all that is written");
+            let tasks = if number < WITH_TASKS { tasks / WITH_TASKS } else { 0 };
+            let source = module(number, tasks, reached, options);
+            lines += source.lines().count();
+            write(&self.folder.path().join(format!("src/m{number}.rs")), &source);
+        }
+        write(&self.folder.path().join("src/lib.rs"), &root);
+        lines
+    }
+
+    /// Checks the package as if its first file had changed; the seconds it took.
+    fn check(&self) -> f64 {
+        let root = self.folder.path().join("src/lib.rs");
+        let text = fs::read_to_string(&root).expect("the file was written");
+        write(&root, &text);
+        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo
+            .args(["check", "--offline", "--quiet"])
+            .current_dir(self.folder.path())
+            .env("CARGO_TARGET_DIR", self.folder.path().join("target"));
+        let started = Instant::now();
+        let status = cargo.status().expect("cargo can be started");
+        assert!(status.success(), "the package does not compile: see above");
+        started.elapsed().as_secs_f64()
+    }
+
+    /// The seconds that a check takes, once what it depends on is built.
+    fn measured(&self) -> f64 {
+        self.check();
+        let checks: Vec<f64> = (0..CHECKS).map(|_| self.check()).collect();
+        Spread::of(checks).expect("there is one or more").median()
+    }
+}
+
+/// The source of a module: a type with methods, functions that call each other and those of the next module, and tasks.
+fn module(number: usize, tasks: usize, reached: usize, options: &str) -> String {
+    let next = number + 1;
+    let mut source = String::from("use std::collections::HashMap;\n");
+    let last = if next < reached {
+        writeln!(source, "use crate::m{next};").expect("a string takes all that is written");
+        format!(
+            "m{next}::helper_0(&m{next}::Row{next} {{ id: 1, name: String::new(), values: Vec::new() }}, by)"
+        )
+    } else {
+        "by".to_string()
+    };
+    let mut add = |text: String| source.push_str(&text);
+    add(format!(
+        "
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row{number} {{
+    pub id: u64,
+    pub name: String,
+    pub values: Vec<f64>,
+}}
+
+impl std::fmt::Display for Row{number} {{
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {{
+        write!(f, \"{{}}: {{}}\", self.id, self.name)
+    }}
+}}
+
+impl Row{number} {{"
+    ));
+    for method in 0..5 {
+        add(format!(
+            "
+    pub fn method_{method}(&self, by: f64) -> f64 {{
+        let mut sum = 0.0;
+        for value in &self.values {{
+            if *value > {method}.0 {{
+                sum += value * by;
+            }} else {{
+                sum -= value / {method}.5;
+            }}
+        }}
+        sum
+    }}
+"
+        ));
+    }
+    add("}\n".to_string());
+    for helper in 0..HELPERS {
+        let (method, below) = (helper % 5, helper + 1);
+        let call =
+            if below < HELPERS { format!("helper_{below}(&next, by + 1.0)") } else { last.clone() };
+        add(format!(
+            "
+pub fn helper_{helper}(row: &Row{number}, by: f64) -> f64 {{
+    let mut counts: HashMap<String, f64> = HashMap::new();
+    for (index, value) in row.values.iter().enumerate() {{
+        let key = format!(\"{{}}-{{index}}\", row.name);
+        let entry = counts.entry(key).or_insert(0.0);
+        *entry += value * by;
+    }}
+    let next = Row{number} {{ id: row.id + 1, name: row.name.clone(), values: counts.values().copied().collect() }};
+    row.method_{method}(by) + {call}
+}}
+"
+        ));
+    }
+    for task in 0..tasks {
+        add(format!(
+            "
+#[daglite::task({options})]
+pub fn task_{task}(x: f64) -> f64 {{
+    let row = Row{number} {{ id: {task}, name: String::new(), values: vec![x] }};
+    helper_0(&row, x)
+}}
+"
+        ));
+    }
+    source
+}
+
+/// What fingerprints add to a check of a large package.
+fn compare_package() -> Table {
+    let package = Package::create();
+    let mut lines = package.write(0, MODULES, "");
+    let without = package.measured();
+    let mut rows =
+        vec![["0".to_string(), "-".to_string(), digits(without), "-".to_string(), "-".to_string()]];
+    for tasks in [100, 1000] {
+        for share in [5, 25, 100] {
+            let reached = MODULES * share / 100;
+            lines = package.write(tasks, reached, "cache, cache_track = \"function\"");
+            let alone = package.measured();
+            package.write(tasks, reached, "cache");
+            let whole = package.measured();
+            rows.push([
+                tasks.to_string(),
+                format!("{share} %"),
+                digits(alone),
+                digits(whole),
+                format!("{:.2}", whole - alone),
+            ]);
+        }
+    }
+    let title =
+        format!("check of a package of some {lines} lines after an edit, {CHECKS} rounds, s");
+    let head = ["tasks", "each reaches", "functions alone", "all they reach", "what that adds"];
+    let mut table = Table::new(title, head);
+    rows.into_iter().for_each(|row| table.row(row));
+    table
+}
+
 fn main() {
     if !is_bench() {
         return;
     }
     println!("{}", machine::describe());
+    if env::args().any(|argument| argument == "package") {
+        println!("{}", compare_package());
+        println!("{}", machine::describe());
+        return;
+    }
     let workspace = Workspace::create();
     for way in &WAYS {
         println!("{}", compare(&workspace, way));

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path as FilePath, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
 
 use syn::ext::IdentExt;
 use syn::visit::Visit;
 use syn::{ItemFn, Path};
 
 use crate::canonical;
+use crate::closed::Closed;
 use crate::gathered::{Gathered, file_name};
 use crate::held::Sources;
-use crate::reach::closure::Walk;
+use crate::reach::closure::{Start, Walk};
 use crate::reach::index::Index;
 use crate::reach::references::{References, Surroundings};
 use crate::sources::world::{ModuleId, NodeId, NodeKind, World};
@@ -74,7 +77,10 @@ pub struct Fingerprint {
     /// Those that stand for the function itself.
     pub own: [u8; 32],
     /// What it covers beside the function itself, sorted by name.
-    pub parts: Vec<Part>,
+    pub parts: Arc<[Part]>,
+    /// The same for people, a line each: the first 64 bits of the digest in hexadecimal, a space, and the name. A
+    /// function that reaches more than 512 items lists their modules in their place.
+    pub listed: Arc<str>,
     /// Conditions of `cfg` whose truth belongs to the key too: `unix`, `feature = "fast"`.
     pub conditions: Vec<String>,
     /// What could not be seen, and what stands for it: sentences for people.
@@ -89,16 +95,16 @@ pub struct Fingerprint {
 /// use daglite_fingerprint::Part;
 ///
 /// let part = Part { name: "app::scale".into(), digest: [0; 32], by: None };
-/// assert_eq!(part.name, "app::scale");
+/// assert_eq!(&*part.name, "app::scale");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
     /// Its path, or what it is.
-    pub name: String,
+    pub name: Arc<str>,
     /// The digest of its normal form, and of what its names mean.
     pub digest: [u8; 32],
     /// Which part names it first; `None`: the function itself.
-    pub by: Option<String>,
+    pub by: Option<Arc<str>>,
 }
 
 impl Function<'_> {
@@ -167,7 +173,7 @@ impl Function<'_> {
         let world = &index.world;
         let inputs = inputs(index, module, spoken);
         let also: Vec<NodeId> = around.iter().copied().chain(inputs).collect();
-        let reached = Walk::from(index, module, &spoken.references, &also);
+        let start = Start::of(index, module, &spoken.references, &also);
         let mut cover = Gathered::new(index);
         for (path, global) in &spoken.dependencies {
             if index.resolver.path(world, module, path, *global).is_empty() {
@@ -178,8 +184,18 @@ impl Function<'_> {
         if spoken.references.has_place {
             cover.place(&world.files[world.modules[module].file].path);
         }
-        cover.reached(&reached, sources.crates.iter().map(|(_, krate)| *krate).collect());
-        cover.finish(own)
+        let known = index.closed.borrow().get(&start.steps);
+        let closed = known.unwrap_or_else(|| {
+            let reached = Walk::from(index, &start.steps);
+            let own: Vec<_> = sources.crates.iter().map(|(_, krate)| *krate).collect();
+            let mut all = Gathered::new(index);
+            all.inside(&reached, &own);
+            let closed = Rc::new(Closed::of(index, reached, all, &sources.package.name));
+            index.closed.borrow_mut().hold(start.steps, &closed);
+            closed
+        });
+        cover.outside(&closed.outside);
+        closed.with(own, start.meaning, cover)
     }
 }
 

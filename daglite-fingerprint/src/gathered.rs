@@ -1,33 +1,79 @@
 //! What is gathered for a fingerprint: items, packages, files, variables and conditions, each with a digest.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path as FilePath, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
 
 use crate::canonical;
-use crate::cover::{Fingerprint, Part};
-use crate::reach::closure::Reached;
+use crate::closed::Closed;
+use crate::cover::Fingerprint;
+use crate::held::FRESH;
+use crate::reach::closure::{Outside, Reached};
 use crate::reach::index::Index;
+use crate::reach::steps::StepId;
 use crate::sources::included::is_compiled;
 use crate::sources::world::CrateId;
 
-/// The first bytes of every fingerprint.
-const DOMAIN: &[u8] = b"daglite reach v1\0";
-
 /// The name of a part, and its digest.
-type NamedDigest = (Rc<str>, [u8; 32]);
+pub(crate) type NamedDigest = (Arc<str>, [u8; 32]);
 
 /// What is gathered for a fingerprint.
 pub(crate) struct Gathered<'a> {
     index: &'a Index,
-    parts: BTreeMap<NamedDigest, Option<Rc<str>>>,
-    conditions: BTreeSet<String>,
+    /// What is no item.
+    pub(crate) parts: BTreeMap<NamedDigest, Option<Arc<str>>>,
+    /// Conditions whose truth counts.
+    pub(crate) conditions: BTreeSet<String>,
     /// What users should know.
     pub(crate) notes: BTreeSet<String>,
     /// The options that name nothing.
     pub(crate) missing: Vec<String>,
-    meaning: [u8; 32],
+}
+
+/// What was gathered, by the steps of the functions that lead to it.
+#[derive(Default)]
+pub(crate) struct ClosedOnes {
+    by_start: HashMap<Vec<StepId>, Rc<Closed>>,
+    /// How many parts they have together.
+    parts: usize,
+}
+
+/// How many parts are held: with more of them, what was gathered is forgotten.
+const MOST_HELD: usize = 1_000_000;
+
+impl ClosedOnes {
+    /// What was gathered for functions with these steps.
+    pub(crate) fn get(&self, start: &[StepId]) -> Option<Rc<Closed>> {
+        self.by_start.get(start).cloned()
+    }
+
+    /// Holds what was gathered.
+    pub(crate) fn hold(&mut self, start: Vec<StepId>, closed: &Rc<Closed>) {
+        if self.parts > MOST_HELD {
+            *self = Self::default();
+        }
+        self.parts += closed.parts.len();
+        self.by_start.insert(start, Rc::clone(closed));
+    }
+}
+
+/// The digest of what all packages ask of one, and conditions: the features of ours that lead to it.
+type Requests = ([u8; 32], Vec<String>);
+
+/// What is known of packages, by their names.
+#[derive(Default)]
+pub(crate) struct Packages {
+    /// What all packages that are here ask of one, and the features of ours that lead to it.
+    requests: HashMap<String, Rc<Requests>>,
+    /// What stands for a package that a crate uses.
+    locked: HashMap<(CrateId, String), [u8; 32]>,
+    /// What stands for all files of a folder, and when they were read.
+    folders: HashMap<PathBuf, (Instant, [u8; 32])>,
+    /// What stands for Rust files of some content, whatever their format.
+    formatted: Formatted,
 }
 
 impl<'a> Gathered<'a> {
@@ -39,13 +85,12 @@ impl<'a> Gathered<'a> {
             conditions: BTreeSet::new(),
             notes: BTreeSet::new(),
             missing: Vec::new(),
-            meaning: [0; 32],
         }
     }
 
     /// Adds a part.
-    fn add(&mut self, name: impl Into<Rc<str>>, digest: [u8; 32], by: Option<Rc<str>>) {
-        self.parts.entry((name.into(), digest)).or_insert(by);
+    fn add(&mut self, name: impl Into<Arc<str>>, digest: [u8; 32]) {
+        self.parts.entry((name.into(), digest)).or_insert(None);
     }
 
     /// The files that the option `cache_deps` names.
@@ -53,7 +98,7 @@ impl<'a> Gathered<'a> {
         for name in names {
             match fs::read(package.join(name)) {
                 Ok(bytes) => {
-                    self.add(format!("file {name}"), *blake3::hash(&bytes).as_bytes(), None);
+                    self.add(format!("file {name}"), *blake3::hash(&bytes).as_bytes());
                 }
                 Err(_) => self.missing.push((*name).to_string()),
             }
@@ -63,59 +108,62 @@ impl<'a> Gathered<'a> {
     /// Lets the whole text of a file count: for `line!` and `column!` in the function itself.
     pub(crate) fn place(&mut self, file: &FilePath) {
         let bytes = fs::read(file).unwrap_or_default();
-        self.add(format!("place in {}", file_name(file)), *blake3::hash(&bytes).as_bytes(), None);
+        self.add(format!("place in {}", file_name(file)), *blake3::hash(&bytes).as_bytes());
     }
 
     /// Adds a part whose content is a text.
     fn add_text(&mut self, name: String, text: &str) {
-        self.add(name, *blake3::hash(text.as_bytes()).as_bytes(), None);
+        self.add(name, *blake3::hash(text.as_bytes()).as_bytes());
     }
 
-    /// Adds all that was reached.
-    pub(crate) fn reached(&mut self, reached: &Reached, own: Vec<CrateId>) {
-        let world = &self.index.world;
-        self.meaning = reached.meaning;
-        let mut looked_up = reached.looked_up.iter().peekable();
-        while let Some((node, module)) = looked_up.next() {
-            let mut meanings = vec![self.index.links(*node, *module).meaning];
-            while let Some((_, module)) = looked_up.next_if(|(next, _)| next == node) {
-                meanings.push(self.index.links(*node, *module).meaning);
-            }
-            // The numbers of modules depend on the order in which files were read.
-            meanings.sort_unstable();
-            let mut bytes = self.index.facts(*node).digest.to_vec();
-            bytes.extend(meanings.concat());
-            let by = reached.nodes.get(node).copied().flatten();
-            let by = by.map(|by| self.index.label(by));
-            self.add(self.index.label(*node), *blake3::hash(&bytes).as_bytes(), by);
-        }
+    /// Adds what was reached beside items, as far as the sources and the manifests say it.
+    pub(crate) fn inside(&mut self, reached: &Reached, own: &[CrateId]) {
         for (krate, package) in &reached.packages {
-            let user = &world.crates[*krate].package;
-            let lock = user.folder.canonicalize().ok().and_then(|folder| world.locks.get(&folder));
-            match lock {
-                Some(lock) => {
-                    let lines = lock.reached(&user.name, package).join("\n");
-                    self.add_text(format!("package {package}"), &lines);
-                }
-                None => self.add_text(format!("package {package}"), "not locked"),
+            self.package(*krate, package);
+        }
+        for krate in &reached.outside.crates {
+            for condition in &self.index.world.crates[*krate].conditions {
+                self.condition(*krate, condition, own);
             }
-            self.requests(package);
-        }
-        for folder in &reached.folders {
-            self.folder(folder, &file_name(folder));
-        }
-        for (krate, file) in &reached.files {
-            self.file(*krate, file.as_deref());
-        }
-        for (krate, name) in &reached.variables {
-            self.variable(*krate, name);
-        }
-        for krate in &reached.crates {
-            self.krate(*krate, &own);
         }
         for (krate, condition) in &reached.conditions {
-            self.condition(*krate, condition, &own);
+            self.condition(*krate, condition, own);
         }
+    }
+
+    /// Adds what was reached outside of the sources.
+    pub(crate) fn outside(&mut self, outside: &Outside) {
+        for folder in &outside.folders {
+            self.folder(folder, &file_name(folder));
+        }
+        for (krate, file) in &outside.files {
+            self.file(*krate, file.as_deref());
+        }
+        for (krate, name) in &outside.variables {
+            self.variable(*krate, name);
+        }
+        for krate in &outside.crates {
+            self.krate(*krate);
+        }
+    }
+
+    /// Adds a package of the lock, with all that it needs.
+    fn package(&mut self, krate: CrateId, package: &str) {
+        let key = (krate, package.to_string());
+        let known = self.index.packages.borrow().locked.get(&key).copied();
+        let digest = known.unwrap_or_else(|| {
+            let world = &self.index.world;
+            let user = &world.crates[krate].package;
+            let lock = user.folder.canonicalize().ok().and_then(|folder| world.locks.get(&folder));
+            let text = match lock {
+                Some(lock) => lock.reached(&user.name, package).join("\n"),
+                None => "not locked".to_string(),
+            };
+            *blake3::hash(text.as_bytes()).as_bytes()
+        });
+        self.index.packages.borrow_mut().locked.insert(key, digest);
+        self.add(format!("package {package}"), digest);
+        self.requests(package);
     }
 
     /// Adds a file that the compiler puts in.
@@ -127,7 +175,7 @@ impl<'a> Gathered<'a> {
                 let name =
                     file.strip_prefix(&package.folder).map(|inner| inner.display().to_string());
                 let name = name.unwrap_or_else(|_| file_name(file));
-                self.add(format!("file {name}"), *blake3::hash(&bytes).as_bytes(), None);
+                self.add(format!("file {name}"), *blake3::hash(&bytes).as_bytes());
             }
             None => {
                 self.notes.insert(format!(
@@ -161,17 +209,14 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    /// What holds for all of a crate: files that cannot be understood, and conditions on modules and imports.
-    fn krate(&mut self, krate: CrateId, own: &[CrateId]) {
+    /// What holds for all of a crate: files that cannot be understood.
+    fn krate(&mut self, krate: CrateId) {
         let it = &self.index.world.crates[krate];
         let package = Rc::clone(&it.package);
-        for condition in &it.conditions {
-            self.condition(krate, condition, own);
-        }
         for path in &it.unread {
             let bytes = fs::read(path).unwrap_or_default();
             let name = path.strip_prefix(&package.folder).unwrap_or(path).display().to_string();
-            self.add(format!("file {name}"), *blake3::hash(&bytes).as_bytes(), None);
+            self.add(format!("file {name}"), *blake3::hash(&bytes).as_bytes());
             self.notes.insert(format!(
                 "`{name}` cannot be understood, so all of its text counts, comments too"
             ));
@@ -196,6 +241,19 @@ impl<'a> Gathered<'a> {
 
     /// What all packages that are here ask of a package: which features.
     fn requests(&mut self, package: &str) {
+        let known = self.index.packages.borrow().requests.get(package).cloned();
+        let known = known.unwrap_or_else(|| {
+            let asked = Rc::new(self.asked_of(package));
+            let mut packages = self.index.packages.borrow_mut();
+            packages.requests.insert(package.to_string(), Rc::clone(&asked));
+            asked
+        });
+        self.conditions.extend(known.1.iter().cloned());
+        self.add(format!("features asked of {package}"), known.0);
+    }
+
+    /// The digest of what all packages ask of one, and the conditions that are the features of ours that lead to it.
+    fn asked_of(&self, package: &str) -> Requests {
         let mut seen = BTreeSet::new();
         let mut lines = BTreeSet::new();
         for krate in &self.index.world.crates {
@@ -206,60 +264,45 @@ impl<'a> Gathered<'a> {
             lines.extend(user.requests(package).map(|request| format!("{} {request}", user.name)));
         }
         let own = self.index.world.crates.first().map(|krate| Rc::clone(&krate.package));
-        for feature in own.iter().flat_map(|own| own.features_for(package)) {
-            self.conditions.insert(format!("feature = {feature:?}"));
-        }
+        let features = own.iter().flat_map(|own| own.features_for(package));
+        let conditions = features.map(|feature| format!("feature = {feature:?}")).collect();
         let lines: Vec<String> = lines.into_iter().collect();
-        self.add_text(format!("features asked of {package}"), &lines.join("\n"));
+        (*blake3::hash(lines.join("\n").as_bytes()).as_bytes(), conditions)
     }
 
     /// All sources of a package.
     pub(crate) fn folder(&mut self, folder: &FilePath, name: &str) {
-        let mut files = BTreeMap::new();
-        gather(folder, &mut files, &mut 0, 0);
-        let mut hasher = blake3::Hasher::new();
-        for (path, digest) in &files {
-            let path = path.strip_prefix(folder).unwrap_or(path);
-            hasher.update(path.to_string_lossy().as_bytes());
-            hasher.update(b"\0");
-            hasher.update(digest);
-        }
-        self.add(format!("package {name}"), *hasher.finalize().as_bytes(), None);
+        let known = self.index.packages.borrow().folders.get(folder).copied();
+        let (_, digest) = known.filter(|(when, _)| when.elapsed() < FRESH).unwrap_or_else(|| {
+            let digest = digest_of_folder(folder, &mut self.index.packages.borrow_mut().formatted);
+            let entry = (Instant::now(), digest);
+            self.index.packages.borrow_mut().folders.insert(folder.to_path_buf(), entry);
+            entry
+        });
+        self.add(format!("package {name}"), digest);
     }
 
-    /// The fingerprint of all that was gathered.
+    /// The fingerprint of a function with this digest of its own, and of all that was gathered.
     pub(crate) fn finish(self, own: [u8; 32]) -> Fingerprint {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(DOMAIN);
-        hasher.update(&own);
-        hasher.update(&self.meaning);
-        let mut text = |text: &str| {
-            hasher.update(&(text.len() as u64).to_le_bytes());
-            hasher.update(text.as_bytes());
-        };
-        for (name, _) in self.parts.keys() {
-            text(name);
-        }
-        for (_, digest) in self.parts.keys() {
-            hasher.update(digest);
-        }
-        Fingerprint {
-            digest: *hasher.finalize().as_bytes(),
-            own,
-            parts: self
-                .parts
-                .into_iter()
-                .map(|((name, digest), by)| Part {
-                    name: name.to_string(),
-                    digest,
-                    by: by.map(|by| by.to_string()),
-                })
-                .collect(),
-            conditions: self.conditions.into_iter().collect(),
-            notes: self.notes.into_iter().collect(),
-            missing: self.missing,
-        }
+        Closed::default().with(own, [0; 32], self)
     }
+}
+
+/// The digests of the items of Rust files, by the digests of their bytes.
+type Formatted = HashMap<[u8; 32], Option<[u8; 32]>>;
+
+/// What stands for all sources in a folder.
+fn digest_of_folder(folder: &FilePath, formatted: &mut Formatted) -> [u8; 32] {
+    let mut files = BTreeMap::new();
+    gather(folder, &mut files, formatted, &mut 0, 0);
+    let mut hasher = blake3::Hasher::new();
+    for (path, digest) in &files {
+        let path = path.strip_prefix(folder).unwrap_or(path);
+        hasher.update(path.to_string_lossy().as_bytes());
+        hasher.update(b"\0");
+        hasher.update(digest);
+    }
+    *hasher.finalize().as_bytes()
 }
 
 /// How many bytes of a package's files are read when all of it counts.
@@ -269,6 +312,7 @@ const MOST_READ: u64 = 1 << 30;
 fn gather(
     folder: &FilePath,
     files: &mut BTreeMap<PathBuf, [u8; 32]>,
+    known: &mut Formatted,
     read: &mut u64,
     depth: usize,
 ) {
@@ -283,7 +327,7 @@ fn gather(
         if kind.is_dir() {
             let is_built = name == "target" || path.join("CACHEDIR.TAG").exists();
             if !is_built && depth < 64 {
-                gather(&path, files, read, depth + 1);
+                gather(&path, files, known, read, depth + 1);
             }
         } else if kind.is_file() && name != "Cargo.lock" {
             let length = entry.metadata().map_or(0, |metadata| metadata.len());
@@ -293,18 +337,18 @@ fn gather(
             } else {
                 length.to_le_bytes().to_vec()
             };
-            let digest = formatted(&name, &bytes);
-            let digest = digest.unwrap_or_else(|| *blake3::hash(&bytes).as_bytes());
-            files.insert(path, digest);
+            let plain = *blake3::hash(&bytes).as_bytes();
+            let digest = match name.ends_with(".rs") {
+                true => *known.entry(plain).or_insert_with(|| formatted(&bytes)),
+                false => None,
+            };
+            files.insert(path, digest.unwrap_or(plain));
         }
     }
 }
 
-/// The digest of the items of a Rust file, whatever their format; `None` if it is none.
-fn formatted(name: &str, bytes: &[u8]) -> Option<[u8; 32]> {
-    if !name.ends_with(".rs") {
-        return None;
-    }
+/// The digest of the items of a Rust file, whatever their format; `None` if it cannot be parsed.
+fn formatted(bytes: &[u8]) -> Option<[u8; 32]> {
     let file = syn::parse_file(std::str::from_utf8(bytes).ok()?).ok()?;
     let mut hasher = blake3::Hasher::new();
     for attribute in &file.attrs {

@@ -12,7 +12,7 @@ use crate::sources::manifest::{Package, Target};
 use crate::sources::world::{CrateId, Module, ModuleId, NodeId, World};
 
 /// For how long the sources are taken to be as they were: an editor keeps one process of macros for days.
-const FRESH: Duration = Duration::from_secs(1);
+pub(crate) const FRESH: Duration = Duration::from_secs(1);
 
 thread_local! {
     /// The sources that were read last, and when they were looked at: all macros of a build share them.
@@ -133,11 +133,8 @@ impl Sources {
         let world = &self.index.world;
         let first = *modules.first()?;
         let modules = modules.iter().copied();
-        let text = &world.files[world.modules[first].file].text;
-        let offset = match place.line {
-            0 | 1 => 0,
-            line => text.match_indices('\n').nth(line - 2).map_or(0, |(at, _)| at + 1),
-        };
+        let in_file = &world.files[world.modules[first].file];
+        let (text, offset) = (&in_file.text, in_file.start_of(place.line));
         let line_end = text[offset..].find('\n').map_or(text.len(), |at| offset + at);
         let holding = modules.filter(|module| {
             let (start, end) = world.modules[*module].range;

@@ -3,6 +3,7 @@
 //! A library apart from the macros, since a crate of macros can give nothing else to others.
 
 pub mod canonical;
+mod closed;
 mod cover;
 mod gathered;
 mod held;

@@ -19,8 +19,8 @@ pub fn explanation(fingerprint: &Fingerprint) -> String {
     let mut text = format!("{}\n", hex(&fingerprint.digest));
     let _ = writeln!(text, "\n{}  the function itself", short(&fingerprint.own));
     let by: BTreeMap<&str, Option<&str>> =
-        fingerprint.parts.iter().map(|part| (part.name.as_str(), part.by.as_deref())).collect();
-    for part in &fingerprint.parts {
+        fingerprint.parts.iter().map(|part| (&*part.name, part.by.as_deref())).collect();
+    for part in &*fingerprint.parts {
         let _ = write!(text, "{}  {}", short(&part.digest), part.name);
         let path = path_to(part, &by);
         if !path.is_empty() {
@@ -98,7 +98,7 @@ pub fn differences(old: &Fingerprint, new: &Fingerprint) -> String {
 /// The digests of all parts of a name: there may be several, under several configurations.
 fn by_name(fingerprint: &Fingerprint) -> BTreeMap<&str, BTreeSet<[u8; 32]>> {
     let mut parts: BTreeMap<&str, BTreeSet<[u8; 32]>> = BTreeMap::new();
-    for part in &fingerprint.parts {
+    for part in &*fingerprint.parts {
         parts.entry(&part.name).or_default().insert(part.digest);
     }
     parts

@@ -186,7 +186,7 @@ fn is_counted(what: &NodeKind) -> bool {
 fn listed(world: &crate::sources::world::World, node: NodeId, target: &str) -> Listed {
     let it = &world.nodes[node];
     let file = &world.files[it.file];
-    let line = file.text[..it.start].bytes().filter(|byte| *byte == b'\n').count() + 1;
+    let line = file.line_of(it.start);
     let text = world.text(node).to_string();
     let attributes = &file.text[it.start..it.attributes_end];
     let is_task = syn::Attribute::parse_outer

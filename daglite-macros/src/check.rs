@@ -148,13 +148,7 @@ fn build(
         library: _,
     } = options;
     let mut ways = cache_hash_params.map_or_else(Vec::new, |(_, ways)| ways);
-    let own = (function.sig.ident.unraw().to_string(), first_bytes(&code.own));
-    // Binaries and tests are known by their own name.
-    let prefix = format!("{package}/");
-    let reached = code.parts.iter().map(|part| {
-        let name = part.name.strip_prefix(&prefix).unwrap_or(&part.name);
-        (name.to_owned(), first_bytes(&part.digest))
-    });
+    let own = format!("{:016x} {}\n", first_bytes(&code.own), function.sig.ident.unraw());
 
     let excluded = |ident: &Ident| cache_exclude.contains(ident);
     let hash = cache_hash.map(|(_, function)| HashAll {
@@ -189,7 +183,7 @@ fn build(
         name,
         package: package.to_owned(),
         fingerprint: code.digest,
-        code: std::iter::once(own).chain(reached).collect(),
+        code: own + &code.listed,
         conditions: code.conditions,
         notes: code.notes,
         files: files.iter().map(syn::LitStr::value).collect(),

@@ -184,8 +184,7 @@ fn spec(task: &Task, private: &Path) -> TokenStream {
     };
     let package = &task.package;
     let fingerprint = Literal::byte_string(&task.fingerprint);
-    let code: String =
-        task.code.iter().map(|(item, digest)| format!("{digest:016x} {item}\n")).collect();
+    let code = &task.code;
     let conditions = task.conditions.iter().map(|condition| {
         let holds: TokenStream = condition.parse().unwrap_or_default();
         quote!((#condition, ::core::cfg!(#holds)))

@@ -15,8 +15,8 @@ pub(crate) struct Task {
     pub(crate) package: String,
     /// The digest of the function's canonical form.
     pub(crate) fingerprint: [u8; 32],
-    /// What the fingerprint covers: the path of each item, and what stands for its normal form.
-    pub(crate) code: Vec<(String, u64)>,
+    /// What the fingerprint covers, a line each: the first bytes of a digest, and the path of an item.
+    pub(crate) code: String,
     /// Conditions of `cfg` whose truth belongs to the code.
     pub(crate) conditions: Vec<String>,
     /// What users should know of the fingerprint.

@@ -44,6 +44,13 @@ impl Timestamp {
     }
 }
 
+/// A time before 1970 counts as the start of 1970.
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        Self(0).after(time.duration_since(UNIX_EPOCH).unwrap_or_default())
+    }
+}
+
 /// Where a session or a store reads the time from.
 ///
 /// ```
@@ -88,8 +95,7 @@ impl Clock {
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the system's time")]
 fn system_now() -> Timestamp {
     // A clock set before 1970 counts as 1970: entries then look future-dated and are not trusted.
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(0).after(since_epoch)
+    Timestamp::from(SystemTime::now())
 }
 
 impl Default for Clock {

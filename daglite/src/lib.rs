@@ -72,6 +72,15 @@
 //! it. [`FileStore::stats`], [`entries`](FileStore::entries), [`gc`](FileStore::gc) and [`verify`](FileStore::verify) show
 //! and mend what is in it; [`Session`] has a table of all settings.
 //!
+//! # Checkpoints
+//!
+//! A checkpoint is a named version of a result, kept until somebody deletes it: a folder with the value and a `meta.json` that people can
+//! read. It is loaded by any program, with no task and no session: [`FileCheckpoints`] loads by version, tag or time, lists, tags, prunes,
+//! compares and verifies versions, and tells what made them ([`lineage`](FileCheckpoints::lineage)). A long task keeps how far
+//! it has come with [`checkpoint_here`], and goes on from there with [`resume_here`] when it was killed.
+//!
+//! Where others can write to a store, [`Signed`] takes nothing that was not put by somebody with the same [`SigningKey`].
+//!
 //! # Features
 //!
 //! | feature | default | what it adds | cost |
@@ -79,6 +88,36 @@
 //! | `tokio` | yes | `run()` inside a tokio runtime is an error that says to await, and not a blocked runtime | tokio's `rt` |
 //! | `zstd` | no | larger cached values are compressed, if [`compression`](store::FileStoreBuilder::compression) is set | the build of the C library zstd |
 //! | `conformance` | no | the suites that every store must pass, for authors of stores: [how to run them](https://docs.rs/daglite/latest/daglite/conformance/) | none |
+//! | `image` | no | `DynamicImage` and `ImageBuffer` as arguments and results, kept as PNG or, what PNG cannot hold, as raw samples | the crate `image` with its `png` |
+//!
+//! # Types of other crates
+//!
+//! A feature with the name of a crate lets its types be arguments and results of tasks; there is nothing to register. They are
+//! hashed by what a task can see of them. Where `==` sees less than that, two equal values may have two digests: a
+//! computation too many, and never a wrong hit. Each
+//! feature turns on the crate's own serde too.
+//!
+//! | feature | types | formats, the default first | what counts |
+//! |---|---|---|---|
+//! | `bytes` | `Bytes`, `BytesMut` | `raw` | as in a list of `u8` |
+//! | `chrono` | `NaiveDate`, `NaiveTime`, `NaiveDateTime`, `DateTime` of any zone, `TimeDelta`, `Weekday`, `Month`; `FixedOffset` as an argument alone | `postcard`, `json` | of a `DateTime` the moment, its offset and the zone's name; not the rules of `Local`, so write `cache_env = ["TZ"]` where they matter |
+//! | `either` | `Either` | `postcard`, `json` | the side and its value |
+//! | `half` | `f16`, `bf16` | `postcard`, `json` | the bits |
+//! | `indexmap` | `IndexMap`, `IndexSet` | `postcard`, `json` | the order of the entries too |
+//! | `jiff` | `Timestamp`, `Zoned`, `Span`, `SignedDuration`, the types of `civil`; `Offset` and `TimeZone` as arguments alone | `postcard`, `json` | of a `Zoned` the moment, its offset and the zone by name, offset or POSIX rule (jiff's text, and so its formats, keep of a rule the offset alone); of a `Span` each unit, so that 1 hour is not 60 minutes |
+//! | `ndarray` | `ArrayBase` of any dimension: `Array`, `ArcArray`, `CowArray`; views are hashed too | `npy` for [`NpyElement`](https://docs.rs/daglite/latest/daglite/trait.NpyElement.html)s, else `postcard`, `json` | element type, shape and elements in the order of their indexes; not how they lie in memory |
+//! | `num-complex` | `Complex` of `f32` and `f64` | `postcard`, `json` | the bits of both parts |
+//! | `rust_decimal` | `Decimal` | `json` | the scale too, so that 1.0 is not 1.00, and the sign of zero |
+//! | `serde_json` | `Value`, `Map`, `Number` | `json` | the order of an object's entries only if some package turns on `preserve_order` |
+//! | `smallvec` | `SmallVec` | `postcard`, `json` | as in a list |
+//! | `uuid` | `Uuid` | `postcard`, `json` | the sixteen bytes |
+//!
+//! A struct of yours that has such fields derives [`ContentHash`] to be hashed the same way. With serde's derive alone it is
+//! hashed by what serde says: element by element, and maps without an order.
+//!
+//! An array in C order is hashed and written without a copy and without a loop over its elements, one in Fortran order is
+//! written so; all others take 64 KiB more. `npy` is numpy's own format: `numpy.load` opens such a checkpoint, and what
+//! `numpy.save` wrote is decoded, in both orders, of both byte orders.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -100,6 +139,7 @@ mod observe;
 pub mod prelude;
 mod registry;
 mod session;
+mod signed;
 mod size;
 pub mod store;
 mod task;
@@ -107,7 +147,9 @@ mod threads;
 
 pub use checkpoint::{Checkpoint, CheckpointStore, FileCheckpoints};
 pub use digest::{Digest, ParseDigestError};
-pub use engine::{Plan, PlannedNode, PlannedState, Resumption, TaskOutcome};
+pub use engine::{
+    Plan, PlannedNode, PlannedState, Resumption, TaskOutcome, checkpoint_here, resume_here,
+};
 pub use error::{Error, ErrorKind};
 pub use event::{Change, Event, ItemChange, MissReason, Observer, Summary};
 pub use future::{CheckpointOwnFormat, Join, Outcome, TaskFuture, TaskRun, join, join_all};
@@ -117,8 +159,12 @@ pub use hash::{
     Unordered, ValueHash, content_digest, serde_hash,
 };
 pub use observe::Progress;
-pub use registry::{Encoded, Format, HasFormat, RawNumber, Registry, ValueFormats};
+#[cfg(feature = "ndarray")]
+#[cfg_attr(docsrs, doc(cfg(feature = "ndarray")))]
+pub use registry::NpyElement;
+pub use registry::{Encoded, Format, HasFormat, RawNumber, Registry, TypeFormats, ValueFormats};
 pub use session::{Session, SessionBuilder};
+pub use signed::{Signed, SigningKey};
 pub use size::{ByteSize, IntoByteSize};
 pub use store::{CacheStore, Eviction, FileStore, FileStoreLayout, MemoryStore};
 

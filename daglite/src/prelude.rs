@@ -3,7 +3,7 @@
 pub use crate::{
     Checkpoint, CheckpointOwnFormat as _, ContentHash, Eviction, FileCheckpoints, FileStore,
     Format, InputDir, InputFile, MemoryStore, OutputFile, Progress, Registry, Session, TaskFuture,
-    join, join_all,
+    checkpoint_here, join, join_all, resume_here,
 };
 #[doc(no_inline)]
 pub use daglite_macros::task;

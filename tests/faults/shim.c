@@ -1,8 +1,10 @@
-/* Lets the n-th call into the file system fail, for paths under one folder; preloaded by `store_faults.rs`.
+/* Lets the n-th call into the file system fail, for paths under one folder; preloaded by `store_faults.rs` and
+ * `checkpoint_faults.rs`.
  *
  * FAULT_ROOT    the folder; calls on other paths pass uncounted
  * FAULT_KIND    none: only count · once: call FAULT_AT fails · all: so does every later call of its class ·
- *               short: read or write number FAULT_AT moves half of the bytes
+ *               short: read or write number FAULT_AT moves half of the bytes · kill: the process is killed in place
+ *               of call FAULT_AT
  * FAULT_AT      a number from 1
  * FAULT_ERRNO   the error
  * FAULT_REPORT  a file that gets the counts when a call fails and when the process ends, one "name count" a line
@@ -14,6 +16,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -28,7 +31,7 @@
 enum class { OPEN, WRITE, READ, MOVE, MAKE, REMOVE, RESIZE, SYNC, LOCK, LIST, CLASSES };
 static const char *const NAMES[CLASSES] = {"open",   "write",  "read", "move", "make",
                                            "remove", "resize", "sync", "lock", "list"};
-enum kind { NONE, ONCE, ALL, SHORT };
+enum kind { NONE, ONCE, ALL, SHORT, KILL };
 
 #define DESCRIPTORS 4096
 /* What is open under the folder, by descriptor: 1, or 2 if it belongs to an SQLite database. */
@@ -44,7 +47,9 @@ __attribute__((constructor)) static void begin(void) {
     const char *at = getenv("FAULT_AT"), *error = getenv("FAULT_ERRNO");
     if (path) root_length = (size_t)snprintf(root, sizeof root, "%s", path);
     if (how)
-        kind = !strcmp(how, "once") ? ONCE : !strcmp(how, "all") ? ALL : !strcmp(how, "short") ? SHORT : NONE;
+        kind = !strcmp(how, "once") ? ONCE : !strcmp(how, "all") ? ALL : !strcmp(how, "short") ? SHORT
+               : !strcmp(how, "kill")  ? KILL
+                                       : NONE;
     if (at) fault_at = atoi(at);
     if (error) fault_errno = atoi(error);
 }
@@ -104,6 +109,10 @@ static void note(const char *name, const char *path) {
 static int fails(enum class class, const char *name, const char *path) {
     int number = ++total;
     counts[class]++;
+    if (kind == KILL && number == fault_at) {
+        note(name, path);
+        kill(getpid(), SIGKILL);
+    }
     int fault = (kind == ONCE || kind == ALL) && number == fault_at;
     if (fault && kind == ALL) failed_class = (int)class;
     if (fault) note(name, path);

@@ -15,6 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("registry", &["hash"]),
     ("store", &[]),
     ("checkpoint", &["registry", "store"]),
+    ("signed", &["store", "checkpoint"]),
     ("task", &["hash", "registry"]),
     ("event", &[]),
     ("graph", &["hash", "registry", "store", "checkpoint", "task", "event"]),

@@ -209,7 +209,7 @@ fn open(value: Opaque) -> u8 {
 #[test]
 fn the_registry_may_say_how_a_parameter_is_hashed() {
     let registry = Registry::new();
-    registry.register_hash::<Opaque>(|value, hasher| value.0.content_hash(hasher));
+    registry.register_hash::<Opaque>(|value, hasher| value.0.content_hash(hasher)).unwrap();
     let (session, log) =
         logged_with(Session::builder().cache(MemoryStore::new()).registry(&registry));
     open(Opaque(1)).run_in(&session).unwrap();

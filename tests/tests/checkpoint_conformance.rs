@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use checkpoint_support::now;
-use daglite::checkpoint::{CheckpointMeta, CheckpointStore, Saved, Version, check_name};
+use daglite::checkpoint::{CheckpointMeta, CheckpointStore, Saved, Version, check_name, check_tag};
 use daglite::store::{StoreError, StoreFuture};
 use daglite::{Digest, FileCheckpoints, conformance};
 use daglite_tests::said;
@@ -30,6 +30,55 @@ fn a_shared_store_keeps_the_contract() {
     }));
 }
 
+/// A third-party store that was written before there were tags and moments.
+struct Plain(InMemory);
+
+impl CheckpointStore for Plain {
+    fn save<'a>(&'a self, meta: CheckpointMeta, bytes: Vec<u8>) -> StoreFuture<'a, Saved> {
+        self.0.save(meta, bytes)
+    }
+
+    fn load<'a>(
+        &'a self,
+        name: &'a str,
+        version: &'a Version,
+    ) -> StoreFuture<'a, Option<(CheckpointMeta, Vec<u8>)>> {
+        Box::pin(async move {
+            let Some(version) = self.resolve(name, version).await? else { return Ok(None) };
+            self.0.load_now(name, &Version::Exact(version))
+        })
+    }
+
+    fn head<'a>(
+        &'a self,
+        name: &'a str,
+        version: &'a Version,
+    ) -> StoreFuture<'a, Option<CheckpointMeta>> {
+        Box::pin(async move { Ok(self.load(name, version).await?.map(|(meta, _)| meta)) })
+    }
+
+    fn versions<'a>(&'a self, name: &'a str) -> StoreFuture<'a, Vec<String>> {
+        self.0.versions(name)
+    }
+
+    fn names<'a>(&'a self) -> StoreFuture<'a, Vec<String>> {
+        self.0.names()
+    }
+
+    fn delete<'a>(&'a self, name: &'a str, version: &'a str) -> StoreFuture<'a, bool> {
+        self.0.delete(name, version)
+    }
+
+    fn location(&self) -> String {
+        self.0.location()
+    }
+}
+
+#[test]
+fn a_store_that_implements_only_what_it_must_keeps_the_contract() {
+    now(conformance::checkpoint_store(|| Plain(InMemory::new(Fault::None))));
+}
+
 #[test]
 fn the_suite_finds_every_fault() {
     for (fault, rule) in [
@@ -47,6 +96,16 @@ fn the_suite_finds_every_fault() {
         (Fault::DeletesNothing, "rule 2, whole or not at all"),
         (Fault::TakesAnyValue, "rule 1, saved is saved"),
         (Fault::CountsInSeconds, "rule 3, a version is never written over"),
+        (Fault::NamesVersionsV1, "rule 3, the name of a version begins with a digit"),
+        (Fault::MomentsMeanLatest, "rule 9, a version in other words"),
+        (Fault::BelievesTheClock, "rule 9, a version in other words"),
+        (Fault::TakesTagsAndForgets, "rule 10, a tag names a version"),
+        (Fault::TagsWhatIsNotThere, "rule 10, a tag names a version"),
+        (Fault::KeepsTheFirstTag, "rule 10, tags move, and go with their version"),
+        (Fault::KeepsTagsOfDeleted, "rule 10, tags move, and go with their version"),
+        (Fault::TakesAnyTag, "rule 10, bad tags are refused"),
+        (Fault::MovesTagsInTwoSteps, "rule 10, tags move at once"),
+        (Fault::SaysNothingOfTags, "rule 10, a store that keeps no tags says so"),
     ] {
         let suite = conformance::checkpoint_store(|| InMemory::new(fault));
         let panic = catch_unwind(AssertUnwindSafe(|| now(suite)))
@@ -74,19 +133,32 @@ enum Fault {
     DeletesNothing,
     TakesAnyValue,
     CountsInSeconds,
+    NamesVersionsV1,
+    MomentsMeanLatest,
+    BelievesTheClock,
+    TakesTagsAndForgets,
+    TagsWhatIsNotThere,
+    KeepsTheFirstTag,
+    KeepsTagsOfDeleted,
+    TakesAnyTag,
+    MovesTagsInTwoSteps,
+    SaysNothingOfTags,
 }
 
 type Versions = BTreeMap<String, (CheckpointMeta, Vec<u8>)>;
+/// The versions that have tags, by name and tag.
+type Tags = BTreeMap<(String, String), String>;
 
 /// A sound store in memory, broken in one way. Its versions are numbers: any text that sorts will do.
 struct InMemory {
     fault: Fault,
     names: Mutex<BTreeMap<String, Versions>>,
+    tags: Mutex<Tags>,
 }
 
 impl InMemory {
     fn new(fault: Fault) -> Self {
-        Self { fault, names: Mutex::new(BTreeMap::new()) }
+        Self { fault, names: Mutex::default(), tags: Mutex::default() }
     }
 
     fn is(&self, fault: Fault) -> bool {
@@ -135,6 +207,9 @@ impl InMemory {
             _ => wanted.max(next),
         };
         meta.version = text(number);
+        if self.is(Fault::NamesVersionsV1) {
+            meta.version.insert(0, 'v');
+        }
         versions.insert(meta.version.clone(), (meta.clone(), bytes));
         Ok(Saved::New(meta.version))
     }
@@ -145,12 +220,10 @@ impl InMemory {
         version: &Version,
     ) -> Result<Option<(CheckpointMeta, Vec<u8>)>, StoreError> {
         self.check_name(name)?;
+        // As the contract says: what is not exact is resolved.
+        let version = now(self.resolve(name, version))?;
         let names = self.names.lock().unwrap();
-        let versions = names.get(name);
-        let found = versions.and_then(|versions| match version {
-            Version::Latest => versions.values().next_back(),
-            Version::Exact(version) => versions.get(version),
-        });
+        let found = version.and_then(|version| names.get(name)?.get(&version));
         let Some((mut meta, mut bytes)) = found.cloned() else {
             return match self.fault {
                 Fault::ErrorWhenAbsent => Err(StoreError::new("not there: save it first")),
@@ -163,6 +236,55 @@ impl InMemory {
             _ => {}
         }
         Ok(Some((meta, bytes)))
+    }
+
+    fn resolve_now(&self, name: &str, version: &Version) -> Result<Option<String>, StoreError> {
+        self.check_name(name)?;
+        let names = self.names.lock().unwrap();
+        let versions = names.get(name).into_iter().flat_map(Versions::values);
+        let found = match version {
+            Version::Exact(version) => return Ok(Some(version.clone())),
+            Version::Tag(tag) => {
+                let place = (name.to_owned(), tag.clone());
+                return Ok(self.tags.lock().unwrap().get(&place).cloned());
+            }
+            Version::At(time) => match self.fault {
+                Fault::MomentsMeanLatest => versions.last(),
+                Fault::BelievesTheClock => {
+                    versions.filter(|(meta, _)| meta.created <= *time).last()
+                }
+                _ => versions.take_while(|(meta, _)| meta.created <= *time).last(),
+            },
+            _ => versions.last(),
+        };
+        Ok(found.map(|(meta, _)| meta.version.clone()))
+    }
+
+    fn tag_now(&self, name: &str, version: &str, tag: &str) -> Result<bool, StoreError> {
+        self.check_name(name)?;
+        if !self.is(Fault::TakesAnyTag) {
+            check_tag(tag)?;
+        }
+        let names = self.names.lock().unwrap();
+        let is_there = names.get(name).is_some_and(|versions| versions.contains_key(version));
+        if !is_there && !self.is(Fault::TagsWhatIsNotThere) {
+            return Ok(false);
+        }
+        drop(names);
+        let place = (name.to_owned(), tag.to_owned());
+        let mut tags = self.tags.lock().unwrap();
+        match self.fault {
+            Fault::TakesTagsAndForgets => {}
+            Fault::KeepsTheFirstTag => _ = tags.entry(place).or_insert_with(|| version.to_owned()),
+            Fault::MovesTagsInTwoSteps => {
+                tags.remove(&place);
+                drop(tags);
+                std::thread::yield_now();
+                self.tags.lock().unwrap().insert(place, version.to_owned());
+            }
+            _ => _ = tags.insert(place, version.to_owned()),
+        }
+        Ok(is_there)
     }
 
     fn versions_now(&self, name: &str) -> Result<Vec<String>, StoreError> {
@@ -186,6 +308,10 @@ impl InMemory {
             return Ok(versions.contains_key(version));
         }
         let deleted = versions.remove(version).is_some();
+        if !self.is(Fault::KeepsTagsOfDeleted) {
+            let mut tags = self.tags.lock().unwrap();
+            tags.retain(|(there, _), tagged| there != name || tagged != version);
+        }
         if versions.is_empty() {
             names.remove(name);
         }
@@ -236,5 +362,38 @@ impl CheckpointStore for InMemory {
 
     fn location(&self) -> String {
         "memory".to_owned()
+    }
+
+    fn resolve<'a>(
+        &'a self,
+        name: &'a str,
+        version: &'a Version,
+    ) -> StoreFuture<'a, Option<String>> {
+        Box::pin(async move { self.resolve_now(name, version) })
+    }
+
+    fn keeps_tags(&self) -> bool {
+        !self.is(Fault::SaysNothingOfTags)
+    }
+
+    fn tag<'a>(&'a self, name: &'a str, version: &'a str, tag: &'a str) -> StoreFuture<'a, bool> {
+        Box::pin(async move { self.tag_now(name, version, tag) })
+    }
+
+    fn untag<'a>(&'a self, name: &'a str, tag: &'a str) -> StoreFuture<'a, bool> {
+        Box::pin(async move {
+            self.check_name(name)?;
+            let place = (name.to_owned(), tag.to_owned());
+            Ok(self.tags.lock().unwrap().remove(&place).is_some())
+        })
+    }
+
+    fn tags<'a>(&'a self, name: &'a str) -> StoreFuture<'a, Vec<(String, String)>> {
+        Box::pin(async move {
+            self.check_name(name)?;
+            let tags = self.tags.lock().unwrap();
+            let of_name = tags.iter().filter(|((there, _), _)| there == name);
+            Ok(of_name.map(|((_, tag), version)| (tag.clone(), version.clone())).collect())
+        })
     }
 }

@@ -10,7 +10,7 @@ use checkpoint_support::{
     EVENING, bytes, files, fresh, meta, now, save_at, try_save_at, version_folder,
 };
 use daglite::checkpoint::{CheckpointStore, Version};
-use daglite::{ErrorKind, FileCheckpoints};
+use daglite::{Checkpoint, ErrorKind, FileCheckpoints};
 
 /// Three versions of `model`, and the folder of the last.
 fn three() -> (tempfile::TempDir, FileCheckpoints, PathBuf) {
@@ -113,7 +113,9 @@ fn an_edit_by_hand_is_noticed_and_can_be_meant() {
     let why = damage(&store);
     let advice =
         "undo the edit, or remove the line `checksum` and the comma before it if it is meant";
-    assert_eq!(why, format!("its meta.json does not match its checksum: {advice}"));
+    let edited_or_damaged =
+        "its meta.json does not match its checksum, so it was edited or damaged";
+    assert_eq!(why, format!("{edited_or_damaged}: {advice}"));
     let (start, _) = edited.rsplit_once(",\n  \"checksum\"").unwrap();
     fs::write(&path, format!("{start}\n}}\n")).unwrap();
     assert!(store.meta("model", "latest").unwrap().host.starts_with("edited "));
@@ -133,10 +135,35 @@ fn the_metadata_of_another_version_is_damage() {
 }
 
 #[test]
-fn metadata_of_a_later_layout_is_not_guessed_at() {
+fn metadata_of_a_newer_daglite_is_told_apart_from_damage() {
     let (_folder, store, last) = three();
-    fs::write(last.join("meta.json"), r#"{"layout": 2, "everything": "else"}"#).unwrap();
-    assert_eq!(damage(&store), "its meta.json has layout 2, but this daglite reads layout 1");
+    let path = last.join("meta.json");
+    let sound = fs::read_to_string(&path).unwrap();
+    let unread = |store: &FileCheckpoints| bytes(store, "model", "latest").unwrap_err().to_string();
+    fs::write(&path, r#"{"layout": 2, "daglite_version": "9.9.9", "everything": "else"}"#).unwrap();
+    let error = unread(&store);
+    let why = format!(
+        " cannot be read: its meta.json has layout 2, of a newer daglite (9.9.9): this one ({}) reads layout 1; load one of",
+        env!("CARGO_PKG_VERSION")
+    );
+    assert!(error.contains(&why) && !error.contains("damaged"), "{error}");
+
+    // The same layout, sealed, with a kind of argument that there is not yet.
+    let (said, _) = sound.rsplit_once(",\n  \"checksum\"").unwrap();
+    let newer = said.replace(
+        "\"arguments\": []",
+        "\"arguments\": [{\"name\": \"n\", \"digest\": \"DIGEST\", \"kind\": \"new\"}]",
+    );
+    let newer = newer.replace("DIGEST", &"0".repeat(64));
+    assert_ne!(newer, said);
+    let checksum = daglite::Digest::of_bytes(newer.as_bytes());
+    fs::write(&path, format!("{newer},\n  \"checksum\": \"{checksum}\"\n}}\n")).unwrap();
+    let error = unread(&store);
+    assert!(error.contains("its meta.json is sound, and was written by a daglite ("), "{error}");
+    assert!(error.contains("`new`") && !error.contains("damaged"), "{error}");
+    // With no seal it may as well have been edited.
+    fs::write(&path, format!("{newer}\n}}\n")).unwrap();
+    assert!(damage(&store).starts_with("its meta.json cannot be read: "));
 }
 
 #[test]
@@ -150,6 +177,86 @@ fn the_only_version_damaged_has_other_advice() {
         error.to_string().ends_with("there is none before it: delete it, and compute it again"),
         "{error}"
     );
+}
+
+#[test]
+fn metadata_of_any_size_is_not_read_into_memory() {
+    let (_folder, store, last) = three();
+    // A file of a terabyte that takes no room.
+    let file = fs::File::create(last.join("meta.json")).unwrap();
+    file.set_len(1 << 40).unwrap();
+    assert_eq!(
+        damage(&store),
+        "its meta.json has 1099511627776 bytes, and none has more than 16777216"
+    );
+}
+
+#[test]
+fn metadata_that_nobody_could_read_again_is_not_saved() {
+    let (folder, store) = fresh();
+    let deep = (0..200).fold(serde_json::json!(1), |inner, _| serde_json::json!([inner]));
+    let big = "x".repeat(17 << 20);
+    for (noted, why) in [(deep, "note something less deep"), (big.into(), "note less")] {
+        let error = store.save(Checkpoint::named("model").meta("note", noted), &1_u8).unwrap_err();
+        assert!(error.to_string().ends_with(why), "{error:.200}");
+    }
+    assert!(store.names().unwrap().is_empty());
+    assert!(files(folder.path()).is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_in_the_place_of_anything_is_refused() {
+    use std::os::unix::fs::symlink;
+    let (folder, store, last) = three();
+    let root = folder.path();
+    let elsewhere = tempfile::tempdir().unwrap();
+    for file in ["value.txt", "meta.json"] {
+        let (inside, outside) = (last.join(file), elsewhere.path().join(file));
+        fs::rename(&inside, &outside).unwrap();
+        symlink(&outside, &inside).unwrap();
+        assert!(damage(&store).contains("is a link, which may lead anywhere"), "{file}");
+        fs::remove_file(&inside).unwrap();
+        fs::rename(&outside, &inside).unwrap();
+    }
+    // A whole version, a whole name, and a group.
+    let version = "20261122T193015.999000Z";
+    symlink(&last, root.join("model").join(version)).unwrap();
+    symlink(root.join("model"), root.join("twin")).unwrap();
+    let error = bytes(&store, "model", version).unwrap_err().to_string();
+    assert!(error.contains("is a link"), "{error}");
+    assert_eq!(store.versions("model").unwrap().len(), 3);
+    for name in ["twin", "twin/deep"] {
+        let refused = [
+            bytes(&store, name, "latest").map(drop),
+            try_save_at(&store, name, b"one", EVENING).map(drop),
+            now(CheckpointStore::versions(&store, name)).map(drop),
+            now(CheckpointStore::delete(&store, name, version)).map(drop),
+            now(CheckpointStore::tag(&store, name, version, "prod")).map(drop),
+        ];
+        for refused in refused {
+            assert!(refused.unwrap_err().to_string().contains("is a link"));
+        }
+    }
+    assert_eq!(store.names().unwrap(), ["model"]);
+    assert!(!root.join("model/deep").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_new_folder_is_private_to_its_user() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("deep/checkpoints");
+    let store = FileCheckpoints::open(&root).unwrap();
+    save_at(&store, "model", b"one", EVENING);
+    assert_eq!(fs::metadata(&root).unwrap().permissions().mode() & 0o777, 0o700);
+    // A folder that was there is its owner's affair.
+    let shared = folder.path().join("shared");
+    fs::create_dir(&shared).unwrap();
+    fs::set_permissions(&shared, fs::Permissions::from_mode(0o755)).unwrap();
+    save_at(&FileCheckpoints::open(&shared).unwrap(), "model", b"one", EVENING);
+    assert_eq!(fs::metadata(&shared).unwrap().permissions().mode() & 0o777, 0o755);
 }
 
 #[test]
@@ -187,7 +294,7 @@ fn a_folder_that_cannot_be_written_is_an_error_with_its_path() {
     let store = FileCheckpoints::open(&root).unwrap();
     let error = store.save("model", &1_u8).unwrap_err();
     let expected = format!(
-        "cannot save a checkpoint in `{}`: a file is in the way where a folder belongs: remove it, or choose another folder",
+        "cannot write checkpoints in `{}`: a file is in the way where a folder belongs: remove it, or choose another folder",
         root.display()
     );
     assert_eq!((error.kind(), error.to_string()), (ErrorKind::Checkpoint, expected));

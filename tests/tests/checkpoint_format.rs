@@ -48,6 +48,7 @@ fn golden() -> CheckpointMeta {
             ("alpha".to_owned(), serde_json::json!(0.1)),
             ("deep".to_owned(), serde_json::json!({"list": [1, null, "\u{1F9CA}"]})),
         ]),
+        always: false,
     }
 }
 

@@ -5,7 +5,7 @@ mod checkpoint_support;
 use std::fs;
 
 use checkpoint_support::{EVENING, files, fresh, save_at, try_save_at};
-use daglite::checkpoint::check_name;
+use daglite::checkpoint::{Version, check_name, check_tag, split_reference};
 use daglite::{Checkpoint, ErrorKind};
 use proptest::prelude::*;
 
@@ -74,6 +74,11 @@ fn every_refusal_says_what_to_change() {
         ("a\u{7f}b", "some systems have no files with `\\u{7f}` in their names: use `-` or `_`"),
         (".hidden", "`.hidden` starts with a dot, as hidden files do: start with a letter"),
         (".tmp", "`.tmp` starts with a dot, as hidden files do: start with a letter"),
+        ("model@prod", "`@` stands between a name and its version: use `-` or `_`"),
+        (
+            "re\u{301}sume",
+            "it is not in Unicode's composed form (NFC), so it would look like another name and be none: write `résume`",
+        ),
         ("end.", "Windows drops the dot or space at the end of `end.`: leave it out"),
         ("end /b", "Windows drops the dot or space at the end of `end `: leave it out"),
         ("NUL", "Windows keeps `NUL` for a device: add a word, as in `NUL-data`"),
@@ -114,6 +119,11 @@ fn every_method_refuses_a_bad_name_and_touches_nothing() {
     fs::write(&outside, b"precious").unwrap();
     let name = "../outside";
     let refused = [
+        store.tag(name, "latest", "prod").map(drop),
+        store.untag(name, "prod").map(drop),
+        store.tags(name).map(drop),
+        store.lineage(name).map(drop),
+        store.verify(name).map(drop),
         store.save(Checkpoint::named(name), &1_u8).map(drop),
         store.load::<u8>(name, "latest").map(drop),
         store.meta(name, "latest").map(drop),
@@ -168,6 +178,49 @@ fn names_that_differ_in_case_alone_are_refused() {
     assert_eq!(files(folder.path()), before);
     save_at(&store, "churn/Model", b"two", EVENING);
     save_at(&store, "churn/Model/deep", b"two", EVENING);
+    save_at(&store, "Straße", b"one", EVENING);
+    for name in ["STRASSE", "straße", "STRAßE"] {
+        let error = try_save_at(&store, name, b"two", EVENING).unwrap_err().to_string();
+        assert!(error.contains("`Straße` is there"), "{error}");
+    }
+}
+
+#[test]
+fn the_composed_form_that_is_advised_is_taken() {
+    let error = check_name("Zu\u{308}rich/re\u{301}sume\u{301}").unwrap_err().to_string();
+    let advice = error.rsplit('`').nth(1).unwrap();
+    assert_eq!(advice, "Zürich/résumé");
+    assert!(check_name(advice).is_ok());
+}
+
+#[test]
+fn tags_have_names_that_no_version_has() {
+    for tag in ["prod", "v1.2", "a", "x-y_z", &"t".repeat(64)] {
+        assert!(check_tag(tag).is_ok(), "{tag}");
+        assert_eq!(Version::from(tag), Version::tag(tag));
+    }
+    for tag in
+        ["", "latest", "Prod", "1st", "-a", "a/b", "a.", "con", "lpt1.x", "é", &"t".repeat(65)]
+    {
+        let error = check_tag(tag).unwrap_err().to_string();
+        assert!(error.contains("cannot be a tag: "), "{error}");
+    }
+}
+
+#[test]
+fn a_reference_is_a_name_and_a_version() {
+    let version = "20261122T193015.123456Z";
+    for (text, name, meant) in [
+        ("model", "model", Version::Latest),
+        ("a/b@latest", "a/b", Version::Latest),
+        ("model@prod", "model", Version::tag("prod")),
+        ("model@20261122T193015.123456Z", "model", Version::Exact(version.to_owned())),
+    ] {
+        assert_eq!(split_reference(text).unwrap(), (name, meant));
+    }
+    for text in ["", "model@", "@prod", "../up@prod"] {
+        assert!(split_reference(text).is_err(), "{text}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::fs;
 use std::thread;
 
 use checkpoint_support::{EVENING, bytes, files, fresh, save_at, try_save_at, version_folder};
-use daglite::checkpoint::{CheckpointStore, Saved};
+use daglite::checkpoint::{CheckpointStore, ContentDiff, Saved};
 use daglite::{Checkpoint, ErrorKind, FileCheckpoints};
 use proptest::prelude::*;
 
@@ -201,9 +201,9 @@ fn what_is_missing_is_answered_with_what_there_is() {
         format!("no checkpoint is called `modle` in `{root}`: there are `model`")
     );
     let error = store.diff("model", "latest", "20200101T000000.000000Z").unwrap_err();
-    let expected = "checkpoint `model` has no version `20200101T000000.000000Z`: load `latest`, or one of \
-        20261122T193015.129000Z, 20261122T193015.128000Z, 20261122T193015.127000Z, 20261122T193015.126000Z, \
-        20261122T193015.125000Z and 2 more";
+    let expected = "checkpoint `model` has no version `20200101T000000.000000Z`: the nearest are \
+        20261122T193015.123000Z, 20261122T193015.124000Z, 20261122T193015.125000Z, 20261122T193015.126000Z, \
+        20261122T193015.127000Z; or load `latest`, which is 20261122T193015.129000Z";
     assert_eq!(error.to_string(), expected);
 }
 
@@ -214,14 +214,14 @@ fn a_diff_names_what_differs_and_nothing_else() {
     let new = Checkpoint::named("model").meta("alpha", 0.2).meta("seed", 7).meta("kept", "same");
     let old = store.save(old, &1_u8).unwrap();
     let new = store.save(new, &2_u8).unwrap();
-    let changes = store.diff("model", old.version(), new.version()).unwrap();
-    let fields: Vec<_> = changes.iter().map(|(field, ..)| field.as_str()).collect();
-    assert_eq!(fields, ["digest", "user.alpha", "user.folds", "user.seed"]);
-    let null = serde_json::Value::Null;
-    assert_eq!(changes[1], ("user.alpha".to_owned(), 0.1.into(), 0.2.into()));
-    assert_eq!(changes[2], ("user.folds".to_owned(), 5.into(), null.clone()));
-    assert_eq!(changes[3], ("user.seed".to_owned(), null, 7.into()));
-    assert!(store.diff("model", new.version(), "latest").unwrap().is_empty());
+    let difference = store.diff("model", old.version(), new.version()).unwrap();
+    let shown: Vec<_> = difference.metadata.iter().map(ToString::to_string).collect();
+    assert!(shown[0].starts_with("digest: "), "{shown:?}");
+    let notes = ["user.alpha: 0.1 → 0.2", "user.folds: 5 → nothing", "user.seed: nothing → 7"];
+    assert_eq!(shown[1..], notes);
+    assert_eq!(difference.content, ContentDiff::Other { old_size: 1, new_size: 1 });
+    let same = store.diff("model", new.version(), "latest").unwrap();
+    assert_eq!((same.metadata.len(), same.content), (0, ContentDiff::Equal));
 }
 
 #[test]

@@ -95,6 +95,22 @@ fn a_checkpoint_names_those_it_was_made_from() {
 }
 
 #[test]
+fn a_checkpoint_shows_the_arguments_of_its_task_at_a_miss_and_at_a_hit() {
+    let folder = tempfile::tempdir().unwrap();
+    let (session, _) = session(folder.path());
+    let shown = |name: &str| {
+        let parts = meta(folder.path(), name).arguments;
+        parts.into_iter().map(|part| format!("{} = {}", part.name, part.shown)).collect::<Vec<_>>()
+    };
+    rows(7).checkpoint("computed").run_in(&session).unwrap();
+    rows(7).checkpoint("found").run_in(&session).unwrap();
+    assert_eq!(shown("computed"), ["n = 7"]);
+    assert_eq!(shown("found"), ["n = 7"]);
+    let lineage = FileCheckpoints::open(folder.path()).unwrap().lineage("found").unwrap();
+    assert!(lineage.to_string().contains("by checkpoints_in_a_graph::rows(n = 7)"), "{lineage}");
+}
+
+#[test]
 fn a_checkpoint_that_cannot_be_saved_fails_the_run_and_names_the_path() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("in the way");

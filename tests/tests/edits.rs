@@ -256,43 +256,6 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     table
 });
 
-#[test]
-fn an_edit_of_what_a_task_reaches_is_never_answered_by_what_was_before() {
-    assert_none(&TABLE.faults(|finding| finding.fault == Fault::Stale));
-    assert!(TABLE.done.len() > 200 || env::var_os("DAGLITE_EDITS").is_some());
-}
-
-#[test]
-fn an_edit_recomputes_nothing_but_what_reaches_it() {
-    let is_meant = |finding: &Finding| matches!(finding.step, Step::Untouched | Step::Edited);
-    assert_none(&TABLE.faults(|finding| finding.fault == Fault::Spare && is_meant(finding)));
-}
-
-#[test]
-fn an_edit_that_means_nothing_is_still_a_hit() {
-    assert_none(&TABLE.faults(|finding| finding.step == Step::Meaningless));
-}
-
-#[test]
-fn whatever_rustfmt_does_is_still_a_hit() {
-    assert_none(&TABLE.faults(|finding| matches!(finding.step, Step::Formatted(_))));
-}
-
-#[test]
-fn what_was_computed_before_an_edit_is_a_hit_again_once_it_is_undone() {
-    assert_none(&TABLE.faults(|finding| finding.step == Step::Undone));
-}
-
-#[test]
-fn the_package_in_another_folder_is_still_a_hit() {
-    assert_none(&TABLE.faults(|finding| finding.step == Step::Moved));
-}
-
-#[test]
-fn a_release_build_in_another_target_folder_is_still_a_hit() {
-    assert_none(&TABLE.faults(|finding| finding.step == Step::Released));
-}
-
 /// The packages among whose sources lies what nobody would expect there, done once.
 static BAD_INPUT: LazyLock<Table> = LazyLock::new(|| {
     let mut table = Table::new("bad_input");
@@ -354,17 +317,59 @@ fn lay_traps(root: &Path) {
     }
 }
 
-#[test]
-fn sources_that_cannot_be_read_are_never_taken_for_unchanged() {
-    assert_none(&BAD_INPUT.faults(|_| true));
-}
+/// Named as all that builds with cargo itself: `.ci/run` has it done beside what waits for disks and locks.
+mod builds {
+    use super::*;
 
-#[test]
-fn where_the_cover_is_coarser_the_compiler_says_so() {
-    let warnings = &BAD_INPUT.warnings;
-    assert!(warnings.contains("use of deprecated"), "{warnings}");
-    assert!(
-        warnings.contains("a file that is included cannot be told or read, so all of"),
-        "{warnings}"
-    );
+    #[test]
+    fn an_edit_of_what_a_task_reaches_is_never_answered_by_what_was_before() {
+        assert_none(&TABLE.faults(|finding| finding.fault == Fault::Stale));
+        assert!(TABLE.done.len() > 200 || env::var_os("DAGLITE_EDITS").is_some());
+    }
+
+    #[test]
+    fn an_edit_recomputes_nothing_but_what_reaches_it() {
+        let is_meant = |finding: &Finding| matches!(finding.step, Step::Untouched | Step::Edited);
+        assert_none(&TABLE.faults(|finding| finding.fault == Fault::Spare && is_meant(finding)));
+    }
+
+    #[test]
+    fn an_edit_that_means_nothing_is_still_a_hit() {
+        assert_none(&TABLE.faults(|finding| finding.step == Step::Meaningless));
+    }
+
+    #[test]
+    fn whatever_rustfmt_does_is_still_a_hit() {
+        assert_none(&TABLE.faults(|finding| matches!(finding.step, Step::Formatted(_))));
+    }
+
+    #[test]
+    fn what_was_computed_before_an_edit_is_a_hit_again_once_it_is_undone() {
+        assert_none(&TABLE.faults(|finding| finding.step == Step::Undone));
+    }
+
+    #[test]
+    fn the_package_in_another_folder_is_still_a_hit() {
+        assert_none(&TABLE.faults(|finding| finding.step == Step::Moved));
+    }
+
+    #[test]
+    fn a_release_build_in_another_target_folder_is_still_a_hit() {
+        assert_none(&TABLE.faults(|finding| finding.step == Step::Released));
+    }
+
+    #[test]
+    fn sources_that_cannot_be_read_are_never_taken_for_unchanged() {
+        assert_none(&BAD_INPUT.faults(|_| true));
+    }
+
+    #[test]
+    fn where_the_cover_is_coarser_the_compiler_says_so() {
+        let warnings = &BAD_INPUT.warnings;
+        assert!(warnings.contains("use of deprecated"), "{warnings}");
+        assert!(
+            warnings.contains("a file that is included cannot be told or read, so all of"),
+            "{warnings}"
+        );
+    }
 }

@@ -80,7 +80,7 @@ fn builder() -> daglite::SessionBuilder {
 #[test]
 fn the_session_says_for_those_that_say_nothing() {
     let registry = Registry::new();
-    registry.register_hash(|values: &Vec<u8>, hasher| hasher.bytes(values));
+    registry.register_hash(|values: &Vec<u8>, hasher| hasher.bytes(values)).unwrap();
     let by = |strategy| builder().registry(&registry).hash_strategy(strategy).build().unwrap();
     let tasks: [fn(Vec<u8>) -> TaskFuture<usize>; 4] = [
         |values| unsaid(values),
@@ -187,8 +187,7 @@ fn told(strategy: Option<Strategy>, run: impl FnOnce(&Session)) -> Vec<String> {
         builder = builder.hash_strategy(strategy);
     }
     run(&builder.build().unwrap());
-    let log = log.lock().unwrap().clone();
-    log
+    log.lock().unwrap().clone()
 }
 
 #[cfg(target_pointer_width = "64")]

@@ -348,7 +348,7 @@ fn text(prefix: &'static str) -> Format<u32> {
 #[test]
 fn a_registered_format_stands_beside_the_built_in_ones() {
     let registry = Registry::new();
-    registry.register(text("n"));
+    registry.register(text("n")).unwrap();
     assert_eq!(registry.formats::<u32>(), ["postcard", "json", "text"]);
     assert_eq!(registry.formats::<u64>(), ["postcard", "json"]);
     assert_eq!(registry.serialize(&7_u32, Some("text")).unwrap(), b"n7");
@@ -364,7 +364,7 @@ fn a_registered_format_can_be_made_the_default() {
     assert!(error.contains("register it first"), "{error}");
     assert!(registry.set_default_format::<u32>("raw").is_err());
 
-    registry.register(text("n"));
+    registry.register(text("n")).unwrap();
     registry.set_default_format::<u32>("text").unwrap();
     assert_eq!(registry.formats::<u32>(), ["text", "postcard", "json"]);
     assert_eq!(registry.serialize(&7_u32, None).unwrap(), b"n7");
@@ -376,14 +376,16 @@ fn a_registered_format_can_be_made_the_default() {
 }
 
 #[test]
-fn a_format_of_the_same_name_replaces_the_old_one() {
+fn replacing_a_format_gives_the_old_one_back() {
     let registry = Registry::new();
-    registry.register(text("a"));
-    registry.register(text("b"));
+    registry.register(text("a")).unwrap();
+    let before = registry.replace(text("b")).unwrap();
+    assert_eq!(before.encode(&7).unwrap(), b"a7");
     assert_eq!(registry.serialize(&7_u32, Some("text")).unwrap(), b"b7");
     assert_eq!(registry.formats::<u32>().len(), 3);
 
-    registry.register(Format::new("postcard", "mine", |_: &u32| Ok(vec![9]), |_| Ok(9)));
+    let mine = Format::new("postcard", "mine", |_: &u32| Ok(vec![9]), |_| Ok(9));
+    assert!(registry.replace(mine).is_none());
     assert_eq!(registry.formats::<u32>(), ["postcard", "json", "text"]);
     assert_eq!(registry.serialize(&7_u32, None).unwrap(), [9]);
     assert_eq!(registry.extension::<u32>(None).unwrap(), "mine");
@@ -392,13 +394,13 @@ fn a_format_of_the_same_name_replaces_the_old_one() {
 #[test]
 fn another_version_of_a_format_is_another_shape() {
     let old = Registry::new();
-    old.register(text("n"));
+    old.register(text("n")).unwrap();
     let formats = ValueFormats::serde::<u32>();
     let encoded = formats.encode(&old, &7_u32, Some("text")).unwrap();
     formats.decode(&old, &encoded.bytes, "text", encoded.shape).unwrap();
 
     let new = Registry::new();
-    new.register(text("n").version("2"));
+    new.register(text("n").version("2")).unwrap();
     let error = formats.decode(&new, &encoded.bytes, "text", encoded.shape).unwrap_err();
     assert!(error.to_string().contains("has changed"), "{error}");
 }
@@ -406,10 +408,10 @@ fn another_version_of_a_format_is_another_shape() {
 #[test]
 fn a_clone_is_a_snapshot() {
     let one = Registry::new();
-    one.register(text("a"));
+    one.register(text("a")).unwrap();
     let other = one.clone();
-    one.register(text("b"));
-    other.register_hash(|number: &u32, hasher| hasher.u32(number % 10));
+    one.replace(text("b")).unwrap();
+    other.register_hash(|number: &u32, hasher| hasher.u32(number % 10)).unwrap();
     assert_eq!(one.serialize(&7_u32, Some("text")).unwrap(), b"b7");
     assert_eq!(other.serialize(&7_u32, Some("text")).unwrap(), b"a7");
     assert_eq!(other.hash_value(&17_u32).unwrap(), other.hash_value(&7_u32).unwrap());
@@ -419,7 +421,7 @@ fn a_clone_is_a_snapshot() {
 #[test]
 fn a_registered_hash_that_fails_is_an_error() {
     let registry = Registry::new();
-    registry.register_hash(|_: &u32, hasher| hasher.fail("not today"));
+    registry.register_hash(|_: &u32, hasher| hasher.fail("not today")).unwrap();
     assert_eq!(registry.hash_value(&1_u32).unwrap_err().to_string(), "not today");
     assert!(registry.hash_value(&1_u64).is_ok());
 }
@@ -427,11 +429,11 @@ fn a_registered_hash_that_fails_is_an_error() {
 #[test]
 fn readers_see_a_whole_registration_while_others_register() {
     let registry = Registry::new();
-    registry.register(text("0"));
+    registry.register(text("0")).unwrap();
     std::thread::scope(|scope| {
         for prefix in ["1", "2", "3"] {
             let registry = &registry;
-            scope.spawn(move || (0..500).for_each(|_| registry.register(text(prefix))));
+            scope.spawn(move || (0..500).for_each(|_| drop(registry.replace(text(prefix)))));
         }
         for _ in 0..2 {
             scope.spawn(|| {
@@ -443,7 +445,7 @@ fn readers_see_a_whole_registration_while_others_register() {
             });
         }
         scope.spawn(|| {
-            (0..500).for_each(|_| registry.register_hash(|_: &u8, hasher| hasher.unit()))
+            (0..500).for_each(|_| _ = registry.replace_hash(|_: &u8, hasher| hasher.unit()))
         });
     });
     assert_eq!(registry.hash_value(&1_u8).unwrap(), registry.hash_value(&2_u8).unwrap());
@@ -483,7 +485,9 @@ fn a_type_brings_its_own_formats() {
     let error = formats.encode(&registry, &Image(vec![]), Some("json")).unwrap_err();
     assert!(error.to_string().contains("use one of `plain`, `hex`"), "{error}");
 
-    registry.register(Format::new("png", "png", |_: &Image| Ok(vec![0]), |_| Ok(Image(vec![]))));
+    registry
+        .register(Format::new("png", "png", |_: &Image| Ok(vec![0]), |_| Ok(Image(vec![]))))
+        .unwrap();
     registry.set_default_format::<Image>("png").unwrap();
     assert_eq!(formats.encode(&registry, &Image(vec![]), None).unwrap().format, "png");
 }

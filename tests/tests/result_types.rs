@@ -24,8 +24,12 @@ fn give<T: Clone + Serialize + DeserializeOwned>(value: T) -> T {
 fn run<T: Kept>(store: &OneKey, value: T, format: &str) -> (T, Log) {
     let registry = Registry::new();
     registry.set_default_format::<T>(format).unwrap();
-    let (session, log) = logged_with(Session::builder().cache(store.clone()).registry(&registry));
+    let (session, log) = session(store, &registry);
     (give(value).run_in(&session).unwrap(), log)
+}
+
+fn session(store: &OneKey, registry: &Registry) -> (Session, Log) {
+    logged_with(Session::builder().cache(store.clone()).registry(registry))
 }
 
 /// What is right for a row.
@@ -37,23 +41,41 @@ enum Expected {
     Same,
 }
 
-/// What is wrong with one row; nothing if all is well.
+/// Runs `give` of one value on a store, in a format: what it gave, as JSON.
+type Run<'a> = &'a dyn Fn(&OneKey, &str) -> (serde_json::Value, Log);
+
+/// What is wrong with one row; nothing if all is well. Thin, as it is compiled for each row.
 fn check<Old: Kept, New: Kept>(expected: Expected, was: Old, is: New) -> Vec<String> {
+    let fresh = serde_json::to_value(&is).unwrap();
+    wrong(
+        expected,
+        &|store, format| shown(store, &was, format),
+        &|store, format| shown(store, &is, format),
+        &fresh,
+    )
+}
+
+fn shown<T: Kept>(store: &OneKey, value: &T, format: &str) -> (serde_json::Value, Log) {
+    let (value, log) = run(store, value.clone(), format);
+    (serde_json::to_value(value).unwrap(), log)
+}
+
+/// What is wrong with a type that changed from that of `old` to that of `new`, whose value is `fresh`.
+fn wrong(expected: Expected, old: Run, new: Run, fresh: &serde_json::Value) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut stored = 0;
     for format in ["postcard", "json"] {
         let store = OneKey::default();
-        let (_, before) = run(&store, was.clone(), format);
+        let (_, before) = old(&store, format);
         // A format that refuses the type cannot confuse it.
         if before.count("stored") == 0 {
             continue;
         }
         stored += 1;
-        let (value, log) = run(&store, is.clone(), format);
+        let (value, log) = new(&store, format);
         let lines = log.take();
-        let [value, fresh] = [&value, &is].map(|value| serde_json::to_value(value).unwrap());
         let why = lines.iter().find(|line| line.starts_with("miss give"));
-        if value != fresh {
+        if value != *fresh {
             wrong.push(format!("{format}: it is {value} and not {fresh}"));
         } else if expected == Expected::Miss
             && why.is_none_or(|why| {
@@ -62,9 +84,8 @@ fn check<Old: Kept, New: Kept>(expected: Expected, was: Old, is: New) -> Vec<Str
         {
             wrong.push(format!("{format}: no miss because of the shape: {lines:?}"));
         }
-        let (again, log) = run(&store, is.clone(), format);
-        let again = serde_json::to_value(&again).unwrap();
-        if again != fresh || log.count("hit") == 0 && log.count("computed") == 0 {
+        let (again, log) = new(&store, format);
+        if again != *fresh || log.count("hit") == 0 && log.count("computed") == 0 {
             wrong.push(format!("{format}: after that it is {again}"));
         }
     }

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 
 use daglite::store::{
-    Artifact, ArtifactMeta, CacheStore, Glimpse, KeyClaim, KeyHold, Lookup, Put, RunReport,
-    StoreError, StoreFuture,
+    Artifact, ArtifactMeta, CacheStore, Glimpse, KeyClaim, KeyHold, Lookup, Put, ReadValue,
+    RunReport, StoreError, StoreFuture, WriteValue, Written,
 };
 use daglite::{Digest, MemoryStore, conformance};
 use daglite_tests::said;
@@ -73,6 +73,18 @@ fn the_suite_finds_every_fault() {
         (Fault::ClearsNothing, "rule 8, gone means gone"),
         (Fault::ShortKeys, "rule 3, verified: every key has its own entry"),
         (Fault::MixesThreads, "rule 1, whole or not at all"),
+        (
+            Fault::KeepsHalfWritten,
+            "rule 14, `put_with` is `put`, and `get_with` is `get`: what was",
+        ),
+        (
+            Fault::AnswersWrongDigest,
+            "rule 14, `put_with` is `put`, and `get_with` is `get`: the digest",
+        ),
+        (
+            Fault::HidesTheEnd,
+            "rule 14, `put_with` is `put`, and `get_with` is `get`: `get_with` shows",
+        ),
     ] {
         let suite = conformance::cache_store(|| Faulty::new(fault));
         let panic = catch_unwind(AssertUnwindSafe(|| now(suite)))
@@ -111,6 +123,9 @@ enum Fault {
     EndForgets,
     NotesOnce,
     NotesAsOne,
+    KeepsHalfWritten,
+    AnswersWrongDigest,
+    HidesTheEnd,
 }
 
 /// A sound store, broken in one way.
@@ -218,6 +233,46 @@ impl CacheStore for Faulty {
 
     fn put<'a>(&'a self, key: &'a Digest, artifact: &'a Artifact) -> StoreFuture<'a, Put> {
         Box::pin(self.put_faulty(key, artifact))
+    }
+
+    fn put_with<'a>(
+        &'a self,
+        key: &'a Digest,
+        mut meta: ArtifactMeta,
+        write: &'a mut WriteValue<'_>,
+    ) -> StoreFuture<'a, Written> {
+        Box::pin(async move {
+            let mut bytes = Vec::new();
+            let written = write(&mut bytes);
+            (meta.digest, meta.size) = (Digest::of_bytes(&bytes), bytes.len() as u64);
+            let (mut digest, size) = (meta.digest, meta.size);
+            if self.fault == Fault::KeepsHalfWritten || written.is_ok() {
+                self.inner.put(&self.key(key), &Artifact { meta, bytes }).await?;
+            }
+            if self.fault == Fault::AnswersWrongDigest {
+                digest = Digest::of_bytes(b"");
+            }
+            written.map_err(|cause| StoreError::new(cause.to_string()))?;
+            Ok(Written { digest, size, put: Ok(Put::Kept) })
+        })
+    }
+
+    fn get_with<'a>(
+        &'a self,
+        key: &'a Digest,
+        read: &'a mut ReadValue<'_>,
+    ) -> StoreFuture<'a, Lookup<ArtifactMeta>> {
+        Box::pin(async move {
+            Ok(match self.get_faulty(key).await? {
+                Lookup::Found(Artifact { meta, bytes }) => {
+                    let less = usize::from(self.fault == Fault::HidesTheEnd).min(bytes.len());
+                    read(&meta, &mut &bytes[..bytes.len() - less]);
+                    Lookup::Found(meta)
+                }
+                Lookup::Absent => Lookup::Absent,
+                Lookup::Damaged(why) => Lookup::Damaged(why),
+            })
+        })
     }
 
     fn remove<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, bool> {

@@ -72,7 +72,13 @@ pub fn fingerprint(function: &ItemFn, hash_functions: &[&Path]) -> [u8; 32] {
 /// assert_eq!(item_digest(&written), item_digest(&formatted));
 /// ```
 pub fn item_digest(item: &syn::Item) -> [u8; 32] {
-    digest(ITEM_DOMAIN, normal_form(item))
+    digest_of_item(item.clone())
+}
+
+/// The same, of an item that is not needed any more.
+pub(crate) fn digest_of_item(mut item: syn::Item) -> [u8; 32] {
+    Normalise::default().visit_item_mut(&mut item);
+    digest(ITEM_DOMAIN, item.into_token_stream())
 }
 
 /// The tokens of an item's normal form, for whoever explains why two digests differ.
@@ -99,7 +105,11 @@ pub fn normal_form(item: &syn::Item) -> TokenStream {
 /// assert_eq!(impl_item_digest(&written), impl_item_digest(&formatted));
 /// ```
 pub fn impl_item_digest(item: &syn::ImplItem) -> [u8; 32] {
-    let mut item = item.clone();
+    digest_of_impl_item(item.clone())
+}
+
+/// The same, of an item that is not needed any more.
+pub(crate) fn digest_of_impl_item(mut item: syn::ImplItem) -> [u8; 32] {
     Normalise::default().visit_impl_item_mut(&mut item);
     digest(IMPL_ITEM_DOMAIN, item.into_token_stream())
 }
@@ -114,7 +124,11 @@ pub fn impl_item_digest(item: &syn::ImplItem) -> [u8; 32] {
 /// assert_eq!(trait_item_digest(&written), trait_item_digest(&formatted));
 /// ```
 pub fn trait_item_digest(item: &syn::TraitItem) -> [u8; 32] {
-    let mut item = item.clone();
+    digest_of_trait_item(item.clone())
+}
+
+/// The same, of an item that is not needed any more.
+pub(crate) fn digest_of_trait_item(mut item: syn::TraitItem) -> [u8; 32] {
     Normalise::default().visit_trait_item_mut(&mut item);
     digest(TRAIT_ITEM_DOMAIN, item.into_token_stream())
 }

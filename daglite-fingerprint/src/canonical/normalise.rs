@@ -61,6 +61,9 @@ impl VisitMut for Normalise {
     }
 
     fn visit_attributes_mut(&mut self, attributes: &mut Vec<Attribute>) {
+        if attributes.is_empty() {
+            return;
+        }
         if !self.in_derived {
             attributes.retain(|attribute| !attributes::is_documentation(attribute));
         }

@@ -1,97 +1,203 @@
-//! Everything that a function can come to use: a walk from link to link.
+//! Everything that a function can come to use: a walk from step to step, without recursion.
+//!
+//! Where an item leads by itself is worked out once (`steps`). What a walk adds is what several steps allow together: a
+//! member of an impl counts once the types of the impl are reached and something calls it. What was found only grows, so
+//! the walk of one task can start from where the walk of an item that it names has ended.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
+use std::rc::Rc;
 
+use super::bits::Bits;
 use super::index::{ImplOf, Index};
 use super::links::{Links, Symbol};
 use super::references::References;
+use super::steps::{End, Step, StepId};
 use crate::sources::world::{CrateId, ModuleId, NodeId, NodeKind};
 
 /// Everything that a function can come to use.
 #[derive(Default)]
 pub(crate) struct Reached {
-    /// The items, each with the one that named it first; `None`: the function itself.
-    pub(crate) nodes: BTreeMap<NodeId, Option<NodeId>>,
-    /// The items with the modules in which their names were looked up.
-    pub(crate) looked_up: BTreeSet<(NodeId, ModuleId)>,
-    /// What the names of the function itself mean.
-    pub(crate) meaning: [u8; 32],
+    /// The items, by their numbers.
+    pub(crate) nodes: Vec<NodeId>,
+    /// Who names an item first; missing: the function itself.
+    by: Vec<Option<NodeId>>,
+    /// The modules in which the names of a macro are looked up.
+    pub(crate) contexts: BTreeMap<NodeId, BTreeSet<ModuleId>>,
     /// Packages of the lock, with the crate that uses them.
     pub(crate) packages: BTreeSet<(CrateId, String)>,
+    /// Conditions of `cfg`.
+    pub(crate) conditions: BTreeSet<(CrateId, String)>,
+    /// What is looked at anew for each function.
+    pub(crate) outside: Outside,
+}
+
+/// What was reached that is not in the sources: it may change while these are held.
+#[derive(Default)]
+pub(crate) struct Outside {
     /// Folders of packages that count as a whole.
     pub(crate) folders: BTreeSet<PathBuf>,
     /// Files that the compiler puts in, with the crate; `None`: one that cannot be told.
     pub(crate) files: BTreeSet<(CrateId, Option<PathBuf>)>,
     /// Variables of the environment that the compiler puts in.
     pub(crate) variables: BTreeSet<(CrateId, String)>,
-    /// Conditions of `cfg`.
-    pub(crate) conditions: BTreeSet<(CrateId, String)>,
-    /// The crates that any of it is in.
+    /// The crates that any of it is in, which may have files that cannot be understood.
     pub(crate) crates: BTreeSet<CrateId>,
+}
+
+impl Reached {
+    /// Who names an item first; `None`: the function itself.
+    pub(crate) fn by(&self, node: NodeId) -> Option<NodeId> {
+        self.by.get(node).copied().flatten()
+    }
+}
+
+/// Where a function leads by itself.
+pub(crate) struct Start {
+    /// The digest of what its names mean.
+    pub(crate) meaning: [u8; 32],
+    /// The steps, sorted: who has the same reaches the same.
+    pub(crate) steps: Vec<StepId>,
+}
+
+impl Start {
+    /// Where a function in `module` leads with these references, and with the items in `also`.
+    pub(crate) fn of(
+        index: &Index,
+        module: ModuleId,
+        references: &References,
+        also: &[NodeId],
+    ) -> Self {
+        let links = Links::of(index, None, &[module], references);
+        let mut steps = index.steps_of_function(module, references, &links);
+        for node in also {
+            let home = index.world.nodes[*node].module;
+            steps.push(index.steps.borrow_mut().id_of_item(index, *node, home));
+        }
+        steps.sort_unstable();
+        steps.dedup();
+        Self { meaning: links.meaning, steps }
+    }
+}
+
+/// What a walk has found so far.
+#[derive(Clone, Default)]
+struct Found {
+    /// The steps.
+    steps: Bits,
+    /// The items.
+    nodes: Bits,
+    /// The impls all of whose types are there.
+    usable: Bits,
+    /// The names that are called after a dot.
+    called: Bits,
+    /// The names that may be those of members of traits.
+    called_of_traits: Bits,
+    /// The names that are called behind a type or a trait.
+    called_of: Bits,
+    /// Who names an item first.
+    by: Vec<Option<NodeId>>,
+    /// How many items they are, once the walk has ended.
+    count: usize,
+}
+
+/// From how many functions on that name an item the walk from it is kept.
+const WORTH_KEEPING: u32 = 3;
+
+/// How many items a walk must have reached to be kept.
+const LARGE: usize = 256;
+
+/// How many walks are kept at most.
+const MOST_KEPT: usize = 512;
+
+/// The walks that others start from.
+#[derive(Default)]
+pub(crate) struct Kept {
+    /// What is reached by every function.
+    always: Option<Rc<Found>>,
+    /// What is reached from an item; `None`: too little.
+    from: HashMap<StepId, Option<Rc<Found>>>,
+    /// How many functions name an item.
+    asked: HashMap<StepId, u32>,
 }
 
 /// The walk.
 pub(crate) struct Walk<'a> {
     index: &'a Index,
-    reached: Reached,
-    /// What is to be looked at: an item, and the module in which its names are looked up too.
-    queue: Vec<(NodeId, ModuleId)>,
-    is_reached: Vec<bool>,
-    /// Names that are called after a dot, and the modules in which.
-    called: HashMap<Symbol, Vec<ModuleId>>,
-    /// Names behind something that is no type of ours: members of traits alone.
-    called_of_traits: HashMap<Symbol, Vec<ModuleId>>,
-    /// Names behind a type or a trait of ours.
-    called_of: HashSet<(NodeId, Symbol)>,
-    /// Whether all types of an impl are there.
-    usable: Vec<bool>,
-    /// How many types an impl still lacks.
-    lacking: HashMap<NodeId, usize>,
+    found: Found,
+    /// What is new, and not looked at.
+    fresh: Vec<StepId>,
 }
 
 impl<'a> Walk<'a> {
-    /// All that is reached by a function in `module` with these references, and by the items in `also`.
-    pub(crate) fn from(
-        index: &'a Index,
-        module: ModuleId,
-        references: &References,
-        also: &[NodeId],
-    ) -> Reached {
-        let count = index.world.nodes.len();
-        let mut walk = Walk {
-            index,
-            reached: Reached::default(),
-            queue: Vec::new(),
-            is_reached: vec![false; count],
-            called: HashMap::new(),
-            called_of_traits: HashMap::new(),
-            called_of: HashSet::new(),
-            usable: vec![false; count],
-            lacking: HashMap::new(),
-        };
-        let krate = index.world.modules[module].krate;
-        walk.reached.crates.insert(krate);
+    /// All that is reached from some steps.
+    pub(crate) fn from(index: &'a Index, start: &[StepId]) -> Reached {
+        let always = Self::always(index);
+        let known = Self::known(index, start);
+        let mut known = known.iter();
+        // Each of them has found what every function reaches.
+        let found = Found::clone(known.next().unwrap_or(&always));
+        let mut walk = Walk { index, found, fresh: Vec::new() };
+        for found in known {
+            walk.take_in(found);
+        }
+        for step in start {
+            walk.add(*step, None);
+        }
+        walk.go();
+        walk.reached()
+    }
+
+    /// What every function reaches: impls that need no type of ours.
+    fn always(index: &Index) -> Rc<Found> {
+        if let Some(known) = &index.kept.borrow().always {
+            return Rc::clone(known);
+        }
+        let found = Found { by: vec![None; index.world.nodes.len()], ..Found::default() };
+        let mut walk = Walk { index, found, fresh: Vec::new() };
         for node in &index.open_impls {
-            walk.usable[*node] = true;
+            walk.found.usable.add(*node);
+        }
+        for node in &index.open_impls {
             walk.use_impl(*node);
         }
-        for node in also {
-            walk.reach(*node, index.world.nodes[*node].module, None);
+        walk.go();
+        let found = Rc::new(walk.found);
+        index.kept.borrow_mut().always = Some(Rc::clone(&found));
+        found
+    }
+
+    /// What is reached from those of the steps that many functions start with.
+    fn known(index: &Index, start: &[StepId]) -> Vec<Rc<Found>> {
+        let mut known = Vec::new();
+        for step in start {
+            let Step::Item(..) = index.steps.borrow().step(*step) else { continue };
+            let is_worth_it = {
+                let mut kept = index.kept.borrow_mut();
+                if let Some(found) = kept.from.get(step) {
+                    known.extend(found.clone());
+                    continue;
+                }
+                let asked = kept.asked.entry(*step).or_default();
+                *asked += 1;
+                *asked >= WORTH_KEEPING && kept.from.len() < MOST_KEPT
+            };
+            if is_worth_it {
+                let always = Self::always(index);
+                let mut walk = Walk { index, found: (*always).clone(), fresh: Vec::new() };
+                walk.add(*step, None);
+                walk.go();
+                walk.found.count = walk.found.nodes.all().len();
+                let is_large = walk.found.count > LARGE;
+                let found = is_large.then(|| Rc::new(walk.found));
+                known.extend(found.clone());
+                index.kept.borrow_mut().from.insert(*step, found);
+            }
         }
-        let links = Links::of(index, None, &[module], references);
-        walk.reached.meaning = links.meaning;
-        walk.compiled_in(krate, references);
-        walk.follow(None, &links);
-        while let Some((node, context)) = walk.queue.pop() {
-            let facts = index.facts(node);
-            walk.compiled_in(
-                index.world.modules[index.world.nodes[node].module].krate,
-                &facts.references,
-            );
-            walk.follow(Some(node), &index.links(node, context));
-        }
-        walk.reached
+        // The largest first: the others add to it.
+        known.sort_by_key(|found| std::cmp::Reverse(found.count));
+        known
     }
 
     /// What an item is.
@@ -99,97 +205,112 @@ impl<'a> Walk<'a> {
         &self.index.world.nodes[node].what
     }
 
-    /// What the compiler puts in, and what it asks.
-    fn compiled_in(&mut self, krate: CrateId, references: &References) {
-        let Reached { files, variables, conditions, .. } = &mut self.reached;
-        files.extend(references.files.iter().map(|file| (krate, file.clone())));
-        variables.extend(references.variables.iter().map(|name| (krate, name.clone())));
-        conditions.extend(references.conditions.iter().map(|one| (krate, one.clone())));
-    }
-
-    /// Goes where the names of an item lead.
-    fn follow(&mut self, by: Option<NodeId>, links: &Links) {
-        self.reached.packages.extend(links.packages.iter().cloned());
-        self.reached.folders.extend(links.folders.iter().cloned());
-        self.reached.crates.extend(&links.crates);
-        for (node, module) in &links.nodes {
-            self.reach(*node, *module, by);
-        }
-        for (symbol, module) in &links.called {
-            if add(&mut self.called, *symbol, *module) {
-                self.try_named(*symbol);
-            }
-        }
-        for (symbol, module) in &links.called_of_traits {
-            if add(&mut self.called_of_traits, *symbol, *module) {
-                self.try_named(*symbol);
-            }
-        }
-        for (node, symbol) in &links.called_of {
-            if self.called_of.insert((*node, *symbol)) {
-                self.try_named(*symbol);
-            }
-        }
-    }
-
-    /// An item is named: by whom, and for a macro where.
-    fn reach(&mut self, node: NodeId, context: ModuleId, by: Option<NodeId>) {
-        let it = &self.index.world.nodes[node];
-        let is_macro = matches!(it.what, NodeKind::Macro | NodeKind::Call(_));
-        if self.is_reached[node] && !is_macro {
+    /// A step is met.
+    fn add(&mut self, step: StepId, by: Option<NodeId>) {
+        if !self.found.steps.add(step) {
             return;
         }
-        let context = if is_macro { context } else { it.module };
-        if !self.reached.looked_up.insert((node, context)) {
-            return;
-        }
-        self.queue.push((node, context));
-        if std::mem::replace(&mut self.is_reached[node], true) {
-            return;
-        }
-        self.reached.nodes.insert(node, by);
-        self.reached.crates.insert(self.index.world.modules[it.module].krate);
-        if let Some(owner) = it.owner {
-            self.reach(owner, context, Some(node));
-        }
-        if matches!(
-            it.what,
-            NodeKind::Struct | NodeKind::Enum(_) | NodeKind::Trait(_) | NodeKind::Call(_)
-        ) {
-            self.new_type(node);
-        }
-        if let NodeKind::Alias(_) = it.what
-            && it.owner.is_none()
+        self.fresh.push(step);
+        if let Step::Item(node, _) = self.index.steps.borrow().step(step)
+            && self.found.nodes.add(node)
         {
-            for found in self.index.behind(node) {
-                self.reach(found, context, Some(node));
+            self.found.by[node] = by;
+        }
+    }
+
+    /// An item is met in its own module.
+    fn add_item(&mut self, node: NodeId, by: Option<NodeId>) {
+        let home = self.index.world.nodes[node].module;
+        let step = self.index.steps.borrow_mut().id_of_item(self.index, node, home);
+        self.add(step, by);
+    }
+
+    /// Takes in what another walk has found, and what both allow together.
+    fn take_in(&mut self, other: &Found) {
+        for node in self.found.nodes.add_all(&other.nodes) {
+            self.found.by[node] = other.by[node];
+        }
+        let usable = self.found.usable.add_all(&other.usable);
+        let called = self.found.called.add_all(&other.called);
+        self.found.called_of_traits.add_all(&other.called_of_traits);
+        self.found.called_of.add_all(&other.called_of);
+        let steps = self.found.steps.add_all(&other.steps);
+        for of in usable {
+            self.use_impl(of);
+        }
+        for symbol in called {
+            self.call_inherent(symbol);
+        }
+        for step in steps {
+            self.consider(step);
+        }
+    }
+
+    /// Looks at all that is new, until nothing is.
+    fn go(&mut self) {
+        while !self.fresh.is_empty() {
+            let fresh = std::mem::take(&mut self.fresh);
+            self.prepare(&fresh);
+            for step in fresh {
+                let it = self.index.steps.borrow().step(step);
+                if let Step::Item(node, context) = it {
+                    for next in &*self.index.next(step, node, context) {
+                        self.add(*next, Some(node));
+                    }
+                }
+                self.consider(step);
             }
         }
     }
 
-    /// A type or a trait of ours is named: its impls may be used now.
-    fn new_type(&mut self, node: NodeId) {
+    /// Has the items among steps parsed that were never looked at, all at once.
+    fn prepare(&self, fresh: &[StepId]) {
+        let mut nodes = Vec::new();
+        for step in fresh {
+            if let Step::Item(node, _) = self.index.steps.borrow().step(*step)
+                && !self.index.is_next_known(*step)
+            {
+                nodes.push(node);
+            }
+        }
+        self.index.prepare(&nodes);
+    }
+
+    /// Does what a step allows together with the others.
+    fn consider(&mut self, step: StepId) {
+        let it = self.index.steps.borrow().step(step);
+        match it {
+            Step::Item(node, _) => self.consider_item(node),
+            Step::Called(symbol, module) => {
+                if self.found.called.add(symbol) {
+                    self.call_inherent(symbol);
+                }
+                self.call_of_traits(symbol, module);
+            }
+            Step::CalledOfTraits(symbol, module) => self.call_of_traits(symbol, module),
+            Step::CalledOf(node, symbol) => self.call_of(node, symbol),
+            Step::Member(of_trait, symbol) => self.call_member(of_trait, symbol),
+            Step::End(_) => {}
+        }
+    }
+
+    /// An item is reached: impls of it may be used now, and members of it that are called already.
+    fn consider_item(&mut self, node: NodeId) {
         let index = self.index;
         for of in index.impls_by_type.get(&node).into_iter().flatten() {
-            let needs = index.impls[of].needs.len();
-            let lacking = self.lacking.entry(*of).or_insert(needs);
-            *lacking -= 1;
-            if *lacking == 0 {
-                self.usable[*of] = true;
+            let is_usable = index.impls[of].needs.iter().all(|need| self.found.nodes.has(*need));
+            if is_usable && self.found.usable.add(*of) {
                 self.use_impl(*of);
             }
         }
         if let NodeKind::Trait(_) = self.kind(node) {
-            self.try_members(node);
-            for of in index.impls_by_trait.get(&node).into_iter().flatten() {
-                if self.usable[*of] {
-                    self.try_members(*of);
+            self.add_calls(node);
+            for member in &index.world.nodes[node].members {
+                if let Some(symbol) = index.symbol_of(*member)
+                    && self.found.called_of_traits.has(symbol)
+                {
+                    self.mean_member(node, symbol);
                 }
-            }
-        }
-        for call in index.calls_by_type.get(&node).into_iter().flatten() {
-            if index.calls[call].has_impl {
-                self.reach(*call, index.world.nodes[*call].module, Some(node));
             }
         }
     }
@@ -197,115 +318,201 @@ impl<'a> Walk<'a> {
     /// All types of an impl are there.
     fn use_impl(&mut self, node: NodeId) {
         let index = self.index;
-        match &index.impls[&node].of {
+        let of = &index.impls[&node];
+        match &of.of {
             ImplOf::Foreign => {
-                let by = index.impls[&node].needs.first().copied();
-                let it = &index.world.nodes[node];
-                self.reach(node, it.module, by);
-                for member in &it.members {
-                    self.reach(*member, it.module, Some(node));
+                self.add_item(node, of.needs.first().copied());
+                for member in &index.world.nodes[node].members {
+                    self.add_item(*member, Some(node));
                 }
+                return;
             }
-            ImplOf::Inherent => self.try_members(node),
+            ImplOf::Inherent => {}
             ImplOf::Ours(traits) => {
-                self.try_members(node);
-                for of in traits {
-                    self.try_members(*of);
+                for of_trait in traits {
+                    self.add_calls(*of_trait);
                 }
+            }
+        }
+        self.add_calls(node);
+        for member in &index.world.nodes[node].members {
+            if let Some(symbol) = index.symbol_of(*member)
+                && self.is_called(node, symbol)
+            {
+                self.add_member(*member, node);
             }
         }
     }
 
-    /// Reaches those members of an impl or a trait that something calls.
-    fn try_members(&mut self, owner: NodeId) {
-        for member in &self.index.world.nodes[owner].members {
-            self.try_member(*member, owner);
+    /// Whether something may call the members of that name of an impl.
+    fn is_called(&self, of_impl: NodeId, symbol: Symbol) -> bool {
+        let it = &self.index.impls[&of_impl];
+        if self.found.called_of.has(symbol)
+            && it.needs.iter().any(|need| self.is_met(Step::CalledOf(*need, symbol)))
+        {
+            return true;
+        }
+        match &it.of {
+            ImplOf::Inherent => self.found.called.has(symbol),
+            ImplOf::Foreign => true,
+            ImplOf::Ours(traits) => {
+                traits.iter().any(|of_trait| self.is_met(Step::Member(*of_trait, symbol)))
+            }
         }
     }
 
-    /// Reaches a member of an impl or a trait, if something calls it.
-    fn try_member(&mut self, member: NodeId, owner: NodeId) {
-        if self.is_reached[member] || !self.is_called(member, owner) {
-            return;
+    /// Whether a step is met.
+    fn is_met(&self, step: Step) -> bool {
+        let known = self.index.steps.borrow().known(step);
+        known.is_some_and(|id| self.found.steps.has(id))
+    }
+
+    /// The macro calls among the members of an impl or a trait: they may make any member.
+    fn add_calls(&mut self, owner: NodeId) {
+        let index = self.index;
+        for member in &index.world.nodes[owner].members {
+            if let NodeKind::Call(_) = self.kind(*member) {
+                self.add_member(*member, owner);
+            }
         }
-        let module = self.index.world.nodes[member].module;
+    }
+
+    /// A member of an impl or a trait is reached.
+    fn add_member(&mut self, member: NodeId, owner: NodeId) {
         let by = match self.kind(owner) {
             NodeKind::Impl(_) => self.index.impls[&owner].needs.first().copied(),
             _ => Some(owner),
         };
-        let by = by.filter(|by| self.is_reached[*by]);
-        self.reach(member, module, by);
+        let by = by.filter(|by| self.found.nodes.has(*by));
+        self.add_item(member, by);
     }
 
-    /// Whether something may call a member.
-    fn is_called(&self, member: NodeId, owner: NodeId) -> bool {
-        let it = &self.index.world.nodes[member];
-        if matches!(it.what, NodeKind::Call(_)) {
-            return true;
-        }
-        let Some(symbol) = self.index.symbol(&it.name) else { return false };
-        if let NodeKind::Trait(_) = self.kind(owner) {
-            return self.is_called_of_trait(owner, symbol);
-        }
-        let of_impl = &self.index.impls[&owner];
-        if of_impl.needs.iter().any(|node| self.called_of.contains(&(*node, symbol))) {
-            return true;
-        }
-        match &of_impl.of {
-            ImplOf::Inherent => self.called.contains_key(&symbol),
-            ImplOf::Foreign => true,
-            ImplOf::Ours(traits) => traits.iter().any(|of| self.is_called_of_trait(*of, symbol)),
-        }
-    }
-
-    /// Whether something may call a member of a trait of ours.
-    fn is_called_of_trait(&self, of_trait: NodeId, symbol: Symbol) -> bool {
-        self.called_of.contains(&(of_trait, symbol))
-            || [&self.called, &self.called_of_traits].into_iter().any(|called| {
-                called.get(&symbol).is_some_and(|modules| self.is_in_scope(of_trait, modules))
-            })
-    }
-
-    /// Whether the methods of a trait can be called in one of the modules.
-    fn is_in_scope(&self, of_trait: NodeId, modules: &[ModuleId]) -> bool {
-        self.is_reached[of_trait]
-            || modules.iter().any(|module| self.index.traits_in_scope(*module).contains(&of_trait))
-    }
-
-    /// A name is called: those who have a member of that name may be meant.
-    fn try_named(&mut self, symbol: Symbol) {
+    /// The members of that name of an impl or a trait are reached.
+    fn add_members(&mut self, owner: NodeId, symbol: Symbol) {
         let index = self.index;
-        let (members, calls) = index.named_by(symbol);
-        for member in members {
-            let Some(owner) = index.world.nodes[*member].owner else { continue };
-            if matches!(self.kind(owner), NodeKind::Trait(_)) || self.usable[owner] {
-                self.try_member(*member, owner);
+        for member in &index.world.nodes[owner].members {
+            if index.symbol_of(*member) == Some(symbol) {
+                self.add_member(*member, owner);
             }
         }
-        for node in calls {
-            let call = &index.calls[node];
-            let has = |of: &NodeId| {
-                let members = &index.world.nodes[*of].members;
-                let is_it = |member: &NodeId| {
-                    index.symbol(&index.world.nodes[*member].name) == Some(symbol)
-                };
-                members.iter().any(is_it)
-            };
-            let by_trait =
-                call.traits.iter().any(|of| has(of) && self.is_called_of_trait(*of, symbol));
-            if call.has_impl && (by_trait || !call.has_types && call.traits.is_empty()) {
-                self.reach(*node, index.world.nodes[*node].module, None);
+    }
+
+    /// A name is called after a dot: members of impls that are of no trait may be meant.
+    fn call_inherent(&mut self, symbol: Symbol) {
+        let index = self.index;
+        for member in &index.bearers(symbol).inherent {
+            if let Some(owner) = index.world.nodes[*member].owner
+                && self.found.usable.has(owner)
+            {
+                self.add_member(*member, owner);
+            }
+        }
+    }
+
+    /// A name is called in a module: members of the traits that are in scope there may be meant.
+    fn call_of_traits(&mut self, symbol: Symbol, module: ModuleId) {
+        let index = self.index;
+        self.found.called_of_traits.add(symbol);
+        for of_trait in &index.bearers(symbol).traits {
+            if self.found.nodes.has(*of_trait) || index.traits_in_scope(module).contains(of_trait) {
+                self.mean_member(*of_trait, symbol);
+            }
+        }
+        self.call_anything(symbol);
+    }
+
+    /// A name is called behind a type or a trait.
+    fn call_of(&mut self, node: NodeId, symbol: Symbol) {
+        let index = self.index;
+        self.found.called_of.add(symbol);
+        if let NodeKind::Trait(_) = self.kind(node) {
+            self.mean_member(node, symbol);
+        }
+        for of in index.impls_by_type.get(&node).into_iter().flatten() {
+            if self.found.usable.has(*of) {
+                self.add_members(*of, symbol);
+            }
+        }
+        self.call_anything(symbol);
+    }
+
+    /// A name is called: macro calls of which nothing else is known may make it.
+    fn call_anything(&mut self, symbol: Symbol) {
+        for call in &self.index.bearers(symbol).calls {
+            self.add_item(*call, None);
+        }
+    }
+
+    /// Members of a trait may be meant.
+    fn mean_member(&mut self, of_trait: NodeId, symbol: Symbol) {
+        let step = self.index.steps.borrow_mut().id(Step::Member(of_trait, symbol));
+        self.add(step, None);
+    }
+
+    /// The members of that name of a trait are called: its own, those of its impls, and what macros make of it.
+    fn call_member(&mut self, of_trait: NodeId, symbol: Symbol) {
+        let index = self.index;
+        self.add_members(of_trait, symbol);
+        for of in index.impls_by_trait.get(&of_trait).into_iter().flatten() {
+            if self.found.usable.has(*of) {
+                self.add_members(*of, symbol);
+            }
+        }
+        if !index.bearers(symbol).traits.contains(&of_trait) {
+            return;
+        }
+        for call in &index.bearers(symbol).calls_of_traits {
+            if index.calls[call].traits.contains(&of_trait) {
+                self.add_item(*call, None);
+            }
+        }
+    }
+
+    /// What was found, taken apart.
+    fn reached(self) -> Reached {
+        let mut reached =
+            Reached { nodes: self.found.nodes.all(), by: self.found.by, ..Reached::default() };
+        let steps = self.index.steps.borrow();
+        for step in self.found.steps.all() {
+            match steps.step(step) {
+                Step::Item(node, context) => {
+                    if let NodeKind::Macro | NodeKind::Call(_) = self.index.world.nodes[node].what {
+                        reached.contexts.entry(node).or_default().insert(context);
+                    }
+                }
+                Step::End(end) => reached.end(steps.end(end).clone()),
+                _ => {}
+            }
+        }
+        reached
+    }
+}
+
+impl Reached {
+    /// Takes what leads nowhere.
+    fn end(&mut self, end: End) {
+        match end {
+            End::Package(krate, package) => {
+                self.packages.insert((krate, package));
+            }
+            End::Folder(folder) => {
+                self.outside.folders.insert(folder);
+            }
+            End::File(krate, file) => {
+                self.outside.files.insert((krate, file));
+            }
+            End::Variable(krate, name) => {
+                self.outside.variables.insert((krate, name));
+            }
+            End::Condition(krate, condition) => {
+                self.conditions.insert((krate, condition));
+            }
+            End::Crate(krate) => {
+                self.outside.crates.insert(krate);
             }
         }
     }
 }
 
-/// Adds a module to those in which a name is called; answers whether it is new.
-fn add(called: &mut HashMap<Symbol, Vec<ModuleId>>, symbol: Symbol, module: ModuleId) -> bool {
-    let modules = called.entry(symbol).or_default();
-    let is_new = !modules.contains(&module);
-    if is_new {
-        modules.push(module);
-    }
-    is_new
-}
+/// The walks that are kept, for one index.
+pub(crate) type KeptWalks = RefCell<Kept>;

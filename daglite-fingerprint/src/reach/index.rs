@@ -2,19 +2,20 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use proc_macro2::TokenStream;
-use syn::visit::Visit;
-use syn::{ImplItem, Item, TraitItem};
 
+use super::bits::Bits;
+use super::closure::KeptWalks;
+use super::facts::Facts;
 use super::inner::Inner;
 use super::links::{Links, Symbol};
 use super::made::Made;
-use super::references::{References, Surroundings};
 use super::resolve::{Resolver, Target};
-use crate::canonical;
+use super::steps::Steps;
+use crate::gathered::{ClosedOnes, Packages};
 use crate::sources::world::{CrateId, Extern, ModuleId, Named, Node, NodeId, NodeKind, World};
 
 /// The sources, and all questions about them with their answers so far.
@@ -41,12 +42,31 @@ pub(crate) struct Index {
     named: Vec<(Vec<NodeId>, Vec<NodeId>)>,
     /// The calls that put names together, with the names that they are given.
     pasting: Vec<(NodeId, Vec<String>)>,
+    /// The items of a module under macros of attributes, with their names in plain letters.
+    under_macros: HashMap<ModuleId, Vec<(NodeId, String)>>,
     links: Vec<OnceCell<Rc<Links>>>,
     /// The links of macros, by the module in which they are called.
     links_elsewhere: RefCell<HashMap<(NodeId, ModuleId), Rc<Links>>>,
-    labels: Vec<OnceCell<Rc<str>>>,
+    labels: Vec<OnceCell<Arc<str>>>,
+    /// All items by their labels, and the place of each among them.
+    ranks: OnceCell<(Vec<NodeId>, Vec<usize>)>,
+    /// What stands for an item: the digest of its normal form, and of what its names mean at home.
+    digests: Vec<OnceCell<[u8; 32]>>,
+    /// What was gathered for functions that lead to the same steps.
+    pub(crate) closed: RefCell<ClosedOnes>,
+    /// What all packages ask of one, and what one stands for in a lock.
+    pub(crate) packages: RefCell<Packages>,
     extern_crates: Vec<OnceCell<Vec<String>>>,
-    facts: Vec<OnceCell<Rc<Facts>>>,
+    /// What each item is made of.
+    pub(super) facts: Vec<OnceCell<Rc<Facts>>>,
+    /// The numbers of the names of members.
+    symbols_of: Vec<Option<Symbol>>,
+    /// Who has a name, by its number.
+    bearers: Vec<Bearers>,
+    /// Where each item leads.
+    pub(super) steps: RefCell<Steps>,
+    /// The walks that others start from.
+    pub(super) kept: KeptWalks,
     scopes: RefCell<HashMap<ModuleId, Rc<HashSet<NodeId>>>>,
 }
 
@@ -78,12 +98,17 @@ pub(crate) struct Call {
     pub(crate) has_impl: bool,
 }
 
-/// What an item is made of.
-pub(crate) struct Facts {
-    /// The digest of its normal form.
-    pub(crate) digest: [u8; 32],
-    /// What it names.
-    pub(crate) references: References,
+/// Who has a name.
+#[derive(Default)]
+pub(crate) struct Bearers {
+    /// Members of impls that are of no trait.
+    pub(crate) inherent: Vec<NodeId>,
+    /// Traits with such a member.
+    pub(crate) traits: Vec<NodeId>,
+    /// Macro calls that may make it, of which nothing else is known.
+    pub(crate) calls: Vec<NodeId>,
+    /// Macro calls that may make it for a trait.
+    pub(crate) calls_of_traits: Vec<NodeId>,
 }
 
 /// Traits that have no methods.
@@ -141,11 +166,20 @@ impl Index {
             symbols: HashMap::new(),
             named: Vec::new(),
             pasting: Vec::new(),
+            under_macros: HashMap::new(),
             links: vec![OnceCell::new(); count],
             links_elsewhere: RefCell::default(),
             labels: vec![OnceCell::new(); count],
+            ranks: OnceCell::new(),
+            digests: vec![OnceCell::new(); count],
+            closed: RefCell::default(),
+            packages: RefCell::default(),
             extern_crates: vec![OnceCell::new(); crates],
             facts: vec![OnceCell::new(); count],
+            symbols_of: vec![None; count],
+            bearers: Vec::new(),
+            steps: RefCell::default(),
+            kept: KeptWalks::default(),
             scopes: RefCell::default(),
         };
         index.add_all();
@@ -163,6 +197,11 @@ impl Index {
             } else if let NodeKind::Call(_) = it.what {
                 self.add_call(node);
             }
+            let it = &self.world.nodes[node];
+            if it.has_macros && it.owner.is_none() {
+                let named = (node, plain(&it.name));
+                self.under_macros.entry(it.module).or_default().push(named);
+            }
             if self.world.nodes[node].has_impls {
                 self.add_inner(node);
             }
@@ -172,6 +211,43 @@ impl Index {
                 self.add_impl(node);
             }
         }
+        self.add_bearers();
+    }
+
+    /// Notes who has which name.
+    fn add_bearers(&mut self) {
+        for (symbol, (members, calls)) in self.named.iter().enumerate() {
+            let mut bearers = Bearers::default();
+            for member in members {
+                self.symbols_of[*member] = Some(symbol);
+                let Some(owner) = self.world.nodes[*member].owner else { continue };
+                match (&self.world.nodes[owner].what, self.impls.get(&owner)) {
+                    (NodeKind::Trait(_), _) => bearers.traits.push(owner),
+                    (_, Some(Impl { of: ImplOf::Inherent, .. })) => bearers.inherent.push(*member),
+                    _ => {}
+                }
+            }
+            bearers.traits.dedup();
+            for call in calls {
+                let of = &self.calls[call];
+                if of.has_impl && !of.traits.is_empty() {
+                    bearers.calls_of_traits.push(*call);
+                } else if of.has_impl && !of.has_types {
+                    bearers.calls.push(*call);
+                }
+            }
+            self.bearers.push(bearers);
+        }
+    }
+
+    /// Who has a name.
+    pub(super) fn bearers(&self, symbol: Symbol) -> &Bearers {
+        &self.bearers[symbol]
+    }
+
+    /// The number of a member's name.
+    pub(super) fn symbol_of(&self, member: NodeId) -> Option<Symbol> {
+        self.symbols_of[member]
     }
 
     /// Takes an impl: of which trait it is, and which types it needs.
@@ -398,12 +474,6 @@ impl Index {
         self.symbols.get(name).copied()
     }
 
-    /// The members of impls and traits that have a name, and the macro calls that may make something of it.
-    pub(crate) fn named_by(&self, symbol: Symbol) -> (&[NodeId], &[NodeId]) {
-        let (members, calls) = &self.named[symbol];
-        (members, calls)
-    }
-
     /// The macro calls that may make something of a name.
     pub(crate) fn calls_named(&self, name: &str) -> &[NodeId] {
         self.symbol(name).map_or(&[], |symbol| &self.named[symbol].1)
@@ -411,7 +481,6 @@ impl Index {
 
     /// What in some modules may have made something of a name: macro calls, and items under macros of attributes.
     pub(crate) fn makers(&self, name: &str, modules: &[ModuleId]) -> Vec<NodeId> {
-        let plain = |name: &str| name.replace('_', "").to_lowercase();
         let whole = plain(name);
         let mut found: Vec<NodeId> = self.calls_named(name).to_vec();
         for (node, given) in &self.pasting {
@@ -422,10 +491,8 @@ impl Index {
         found.retain(|node| modules.contains(&self.world.nodes[*node].module));
         for module in modules {
             // `FooBuilder` by a derive of `Foo`.
-            found.extend(self.world.modules[*module].items.iter().copied().filter(|node| {
-                let it = &self.world.nodes[*node];
-                it.has_macros && it.owner.is_none() && whole.contains(&plain(&it.name))
-            }));
+            let under = self.under_macros.get(module).into_iter().flatten();
+            found.extend(under.filter(|(_, name)| whole.contains(name)).map(|(node, _)| *node));
         }
         found
     }
@@ -496,8 +563,47 @@ impl Index {
     }
 
     /// The path of an item, for people.
-    pub(crate) fn label(&self, node: NodeId) -> Rc<str> {
-        Rc::clone(self.labels[node].get_or_init(|| self.world.label(node).into()))
+    pub(crate) fn label(&self, node: NodeId) -> Arc<str> {
+        Arc::clone(self.labels[node].get_or_init(|| self.world.label(node).into()))
+    }
+
+    /// The items in the order of their labels.
+    pub(crate) fn by_label(&self, mut nodes: Vec<NodeId>) -> Vec<NodeId> {
+        if nodes.len() < self.world.nodes.len() / 16 {
+            nodes.sort_by_cached_key(|node| self.label(*node));
+            return nodes;
+        }
+        let (order, ranks) = self.ranks.get_or_init(|| {
+            let mut order: Vec<NodeId> = (0..self.world.nodes.len()).collect();
+            order.sort_by_cached_key(|node| self.label(*node));
+            let mut ranks = vec![0; order.len()];
+            for (rank, node) in order.iter().enumerate() {
+                ranks[*node] = rank;
+            }
+            (order, ranks)
+        });
+        let mut reached = Bits::default();
+        for node in nodes {
+            reached.add(ranks[node]);
+        }
+        reached.all().into_iter().map(|rank| order[rank]).collect()
+    }
+
+    /// What stands for an item whose names are looked up in its own module alone.
+    pub(crate) fn digest(&self, node: NodeId) -> [u8; 32] {
+        let home = self.world.nodes[node].module;
+        *self.digests[node].get_or_init(|| self.digest_in(node, &BTreeSet::from([home])))
+    }
+
+    /// What stands for an item whose names are looked up in some modules.
+    pub(crate) fn digest_in(&self, node: NodeId, modules: &BTreeSet<ModuleId>) -> [u8; 32] {
+        let mut meanings: Vec<[u8; 32]> =
+            modules.iter().map(|module| self.links(node, *module).meaning).collect();
+        // The numbers of modules depend on the order in which files were read.
+        meanings.sort_unstable();
+        let mut bytes = self.facts(node).digest.to_vec();
+        bytes.extend(meanings.concat());
+        *blake3::hash(&bytes).as_bytes()
     }
 
     /// All macros of a name, in all crates.
@@ -526,82 +632,6 @@ impl Index {
             next = self.world.modules[module].parent;
         }
         false
-    }
-
-    /// What an item is made of.
-    pub(crate) fn facts(&self, node: NodeId) -> Rc<Facts> {
-        Rc::clone(self.facts[node].get_or_init(|| Rc::new(self.work_out(node))))
-    }
-
-    /// What an item is made of, parsed now.
-    fn work_out(&self, node: NodeId) -> Facts {
-        let it = &self.world.nodes[node];
-        let package = &self.world.crates[self.world.modules[it.module].krate].package;
-        let file = &self.world.files[it.file];
-        let surroundings = Surroundings {
-            package: &package.folder,
-            beside: file.path.parent().unwrap_or(Path::new("")),
-        };
-        let place = |end: usize| {
-            let before = &file.text[..end];
-            let line = before.bytes().filter(|byte| *byte == b'\n').count();
-            (line, end - before.rfind('\n').unwrap_or(0))
-        };
-        let mut facts = self.parse(node, &surroundings).unwrap_or_else(|| {
-            let tokens: TokenStream = self.world.text(node).parse().unwrap_or_default();
-            Facts {
-                digest: canonical::tokens_digest(tokens.clone()),
-                references: References::of(&surroundings, |found| found.loose(tokens)),
-            }
-        });
-        if facts.references.has_place {
-            // Its lines and columns are part of what it computes.
-            let mut hasher = blake3::Hasher::new();
-            hasher.update(&facts.digest);
-            hasher.update(format!("{:?}", place(it.start)).as_bytes());
-            hasher.update(self.world.text(node).as_bytes());
-            facts.digest = *hasher.finalize().as_bytes();
-        }
-        facts
-    }
-
-    /// What an item is made of; `None` if it cannot be parsed.
-    fn parse(&self, node: NodeId, surroundings: &Surroundings<'_>) -> Option<Facts> {
-        let it = &self.world.nodes[node];
-        let text = self.world.text(node);
-        let head = |end: usize| {
-            let head = self.world.files[it.file].text.get(it.start..end)?;
-            syn::parse_str::<Item>(&format!("{head} {{}}")).ok()
-        };
-        let whole = |item: &Item| Facts {
-            digest: canonical::item_digest(item),
-            references: References::of(surroundings, |found| found.visit_item(item)),
-        };
-        match (&it.what, it.owner) {
-            (NodeKind::Impl(impl_head), _) => Some(whole(&head(impl_head.end)?)),
-            (NodeKind::Trait(end), _) => Some(whole(&head(*end)?)),
-            (_, None) => Some(whole(&syn::parse_str::<Item>(text).ok()?)),
-            (_, Some(owner)) => match self.world.nodes[owner].what {
-                NodeKind::Trait(_) => {
-                    let member = syn::parse_str::<TraitItem>(text).ok()?;
-                    Some(Facts {
-                        digest: canonical::trait_item_digest(&member),
-                        references: References::of(surroundings, |found| {
-                            found.visit_trait_item(&member);
-                        }),
-                    })
-                }
-                _ => {
-                    let member = syn::parse_str::<ImplItem>(text).ok()?;
-                    Some(Facts {
-                        digest: canonical::impl_item_digest(&member),
-                        references: References::of(surroundings, |found| {
-                            found.visit_impl_item(&member);
-                        }),
-                    })
-                }
-            },
-        }
     }
 
     /// The traits of ours whose methods can be called in a module.
@@ -652,4 +682,9 @@ impl Index {
         self.scopes.borrow_mut().insert(module, Rc::clone(&traits));
         traits
     }
+}
+
+/// A name in small letters alone, for names that macros put together.
+fn plain(name: &str) -> String {
+    name.replace('_', "").to_lowercase()
 }

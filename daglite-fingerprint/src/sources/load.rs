@@ -196,7 +196,7 @@ impl World {
             self.crates[krate].unread.push(path.to_path_buf());
         }
         let text = if skimmed.is_some() { text.unwrap_or_default() } else { String::new() };
-        self.files.push(File { path: path.to_path_buf(), text });
+        self.files.push(File::new(path.to_path_buf(), text));
         (self.files.len() - 1, skimmed.unwrap_or_default())
     }
 

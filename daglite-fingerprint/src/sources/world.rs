@@ -1,5 +1,6 @@
 //! The crates whose sources are at hand: every module and item of them, in one arena.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -68,6 +69,31 @@ pub(crate) struct File {
     pub(crate) path: PathBuf,
     /// Its text; empty if it has none that can be read.
     pub(crate) text: String,
+    /// Where its lines end.
+    ends: OnceCell<Vec<usize>>,
+}
+
+impl File {
+    /// A file with its text.
+    pub(super) fn new(path: PathBuf, text: String) -> Self {
+        Self { path, text, ends: OnceCell::new() }
+    }
+
+    /// Where its lines end, found once.
+    fn ends(&self) -> &[usize] {
+        self.ends.get_or_init(|| self.text.match_indices('\n').map(|(at, _)| at).collect())
+    }
+
+    /// The number of the line that a byte is in, the first one being 1.
+    pub(crate) fn line_of(&self, byte: usize) -> usize {
+        self.ends().partition_point(|end| *end < byte) + 1
+    }
+
+    /// The first byte of a line, the first one being 1; of one that is not there, the first of all.
+    pub(crate) fn start_of(&self, line: usize) -> usize {
+        let before = line.checked_sub(2).and_then(|before| self.ends().get(before));
+        before.map_or(0, |end| end + 1)
+    }
 }
 
 /// A crate.

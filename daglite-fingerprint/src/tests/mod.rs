@@ -2,5 +2,6 @@
 
 mod canonical;
 mod current;
+mod deep;
 mod place;
 mod skim;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::meta::CheckpointMeta;
-use super::version::Version;
-use crate::store::StoreFuture;
+use super::version::{Moment, Version};
+use crate::clock::Timestamp;
+use crate::store::{StoreError, StoreFuture};
 
 /// What came of a save.
 ///
@@ -44,7 +45,8 @@ impl Saved {
 ///    What cannot be saved is an error that names the place; it is never silent.
 /// 2. **Whole or not at all.** Nobody sees a version before it is complete, nor after `delete` has begun.
 /// 3. **Versions sort by time, as text.** The store picks the version from `meta.created`, and later than every version
-///    of that name, also when the clock went back or many save at once. A version is never written over.
+///    of that name, also when the clock went back or many save at once. A version is never written over. Its name begins
+///    with a digit and has no `@`.
 /// 4. **Unchanged adds nothing.** If the latest version has the same value ([`CheckpointMeta::same_value`]), and is
 ///    sound, `save` answers [`Saved::Unchanged`] with it.
 /// 5. **Verified.** `load` answers only with bytes that match `meta.size` and `meta.digest`. A damaged version is an error
@@ -56,6 +58,13 @@ impl Saved {
 ///    names as text.
 /// 8. **Any thread.** As for a [`CacheStore`](crate::store::CacheStore): called and polled on threads of the engine, many at once, with no
 ///    async runtime around.
+/// 9. **A version in other words.** `load` and `head` take all that [`Version`] can say: they answer with the version that
+///    [`resolve`](Self::resolve) finds. A moment means the last version before the first that was saved later; a tag the version
+///    that has it.
+/// 10. **Tags move at once.** If `keeps_tags`, then `tag` gives a tag to a version that is there, `false` if it is not, and takes
+///    it from the one that had it: whoever looks sees the one or the other, also after a crash, and once it has
+///    answered, a crash of the machine does not undo it. What [`check_tag`](super::check_tag) refuses is refused. `tags` answers the
+///    tags of versions that are there, sorted; those of a deleted version are gone.
 ///
 /// `daglite::conformance::checkpoint_store` (feature `conformance`) tests these rules: run it on your store.
 ///
@@ -104,6 +113,71 @@ pub trait CheckpointStore: Send + Sync + 'static {
 
     /// Where the checkpoints are, for messages: a path, an address.
     fn location(&self) -> String;
+
+    /// The name of the version that is meant. An exact one is answered as it is, whether it is there or not; for the others
+    /// `None` means that there is none. A store that knows a quicker way than this one overrides it.
+    fn resolve<'a>(
+        &'a self,
+        name: &'a str,
+        version: &'a Version,
+    ) -> StoreFuture<'a, Option<String>> {
+        Box::pin(async move {
+            match version {
+                Version::Exact(version) => Ok(Some(version.clone())),
+                Version::Latest => Ok(self.versions(name).await?.pop()),
+                Version::Tag(tag) => {
+                    let tags = self.tags(name).await?;
+                    Ok(tags.into_iter().find(|(there, _)| there == tag).map(|(_, version)| version))
+                }
+                Version::At(time) => {
+                    let mut last = None;
+                    for version in self.versions(name).await? {
+                        let saved = match Moment::parse(&version) {
+                            Some(moment) => Some(moment.time()),
+                            None => {
+                                created(self.head(name, &Version::Exact(version.clone())).await?)
+                            }
+                        };
+                        match saved {
+                            Some(saved) if saved > *time => break,
+                            Some(_) => last = Some(version),
+                            None => {}
+                        }
+                    }
+                    Ok(last)
+                }
+            }
+        })
+    }
+
+    /// Whether versions can have tags here.
+    fn keeps_tags(&self) -> bool {
+        false
+    }
+
+    /// Gives a tag to a version, and takes it from the one that had it; `false` if there is no such version.
+    fn tag<'a>(&'a self, _name: &'a str, _version: &'a str, tag: &'a str) -> StoreFuture<'a, bool> {
+        let place = self.location();
+        let error = StoreError::new(format!(
+            "{place} keeps no tags, so `{tag}` cannot be one: name the version itself"
+        ));
+        Box::pin(std::future::ready(Err(error)))
+    }
+
+    /// Takes a tag away; answers whether it was there.
+    fn untag<'a>(&'a self, _name: &'a str, _tag: &'a str) -> StoreFuture<'a, bool> {
+        Box::pin(std::future::ready(Ok(false)))
+    }
+
+    /// The tags of a checkpoint, sorted, each with its version.
+    fn tags<'a>(&'a self, _name: &'a str) -> StoreFuture<'a, Vec<(String, String)>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+}
+
+/// When a version was saved, if it is still there.
+fn created(meta: Option<CheckpointMeta>) -> Option<Timestamp> {
+    meta.map(|meta| meta.created)
 }
 
 /// A shared store is a store: give one to several sessions.
@@ -143,5 +217,29 @@ impl<S: CheckpointStore + ?Sized> CheckpointStore for Arc<S> {
 
     fn location(&self) -> String {
         (**self).location()
+    }
+
+    fn resolve<'a>(
+        &'a self,
+        name: &'a str,
+        version: &'a Version,
+    ) -> StoreFuture<'a, Option<String>> {
+        (**self).resolve(name, version)
+    }
+
+    fn keeps_tags(&self) -> bool {
+        (**self).keeps_tags()
+    }
+
+    fn tag<'a>(&'a self, name: &'a str, version: &'a str, tag: &'a str) -> StoreFuture<'a, bool> {
+        (**self).tag(name, version, tag)
+    }
+
+    fn untag<'a>(&'a self, name: &'a str, tag: &'a str) -> StoreFuture<'a, bool> {
+        (**self).untag(name, tag)
+    }
+
+    fn tags<'a>(&'a self, name: &'a str) -> StoreFuture<'a, Vec<(String, String)>> {
+        (**self).tags(name)
     }
 }

@@ -48,7 +48,7 @@ impl CheckpointMeta {
     ///
     /// What is wrong with it, as the end of a sentence about the version.
     pub fn from_document(text: &[u8], name: &str, version: &str) -> Result<Self, String> {
-        document::read(text, name, version)
+        document::read_foreign(text, name, version)
     }
 
     /// An error if no version can be made of this metadata and `bytes`: what every `save` has to refuse.

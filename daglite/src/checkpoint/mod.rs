@@ -1,25 +1,32 @@
 //! Checkpoints: named, versioned results that people keep.
 //!
 //! Files in reading order: `checkpoint` (what a program asks for), `meta` (what is kept beside a value), `name` and
-//! `version` (what may be called how), `contract` (what every checkpoint store promises), `files` (a folder of them),
-//! `layout` (what all stores have in common),
-//! `provenance` (the commit and the machine that the metadata names).
+//! `version` (what may be called how), `contract` (what every checkpoint store promises), `files` (a folder of them), `lineage`,
+//! `diff` and `prune` (what one may ask about versions), `nearest` (what is like a thing that is not there), `layout` (what all stores have in common), `provenance`
+//! (the commit and the machine that the metadata names).
 
 #[expect(clippy::module_inception, reason = "the file of `Checkpoint` is named after it")]
 mod checkpoint;
 mod contract;
+mod diff;
 mod files;
 mod layout;
+mod lineage;
 mod meta;
 mod name;
+mod nearest;
 mod provenance;
+mod prune;
 mod version;
 
 pub use checkpoint::Checkpoint;
 pub(crate) use checkpoint::Policy;
 pub use contract::{CheckpointStore, Saved};
-pub use files::FileCheckpoints;
+pub use diff::{CheckpointDiff, ContentDiff, FieldChange};
+pub use files::{CheckpointFlaw, CheckpointVerification, FileCheckpoints};
 pub use layout::{case_twins, is_version, next_version};
+pub use lineage::{Ancestor, AncestorState, Lineage, lineage};
 pub use meta::CheckpointMeta;
-pub use name::check_name;
+pub use name::{check_name, check_tag, split_reference};
+pub use prune::Prune;
 pub use version::Version;

@@ -1,6 +1,8 @@
 //! What a checkpoint may be called: names that are safe as folders on every system.
 
-use super::version::Moment;
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+
+use super::version::{Moment, Version};
 use crate::store::StoreError;
 
 /// The longest name, in bytes: with the root, the version and the file, paths stay short of every system's limit.
@@ -10,8 +12,9 @@ const MAX_LENGTH: usize = 200;
 ///
 /// A name is made of segments between `/`. Every store refuses the same names, so that checkpoints can move from any
 /// store to any other: empty names and segments, `.` and `..`, segments that start or end with a dot or end with a
-/// space, backslashes, control characters and `: * ? " < > |`, the names that Windows keeps for devices, segments that
-/// look like a version, and names longer than 200 bytes.
+/// space, backslashes, control characters and `: * ? " < > | @`, the names that Windows keeps for devices, segments that
+/// look like a version, names longer than 200 bytes, and names that are not in Unicode's composed form (NFC), so that no
+/// two names look the same.
 ///
 /// ```
 /// use daglite::checkpoint::check_name;
@@ -34,6 +37,11 @@ pub fn check_name(name: &str) -> Result<(), StoreError> {
     if name.len() > MAX_LENGTH {
         return refuse(format!("it has {} bytes: use {MAX_LENGTH} at most", name.len()));
     }
+    if !is_nfc(name) {
+        let composed: String = name.nfc().collect();
+        let advice = "it is not in Unicode's composed form (NFC), so it would look like another name and be none";
+        return refuse(format!("{advice}: write `{}`", composed.escape_debug()));
+    }
     if name.starts_with('/') {
         return refuse("it starts with `/`: name it relative to the store".to_owned());
     }
@@ -53,6 +61,9 @@ fn segment_flaw(segment: &str) -> Option<String> {
     }
     if segment == "." || segment == ".." {
         return Some(format!("it would leave its folder: leave out the `{segment}`"));
+    }
+    if segment.contains('@') {
+        return Some("`@` stands between a name and its version: use `-` or `_`".to_owned());
     }
     if let Some(bad) = segment.chars().find(|&c| c.is_control() || r#"\:*?"<>|"#.contains(c)) {
         let bad = bad.escape_debug();
@@ -88,6 +99,72 @@ fn segment_flaw(segment: &str) -> Option<String> {
     None
 }
 
+/// The longest tag, in bytes.
+const MAX_TAG: usize = 64;
+
+/// An error if `tag` cannot be a tag of a version; its message says what is allowed.
+///
+/// A tag begins with a lower-case letter from `a` to `z`, so that it is no version; then come such letters, digits, `-`,
+/// `_` and `.`, 64 in all, the last no dot. `latest` is no tag, nor are the names that Windows keeps for devices.
+///
+/// ```
+/// use daglite::checkpoint::check_tag;
+///
+/// assert!(check_tag("prod").is_ok() && check_tag("v1.2").is_ok());
+/// assert!(check_tag("Prod").unwrap_err().to_string().contains("begin with a letter from `a` to `z`"));
+/// ```
+///
+/// # Errors
+///
+/// The tag is none of those.
+pub fn check_tag(tag: &str) -> Result<(), StoreError> {
+    let fine =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
+    let why = if tag == "latest" {
+        "it always means the newest version: choose another word"
+    } else if !tag.starts_with(|first: char| first.is_ascii_lowercase())
+        || tag.len() > MAX_TAG
+        || !tag.bytes().all(fine)
+        || tag.ends_with('.')
+    {
+        "begin with a letter from `a` to `z`, and go on with such letters, digits, `-`, `_` and `.`, 64 in all, the last no dot"
+    } else if is_device(tag) {
+        "Windows keeps it for a device: add a word"
+    } else {
+        return Ok(());
+    };
+    let shown: String = tag.chars().take(MAX_TAG + 1).collect();
+    Err(StoreError::new(format!("`{}` cannot be a tag: {why}", shown.escape_debug())))
+}
+
+/// The name and the version in `name@version`, `name@tag` or a name alone, which means its latest version.
+///
+/// ```
+/// use daglite::checkpoint::{Version, split_reference};
+///
+/// let (name, version) = split_reference("churn/model@prod").unwrap();
+/// assert_eq!((name, version), ("churn/model", Version::tag("prod")));
+/// assert_eq!(split_reference("model").unwrap(), ("model", Version::Latest));
+/// ```
+///
+/// # Errors
+///
+/// The name is none, or nothing follows the `@`.
+pub fn split_reference(text: &str) -> Result<(&str, Version), StoreError> {
+    let (name, version) = match text.split_once('@') {
+        None => (text, Version::Latest),
+        Some((_, "")) => {
+            let shown = text.escape_debug();
+            return Err(StoreError::new(format!(
+                "`{shown}` names no version: write `latest`, a tag or a version after the `@`"
+            )));
+        }
+        Some((name, version)) => (name, Version::from(version)),
+    };
+    check_name(name)?;
+    Ok((name, version))
+}
+
 /// Whether Windows means a device by this name, with any extension and in any case.
 fn is_device(segment: &str) -> bool {
     let stem =
@@ -105,5 +182,10 @@ fn is_device(segment: &str) -> bool {
 
 /// Whether two names or segments differ in the case of letters alone, so that some systems take them for one.
 pub(super) fn are_case_twins(one: &str, other: &str) -> bool {
-    one != other && one.to_lowercase() == other.to_lowercase()
+    one != other && folded(one) == folded(other)
+}
+
+/// A name without what cases differ in: through the upper case, as some letters have two lower ones.
+fn folded(name: &str) -> String {
+    name.to_uppercase().to_lowercase().nfc().collect()
 }

@@ -8,25 +8,71 @@ use super::super::clock::Timestamp;
 
 /// Which version of a checkpoint is meant.
 ///
+/// As text: `latest`, a tag, which begins with a letter, or the name of a version, which begins with a digit.
+///
 /// ```
 /// use daglite::checkpoint::Version;
 ///
 /// assert_eq!(Version::from("latest"), Version::Latest);
+/// assert_eq!(Version::from("prod"), Version::tag("prod"));
 /// let exact = Version::from("20261122T193015.123456Z");
 /// assert_eq!(exact.to_string(), "20261122T193015.123456Z");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Version {
     /// The newest there is.
     #[default]
     Latest,
     /// The one of this name.
     Exact(String),
+    /// The newest there was at this time.
+    At(Timestamp),
+    /// The one that has this tag.
+    Tag(String),
+}
+
+impl Version {
+    /// The newest version there was at `time`: the last one that was saved then or before.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// use daglite::FileCheckpoints;
+    /// use daglite::checkpoint::Version;
+    ///
+    /// # fn main() -> Result<(), daglite::Error> {
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// let checkpoints = FileCheckpoints::open(folder.path())?;
+    /// checkpoints.save("model", &1u8)?;
+    /// let (now, hour) = (SystemTime::now(), Duration::from_secs(3600));
+    /// assert_eq!(checkpoints.load::<u8>("model", Version::at(now + hour))?, 1);
+    /// assert!(checkpoints.load::<u8>("model", Version::at(now - hour)).is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn at(time: impl Into<Timestamp>) -> Self {
+        Self::At(time.into())
+    }
+
+    /// The version that has the tag `tag`.
+    ///
+    /// ```
+    /// # use daglite::checkpoint::Version;
+    /// assert_eq!(Version::tag("prod").to_string(), "prod");
+    /// ```
+    pub fn tag(tag: impl Into<String>) -> Self {
+        Self::Tag(tag.into())
+    }
 }
 
 impl From<&str> for Version {
     fn from(text: &str) -> Self {
-        if text == "latest" { Self::Latest } else { Self::Exact(text.to_owned()) }
+        match text {
+            "latest" => Self::Latest,
+            _ if text.starts_with(char::is_alphabetic) => Self::Tag(text.to_owned()),
+            _ => Self::Exact(text.to_owned()),
+        }
     }
 }
 
@@ -42,11 +88,19 @@ impl From<&String> for Version {
     }
 }
 
+impl From<&Self> for Version {
+    fn from(version: &Self) -> Self {
+        version.clone()
+    }
+}
+
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Latest => f.write_str("latest"),
             Self::Exact(version) => f.write_str(version),
+            Self::At(time) => write!(f, "at {}", rfc3339(*time)),
+            Self::Tag(tag) => f.write_str(tag),
         }
     }
 }
@@ -66,8 +120,17 @@ impl Moment {
         Self(time.millis().saturating_mul(1_000).min(LAST))
     }
 
+    /// The millisecond that it lies in.
+    pub(super) fn time(self) -> Timestamp {
+        Timestamp::from_millis(self.0 / 1_000)
+    }
+
     /// The moment in the name of a version; `None` if the text is no such name.
     pub(super) fn parse(version: &str) -> Option<Self> {
+        // Most of what is asked about has another length, and chrono need not look at it.
+        if version.len() != "20261122T193015.123456Z".len() {
+            return None;
+        }
         let time = NaiveDateTime::parse_from_str(version, PATTERN).ok()?;
         let moment = Self(u64::try_from(time.and_utc().timestamp_micros()).ok()?);
         // One moment has one name: what chrono reads leniently is refused here.

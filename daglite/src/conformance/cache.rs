@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::flows::values_that_flow;
 use super::{block_on, key, noise, ok, race, same, shown};
 use crate::clock::Timestamp;
 use crate::digest::Digest;
@@ -40,6 +41,7 @@ pub async fn cache_store<S: CacheStore>(make: impl Fn() -> S) {
     notes(&make()).await;
     claims_end(&make()).await;
     runs_begin_and_end(&make()).await;
+    values_that_flow(&make()).await;
     racing_puts(&make());
     races_of_everything(&make());
 }

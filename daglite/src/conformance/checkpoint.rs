@@ -39,6 +39,16 @@ pub async fn checkpoint_store<S: CheckpointStore>(make: impl Fn() -> S) {
     bad_names_are_refused(&make()).await;
     deleted_is_gone(&make()).await;
     wrong_values_are_refused(&make()).await;
+    moments_mean_versions(&make()).await;
+    let tagged = make();
+    if tagged.keeps_tags() {
+        tags_name_versions(&tagged).await;
+        tags_move(&make()).await;
+        bad_tags_are_refused(&make()).await;
+        racing_tags(&make());
+    } else {
+        tags_are_not_kept(&tagged).await;
+    }
     racing_saves(&make());
 }
 
@@ -138,7 +148,10 @@ async fn checkpoints_round_trip(store: &impl CheckpointStore) {
     let full = noise(1 << 20, 1);
     for (mut meta, bytes) in [(checkpoint("group/full", &full, NOON), full), (bare, Vec::new())] {
         let version = save_new(rule, store, meta.clone(), &bytes).await;
-        assert!(!version.is_empty(), "{rule}: the version is empty");
+        assert!(
+            version.starts_with(|first: char| first.is_ascii_digit()) && !version.contains('@'),
+            "rule 3, the name of a version begins with a digit and has no `@`: {version}"
+        );
         meta.version = version.clone();
         for asked in [Version::Latest, Version::Exact(version.clone())] {
             let what = format!("version {asked} of `{}`", meta.name);
@@ -235,6 +248,10 @@ async fn bad_names_are_refused(store: &impl CheckpointStore) {
         "tab\t",
         "what?",
         "end.",
+        "model@prod",
+        // A form of `é` that looks the same and is not the same text.
+        "re\u{301}sume\u{301}",
+        &"n".repeat(300),
     ] {
         let saved = store.save(checkpoint(name, b"one", NOON), b"one".to_vec()).await;
         assert!(saved.is_err(), "{rule}: `save` took `{name}`");
@@ -243,9 +260,20 @@ async fn bad_names_are_refused(store: &impl CheckpointStore) {
             ("head", store.head(name, &Version::Latest).await.is_err()),
             ("versions", store.versions(name).await.is_err()),
             ("delete", store.delete(name, "20000101T120000.000000Z").await.is_err()),
+            ("resolve", store.resolve(name, &Version::Latest).await.is_err()),
         ];
         for (method, refused) in refused {
             assert!(refused, "{rule}: `{method}` took `{name}`");
+        }
+        if store.keeps_tags() {
+            let refused = [
+                ("tag", store.tag(name, "20000101T120000.000000Z", "prod").await.is_err()),
+                ("untag", store.untag(name, "prod").await.is_err()),
+                ("tags", store.tags(name).await.is_err()),
+            ];
+            for (method, refused) in refused {
+                assert!(refused, "{rule}: `{method}` took `{name}`");
+            }
         }
     }
     let rule = "rule 7, a name that differs in the case of letters alone is refused";
@@ -293,6 +321,163 @@ async fn wrong_values_are_refused(store: &impl CheckpointStore) {
         assert!(saved.is_err(), "{rule}: `save` took one with a wrong {what}");
     }
     same(rule, "`versions`", &ok(rule, "versions", store.versions("model").await), &vec![]);
+}
+
+async fn moments_mean_versions(store: &impl CheckpointStore) {
+    let rule = "rule 9, a version in other words: a moment";
+    let mut saved = Vec::new();
+    // The third is saved while the clock stands an hour back: it comes after the second all the same.
+    for (i, created) in
+        [NOON, NOON + 60_000, NOON - 3_600_000, NOON + 120_000].into_iter().enumerate()
+    {
+        let bytes = format!("value {i}").into_bytes();
+        saved.push(save_new(rule, store, checkpoint("model", &bytes, created), &bytes).await);
+    }
+    for (time, expected) in [
+        (NOON - 1, None),
+        (NOON, Some(&saved[0])),
+        (NOON + 59_999, Some(&saved[0])),
+        (NOON + 119_999, Some(&saved[2])),
+        (NOON + 120_000, Some(&saved[3])),
+        (u64::MAX, Some(&saved[3])),
+    ] {
+        let version = Version::At(Timestamp::from_millis(time));
+        let resolved = ok(rule, "resolve", store.resolve("model", &version).await);
+        same(rule, &format!("`resolve` of {time}"), &resolved.as_ref(), &expected);
+        let head = ok(rule, "head", store.head("model", &version).await).map(|meta| meta.version);
+        same(rule, &format!("`head` of {time}"), &head.as_ref(), &expected);
+        let loaded = ok(rule, "load", store.load("model", &version).await);
+        same(rule, "`load`", &loaded.map(|(meta, _)| meta.version).as_ref(), &expected);
+    }
+    let other = store.resolve("other", &Version::At(Timestamp::from_millis(NOON))).await;
+    same(rule, "`resolve` without a version", &ok(rule, "resolve", other), &None);
+    let latest = ok(rule, "resolve", store.resolve("model", &Version::Latest).await);
+    same(rule, "`resolve` of the latest", &latest.as_ref(), &saved.last());
+    let exact = Version::Exact("20000101T000000.000000Z".to_owned());
+    let resolved = ok(rule, "resolve", store.resolve("model", &exact).await);
+    same(
+        rule,
+        "`resolve` of an exact version, which is not there",
+        &resolved,
+        &Some(exact.to_string()),
+    );
+}
+
+async fn tags_are_not_kept(store: &impl CheckpointStore) {
+    let rule = "rule 10, a store that keeps no tags says so";
+    let version = save_new(rule, store, checkpoint("model", b"one", NOON), b"one").await;
+    assert!(store.tag("model", &version, "prod").await.is_err(), "{rule}: `tag` took one");
+    same(rule, "`tags`", &ok(rule, "tags", store.tags("model").await), &vec![]);
+    same(rule, "`untag`", &ok(rule, "untag", store.untag("model", "prod").await), &false);
+    let head = ok(rule, "head", store.head("model", &Version::tag("prod")).await);
+    same(rule, "`head` by a tag", &head, &None);
+}
+
+/// What `head` and `load` answer by a tag: the version and the value.
+async fn by_tag(rule: &str, store: &impl CheckpointStore, tag: &str) -> Option<(String, Vec<u8>)> {
+    let version = Version::tag(tag);
+    let loaded = ok(rule, "load", store.load("model", &version).await);
+    let head = ok(rule, "head", store.head("model", &version).await);
+    let loaded = loaded.map(|(meta, bytes)| (meta.version, bytes));
+    let versions = (head.map(|meta| meta.version), loaded.as_ref().map(|(version, _)| version));
+    same(rule, "`head` and `load` by a tag", &versions.0.as_ref(), &versions.1);
+    loaded
+}
+
+async fn tags_name_versions(store: &impl CheckpointStore) {
+    let rule = "rule 10, a tag names a version";
+    same(rule, "`tags` of nothing", &ok(rule, "tags", store.tags("model").await), &vec![]);
+    same(rule, "a tag of nothing", &by_tag(rule, store, "prod").await, &None);
+    let first = save_new(rule, store, checkpoint("model", b"one", NOON), b"one").await;
+    let second = save_new(rule, store, checkpoint("model", b"two", NOON + 1), b"two").await;
+    for missing in ["20000101T000000.000000Z", "no version", "../model"] {
+        let tagged = ok(rule, "tag", store.tag("model", missing, "prod").await);
+        same(rule, "`tag` of a version that is not there", &tagged, &false);
+    }
+    let tagged = ok(rule, "tag", store.tag("other", &first, "prod").await);
+    same(rule, "`tag` of another checkpoint's version", &tagged, &false);
+    same(rule, "`tags` of nothing", &ok(rule, "tags", store.tags("model").await), &vec![]);
+    for (tag, version) in [("prod", &first), ("a.b-c_1", &first), ("stage", &second)] {
+        same(rule, "`tag`", &ok(rule, "tag", store.tag("model", version, tag).await), &true);
+    }
+    let pair = |tag: &str, version: &String| (tag.to_owned(), version.clone());
+    let expected = vec![pair("a.b-c_1", &first), pair("prod", &first), pair("stage", &second)];
+    same(rule, "`tags`", &ok(rule, "tags", store.tags("model").await), &expected);
+    same(rule, "by its tag", &by_tag(rule, store, "prod").await, &Some((first, b"one".to_vec())));
+    same(rule, "a tag that nobody has", &by_tag(rule, store, "beta").await, &None);
+    same(rule, "`names`", &ok(rule, "names", store.names().await), &vec!["model".to_owned()]);
+    let versions = ok(rule, "versions", store.versions("model").await);
+    same(rule, "the number of versions", &versions.len(), &2);
+}
+
+async fn tags_move(store: &impl CheckpointStore) {
+    let rule = "rule 10, tags move, and go with their version";
+    let first = save_new(rule, store, checkpoint("model", b"one", NOON), b"one").await;
+    let second = save_new(rule, store, checkpoint("model", b"two", NOON + 1), b"two").await;
+    for version in [&first, &second] {
+        same(rule, "`tag`", &ok(rule, "tag", store.tag("model", version, "prod").await), &true);
+    }
+    let two = Some((second.clone(), b"two".to_vec()));
+    same(rule, "by the tag that has moved", &by_tag(rule, store, "prod").await, &two);
+    let expected = vec![("prod".to_owned(), second.clone())];
+    same(rule, "`tags`", &ok(rule, "tags", store.tags("model").await), &expected);
+    same(rule, "`untag`", &ok(rule, "untag", store.untag("model", "prod").await), &true);
+    same(rule, "`untag` again", &ok(rule, "untag", store.untag("model", "prod").await), &false);
+    same(rule, "by a tag that is gone", &by_tag(rule, store, "prod").await, &None);
+    ok(rule, "tag", store.tag("model", &second, "prod").await);
+    ok(rule, "tag", store.tag("model", &first, "old").await);
+    ok(rule, "delete", store.delete("model", &second).await);
+    same(rule, "the tag of a deleted version", &by_tag(rule, store, "prod").await, &None);
+    let expected = vec![("old".to_owned(), first)];
+    same(rule, "`tags` after a `delete`", &ok(rule, "tags", store.tags("model").await), &expected);
+    // A version that takes the place of the deleted one does not take its tag.
+    save_new(rule, store, checkpoint("model", b"three", NOON + 1), b"three").await;
+    same(rule, "the tag of a deleted version", &by_tag(rule, store, "prod").await, &None);
+}
+
+async fn bad_tags_are_refused(store: &impl CheckpointStore) {
+    let rule = "rule 10, bad tags are refused";
+    let version = save_new(rule, store, checkpoint("model", b"one", NOON), b"one").await;
+    let long = "t".repeat(65);
+    for tag in
+        ["", "latest", "Prod", "1st", "..", "a/b", "a b", "../up", "end.", "é", "nul", "a@b", &long]
+    {
+        assert!(store.tag("model", &version, tag).await.is_err(), "{rule}: `tag` took `{tag}`");
+    }
+    same(rule, "`tags`", &ok(rule, "tags", store.tags("model").await), &vec![]);
+}
+
+fn racing_tags(store: &impl CheckpointStore) {
+    let rule = "rule 10, tags move at once: whoever looks sees one version or the other";
+    let save =
+        |bytes: &[u8], at| block_on(save_new(rule, store, checkpoint("model", bytes, at), bytes));
+    let versions = [save(b"one", NOON), save(b"two", NOON + 1)];
+    ok(rule, "tag", block_on(store.tag("model", &versions[0], "prod")));
+    let jobs: [Box<dyn FnOnce() + Send + '_>; 3] = [
+        Box::new(|| {
+            for i in 0..40 {
+                ok(rule, "tag", block_on(store.tag("model", &versions[i % 2], "prod")));
+            }
+        }),
+        Box::new(|| {
+            for _ in 0..200 {
+                let found = block_on(by_tag_alone(rule, store));
+                assert!(found.is_some(), "{rule}: for a moment no version had the tag");
+            }
+        }),
+        Box::new(|| {
+            for _ in 0..200 {
+                let tags = ok(rule, "tags", block_on(store.tags("model")));
+                same(rule, "the number of tags", &tags.len(), &1);
+            }
+        }),
+    ];
+    race(jobs);
+}
+
+/// The value by a tag; `head` may see another version while it moves.
+async fn by_tag_alone(rule: &str, store: &impl CheckpointStore) -> Option<Vec<u8>> {
+    ok(rule, "load", store.load("model", &Version::tag("prod")).await).map(|(_, bytes)| bytes)
 }
 
 fn racing_saves(store: &impl CheckpointStore) {

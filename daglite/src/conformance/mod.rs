@@ -7,6 +7,7 @@
 
 mod cache;
 mod checkpoint;
+mod flows;
 mod shared;
 
 use std::fmt::Debug;

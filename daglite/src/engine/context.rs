@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::digest::Digest;
+use crate::task::Task;
 
 use super::Engine;
 use super::ledger::Ledger;
@@ -14,6 +15,8 @@ pub(crate) struct Context {
     pub(crate) engine: Arc<Engine>,
     /// Whether the body may block the thread. An `async` one may not.
     pub(crate) blocking: bool,
+    /// The task, if it is cached.
+    pub(super) task: Option<&'static Task>,
     /// The key that the body is to fill, if its task is cached.
     pub(super) key: Option<Digest>,
     /// The body that this one was called from.

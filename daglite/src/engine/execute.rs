@@ -165,6 +165,7 @@ impl Run {
             Some(key) => Arc::new(Context {
                 engine: Arc::clone(&self.engine),
                 blocking,
+                task: Some(order.task),
                 key: Some(key.digest),
                 parent: Some(Arc::clone(outer)),
                 ledger: Arc::clone(&outer.ledger),

@@ -30,6 +30,8 @@ pub(super) struct Ledger {
     saved_nanos: AtomicU64,
     /// The keys that memory answered.
     used: Mutex<Used>,
+    /// The keys whose results were put, and whose bodies have saved how far they had come.
+    finished: Mutex<Vec<Digest>>,
     /// What misses are explained with.
     pub(super) histories: Histories,
 }
@@ -78,6 +80,11 @@ impl Ledger {
         used.keys.push(key);
     }
 
+    /// Notes that the result of `key` has been put, so that what its body has saved may go once it is safe.
+    pub(super) fn finished(&self, key: Digest) {
+        self.finished.lock().push(key);
+    }
+
     /// Adds what a run has counted.
     pub(super) fn add(&self, tally: &Tally) {
         let sums = [
@@ -116,7 +123,10 @@ impl Engine {
         ledger.begin(self, store);
         let report = ledger.report();
         let why = match caught(|| wait(store.end_run(&report))) {
-            Ok(Ok(())) => None,
+            Ok(Ok(())) => {
+                self.forget_states(mem::take(&mut *ledger.finished.lock()));
+                None
+            }
             Ok(Err(error)) => Some(error.to_string()),
             Err(panic) => Some(format!("it panicked: {panic}")),
         };

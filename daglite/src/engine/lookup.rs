@@ -1,5 +1,6 @@
 //! What the cache has: whether it may be used, and the value itself once somebody needs it.
 
+use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -137,16 +138,17 @@ impl Run {
     /// The value of an entry, decoded, and kept in memory from now on.
     fn read(&self, task: &'static Task, entry: Entry, digest: Digest) -> Result<Value, MissReason> {
         let Entry { key, format, shape, size, created, took, bytes, excluded, removals } = entry;
-        let bytes = match bytes {
+        let flows = || task.result.is_some_and(|it| it.flows(&self.engine.registry, &format));
+        let value = match bytes {
             Some(bytes) => {
                 let freed = bytes.len() as u64;
                 let less = |carried: u64| Some(carried.saturating_sub(freed));
                 let _ = self.carried.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
-                bytes
+                self.decode(task, &bytes, &format, shape)?
             }
-            None => self.fetch(&key, digest)?,
+            None if flows() => self.fetch_value(task, &key, digest)?,
+            None => self.decode(task, &self.fetch(&key, digest)?, &format, shape)?,
         };
-        let value = self.decode(task, &bytes, &format, shape)?;
         let name = task.spec.name;
         self.engine.tell(|| Event::Loaded { task: name, key, size });
         let kept = value.clone();
@@ -181,20 +183,59 @@ impl Run {
             .map_err(|error| MissReason::Undecodable(error.to_string()))
     }
 
-    /// The entry under `key`, if it is still the one that `digest` stands for.
+    /// The value of the entry under `key`, made of its bytes as they are read: they are never in memory all at once.
+    fn fetch_value(&self, task: &Task, key: &Digest, digest: Digest) -> Result<Value, MissReason> {
+        let store = self.store().ok_or(MissReason::NoEntry)?;
+        let formats = task.result.ok_or(MissReason::NoEntry)?;
+        let registry = &self.engine.registry;
+        let mut made = None;
+        let mut read = |meta: &ArtifactMeta, bytes: &mut dyn Read| {
+            // What was made before was of another entry, or of a damaged one: its memory is needed.
+            made = None;
+            let value =
+                caught(|| formats.read(registry, bytes, meta.size, &meta.format, meta.shape));
+            made = Some(match value {
+                Ok(Ok(value)) => Ok(value),
+                Ok(Err(error)) => Err(MissReason::Undecodable(error.to_string())),
+                Err(panic) => Err(MissReason::Undecodable(format!("decoding panicked: {panic}"))),
+            });
+        };
+        let found = wait(store.get_with(key, &mut read));
+        self.same_entry(store.as_ref(), found, digest)?;
+        made.unwrap_or_else(|| Err(MissReason::Damaged("the store has not read it".to_string())))
+    }
+
+    /// The bytes of the entry under `key`, if it is still the one that `digest` stands for.
     pub(super) fn fetch(&self, key: &Digest, digest: Digest) -> Result<Vec<u8>, MissReason> {
         let store = self.store().ok_or(MissReason::NoEntry)?;
-        match wait(store.get(key)) {
-            Ok(Lookup::Found(artifact)) if reference(&artifact.meta) == digest => {
-                Ok(artifact.bytes)
+        let mut bytes = Vec::new();
+        let found = wait(store.get(key)).map(|found| match found {
+            Lookup::Found(artifact) => {
+                bytes = artifact.bytes;
+                Lookup::Found(artifact.meta)
             }
+            Lookup::Absent => Lookup::Absent,
+            Lookup::Damaged(why) => Lookup::Damaged(why),
+        });
+        self.same_entry(store.as_ref(), found, digest).map(|()| bytes)
+    }
+
+    /// Whether what the store has found is still the entry that `digest` stands for.
+    fn same_entry(
+        &self,
+        store: &dyn CacheStore,
+        found: Result<Lookup<ArtifactMeta>, StoreError>,
+        digest: Digest,
+    ) -> Result<(), MissReason> {
+        match found {
+            Ok(Lookup::Found(meta)) if reference(&meta) == digest => Ok(()),
             Ok(Lookup::Found(_)) => {
                 Err(MissReason::Damaged("it was replaced meanwhile".to_string()))
             }
             Ok(Lookup::Absent) => Err(MissReason::NoEntry),
             Ok(Lookup::Damaged(why)) => Err(MissReason::Damaged(why)),
             Err(error) => {
-                self.engine.unreadable(store.as_ref(), &error);
+                self.engine.unreadable(store, &error);
                 Err(MissReason::StoreFailed(error.to_string()))
             }
         }

@@ -4,7 +4,8 @@
 //! `key` (a call's cache key), `hashes` (values that several calls share), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the
 //! cache has), `ahead` (many look-ups at once), `memory` (results that are kept as they are), `execute` (bodies), `record`
 //! (what becomes of results), `files` (files in keys and in results), `notes` (digests of
-//! files that other processes have read), `save` (checkpoints), `resume` (going on from them), `flight` (one computation a
+//! files that other processes have read), `save` (checkpoints), `resume` (going on from them), `here` (those inside a
+//! body), `flight` (one computation a
 //! key), `others` (other processes), `ledger` (what the store is told of a run), `plan` and `planner` (what a run would
 //! do), `pool` (threads),
 //! `context` (what a thread is doing).
@@ -17,6 +18,7 @@ mod explain;
 mod files;
 mod flight;
 mod hashes;
+mod here;
 mod key;
 mod ledger;
 mod lookup;
@@ -52,6 +54,7 @@ use crate::size::ByteSize;
 use crate::store::CacheStore;
 
 pub(crate) use context::current;
+pub use here::{checkpoint_here, resume_here};
 pub(crate) use memory::DEFAULT_MEMORY;
 pub use plan::{Plan, PlannedNode, PlannedState};
 pub use resume::Resumption;
@@ -59,6 +62,7 @@ pub use run::TaskOutcome;
 pub(crate) use run::{Finished, RunFuture, block_on};
 
 use flight::Flights;
+use here::States;
 use memory::Memory;
 use notes::StoreNotes;
 use others::Others;
@@ -87,6 +91,8 @@ pub(crate) struct Engine {
     /// What the store has been told of tasks.
     records: Records,
     pool: Pool,
+    /// How far running bodies have come, where they have saved it.
+    states: States,
     flights: Arc<Flights>,
     /// Results that need not be asked of the store.
     memory: Option<Memory>,
@@ -173,6 +179,7 @@ impl Engine {
             told_sampled: Mutex::default(),
             records: Records::default(),
             pool: Pool::new(concurrency),
+            states: States::default(),
             flights: Arc::default(),
             memory,
             others: Arc::default(),

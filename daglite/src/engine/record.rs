@@ -1,5 +1,6 @@
 //! What becomes of a body's result: into the cache, to those who wait for it, and into the report.
 
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -8,8 +9,8 @@ use crate::digest::Digest;
 use crate::event::Event;
 use crate::graph::{Key, Made, Node, Origin, Slot};
 use crate::hash::watching;
-use crate::registry::Encoded;
-use crate::store::{Artifact, ArtifactMeta, KeyPart, Put};
+use crate::registry::{Encoded, Encoding, Flowing};
+use crate::store::{Artifact, ArtifactMeta, CacheStore, KeyPart, Put, StoreError, Written};
 use crate::task::{Task, Value};
 
 use super::block::wait;
@@ -40,7 +41,11 @@ impl Run {
         let (digest, stored) = match &order.key {
             Some(key) => {
                 let parts = std::mem::take(&mut order.parts);
-                self.keep(order.task, key, parts, &value, took)
+                let (digest, stored) = self.keep(order.task, key, parts, &value, took);
+                if stored && self.engine.states.has(&key.digest) {
+                    self.context.ledger.finished(key.digest);
+                }
+                (digest, stored)
             }
             None => (None, true),
         };
@@ -89,94 +94,149 @@ impl Run {
             tracing::debug!(task = name, "the result is an `Err`: it is used and not cached");
             return (None, false);
         }
-        let (encoded, watched) =
-            watching(|| caught(|| formats.encode(&engine.registry, &**value, None)));
-        let encoded = match encoded {
-            Ok(Ok(encoded)) => encoded,
-            Ok(Err(error)) => {
-                engine.warn(format!("the result of `{name}` is used but not cached: {error}"));
-                return (None, false);
-            }
-            Err(panic) => {
-                engine.warn(format!(
-                    "the result of `{name}` is used but not cached: encoding panicked: {panic}"
-                ));
-                return (None, false);
-            }
+        let (encoding, watched) = watching(|| caught(|| formats.begin(&engine.registry, &**value)));
+        let not_cached = |why: String| {
+            engine.warn(format!("the result of `{name}` is used but not cached: {why}"));
+            (None, false)
         };
-        let has_files = watched.has_files();
-        if has_files && !task.has_files() {
-            engine.warn(format!(
-                "the result of `{name}` is used but not cached: it holds a file, which its type does not show \
-                 beforehand, so that the file could not be looked at again"
-            ));
-            return (None, false);
+        let encoding = match encoding {
+            Ok(Ok(encoding)) => encoding,
+            Ok(Err(error)) => return not_cached(error.to_string()),
+            Err(panic) => return not_cached(format!("encoding panicked: {panic}")),
+        };
+        if watched.has_files() && !task.has_files() {
+            return not_cached(HOLDS_A_FILE.to_owned());
         }
         let record = engine.described(task, store.as_ref());
-        let artifact = self.artifact(task, record, parts, encoded, took);
-        // A value with files is hashed wherever it is an argument: the files may change, its bytes do not.
-        let (digest, stands) = (artifact.meta.digest, reference(&artifact.meta));
-        let reference = (!task.has_files()).then_some(stands);
         let removals = store.removals();
-        let put = wait(store.put(&key.digest, &artifact));
+        let (meta, put) = match encoding {
+            Encoding::Whole(encoded) => {
+                let Encoded { bytes, format, extension, shape } = encoded;
+                let meta = self.meta(task, record, parts, format, extension, shape);
+                let (digest, size) = (Digest::of_bytes(&bytes), bytes.len() as u64);
+                let meta = ArtifactMeta { digest, size, took, ..meta };
+                let artifact = Artifact { meta, bytes };
+                let put = wait(store.put(&key.digest, &artifact));
+                (artifact.meta, put)
+            }
+            Encoding::Flowing(mut flowing) => {
+                let (format, extension) =
+                    (std::mem::take(&mut flowing.format), std::mem::take(&mut flowing.extension));
+                let meta = self.meta(task, record, parts, format, extension, flowing.shape);
+                let meta = ArtifactMeta { took, ..meta };
+                match put_flowing(store.as_ref(), task, key, &meta, &flowing) {
+                    Ok(Written { digest, size, put }) => {
+                        (ArtifactMeta { digest, size, ..meta }, put)
+                    }
+                    Err(NotPut::Encoding(why)) => return not_cached(why),
+                    Err(NotPut::Store(error)) => {
+                        self.cannot_write(store.as_ref(), &error);
+                        return (None, false);
+                    }
+                }
+            }
+        };
+        // A value with files is hashed wherever it is an argument: the files may change, its bytes do not.
+        let (digest, stands) = (meta.digest, reference(&meta));
+        let reference = (!task.has_files()).then_some(stands);
         engine.in_memory(|memory| match &put {
             Ok(Put::Kept) if !task.has_files() => {
-                let excluded = engine.excluded_of(&artifact.meta);
-                let kept = Kept::of(task, value, stands, &artifact.meta, excluded, removals);
+                let excluded = engine.excluded_of(&meta);
+                let kept = Kept::of(task, value, stands, &meta, excluded, removals);
                 memory.keep(key.digest, kept);
             }
             Ok(_) | Err(_) => memory.forget(&key.digest),
         });
+        let size = meta.size;
         match put {
             Ok(Put::Kept) => {
                 engine.tell_unclaimable(store.as_ref());
-                let size = artifact.meta.size;
                 engine.tell(|| Event::Stored { task: name, key: key.digest, digest, size });
                 (reference, true)
             }
             Ok(Put::Refused(reason)) => {
-                let size = artifact.meta.size;
                 engine.tell(|| Event::Refused { task: name, key: key.digest, size, reason });
                 (reference, false)
             }
             Err(error) => {
-                engine.warn_once(&engine.told_unwritable, || {
-                    format!(
-                        "{} cannot be written, so results are not cached: {error}",
-                        store.location()
-                    )
-                });
+                self.cannot_write(store.as_ref(), &error);
                 (reference, false)
             }
         }
     }
 
-    fn artifact(
+    /// Has users told, once, that results are not kept.
+    fn cannot_write(&self, store: &dyn CacheStore, error: &StoreError) {
+        self.engine.warn_once(&self.engine.told_unwritable, || {
+            format!("{} cannot be written, so results are not cached: {error}", store.location())
+        });
+    }
+
+    /// What is known of a result before its bytes are there.
+    fn meta(
         &self,
         task: &'static Task,
         record: Digest,
         parts: Vec<KeyPart>,
-        encoded: Encoded,
-        took: Duration,
-    ) -> Artifact {
-        let Encoded { bytes, format, extension, shape } = encoded;
+        format: String,
+        extension: String,
+        shape: Digest,
+    ) -> ArtifactMeta {
         let created = self.engine.clock.now();
         let ttl = task.spec.cache.as_ref().and_then(|cache| cache.ttl_millis);
-        let meta = ArtifactMeta {
-            digest: Digest::of_bytes(&bytes),
+        ArtifactMeta {
+            digest: Digest::from_bytes([0; 32]),
             format,
             extension,
             shape,
-            size: bytes.len() as u64,
+            size: 0,
             created,
             expires: ttl.map(|millis| created.after(Duration::from_millis(millis))),
             task: task.spec.name.to_string(),
             fingerprint: fingerprint(task),
-            took,
+            took: Duration::ZERO,
             record: Some(record),
             parts,
+        }
+    }
+}
+
+/// Why a value whose bytes were to be written straight to the store is not there.
+enum NotPut {
+    /// It has no bytes.
+    Encoding(String),
+    /// The store could not answer.
+    Store(StoreError),
+}
+
+/// What users are told of a result that holds a file, which its type does not show.
+const HOLDS_A_FILE: &str = "it holds a file, which its type does not show beforehand, so that the file could not be looked at again";
+
+/// Has a value write its bytes straight to the store.
+fn put_flowing(
+    store: &dyn CacheStore,
+    task: &Task,
+    key: &Key,
+    meta: &ArtifactMeta,
+    flowing: &Flowing<'_>,
+) -> Result<Written, NotPut> {
+    let mut flaw = None;
+    let mut write = |to: &mut dyn Write| {
+        let (written, watched) = watching(|| caught(|| flowing.write(to)));
+        let why = match written {
+            Ok(Ok(())) if watched.has_files() && !task.has_files() => HOLDS_A_FILE.to_owned(),
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error.to_string(),
+            Err(panic) => format!("encoding panicked: {panic}"),
         };
-        Artifact { meta, bytes }
+        flaw = Some(why.clone());
+        Err(io::Error::other(why))
+    };
+    let put = wait(store.put_with(&key.digest, meta.clone(), &mut write));
+    match (flaw, put) {
+        (Some(why), _) => Err(NotPut::Encoding(why)),
+        (None, Err(error)) => Err(NotPut::Store(error)),
+        (None, Ok(written)) => Ok(written),
     }
 }
 

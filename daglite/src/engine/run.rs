@@ -178,6 +178,7 @@ impl Run {
             Arc::new(Context {
                 engine: Arc::clone(&engine),
                 blocking,
+                task: None,
                 key: None,
                 parent: parent.clone(),
                 ledger: Arc::clone(&ledger),

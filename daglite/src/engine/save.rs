@@ -7,8 +7,9 @@ use crate::checkpoint::{CheckpointMeta, CheckpointStore, Policy, Saved, Version}
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
-use crate::graph::{Known, Made, Node, Op, Save, Slot, take_value};
+use crate::graph::{Key, Known, Made, Node, Op, Save, Slot, take_value};
 use crate::registry::Encoded;
+use crate::store::{KeyPart, Lookup};
 
 use super::block::wait;
 use super::caught;
@@ -147,7 +148,7 @@ impl Run {
             task: task.map(|task| task.spec.name.to_string()),
             fingerprint: task.map(fingerprint),
             key: key.map(|key| key.digest),
-            arguments: key.map(key_parts).unwrap_or_default(),
+            arguments: key.map(|key| self.shown_parts(key)).unwrap_or_default(),
             format,
             extension,
             type_name: save.type_name.to_string(),
@@ -170,6 +171,22 @@ impl Run {
                 Ok(version)
             }
         }
+    }
+}
+
+impl Run {
+    /// What a key was made of, with the values for people that its entry in the cache has.
+    fn shown_parts(&self, key: &Key) -> Vec<KeyPart> {
+        let parts = key_parts(key);
+        let Some(store) = self.store() else { return parts };
+        let Ok(Ok(Lookup::Found(meta))) = caught(|| wait(store.head(&key.digest))) else {
+            return parts;
+        };
+        // It is the entry of this key, so it has the same parts, and those beside the key.
+        let is_whole = parts.iter().all(|part| {
+            meta.parts.iter().any(|kept| (&kept.name, kept.digest) == (&part.name, part.digest))
+        });
+        if is_whole { meta.parts } else { parts }
     }
 }
 

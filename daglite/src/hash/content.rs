@@ -1,7 +1,7 @@
 //! `ContentHash`: the trait of values whose content has a digest.
 
 use super::deep::deeper;
-use super::{ContentHasher, Strategy};
+use super::{Apart, ContentHasher, Strategy};
 use crate::{Digest, Error};
 
 /// A value whose content has a digest.
@@ -85,6 +85,23 @@ pub trait ContentHash {
         hasher.begin_seq(pieces[0].len() + pieces[1].len());
         deeper(|| {
             for element in pieces.into_iter().flatten() {
+                if hasher.has_enough() {
+                    break;
+                }
+                element.content_hash(hasher);
+            }
+        });
+    }
+
+    /// The same, of elements that lie apart in memory.
+    #[doc(hidden)]
+    fn content_hash_apart(elements: &impl Apart<Self>, hasher: &mut ContentHasher)
+    where
+        Self: Sized,
+    {
+        hasher.begin_seq(elements.count());
+        deeper(|| {
+            for element in elements.each() {
                 if hasher.has_enough() {
                     break;
                 }

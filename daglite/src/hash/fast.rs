@@ -8,13 +8,13 @@ use crate::threads;
 /// Bytes of a chunk; the last one may be shorter. Part of the format.
 const CHUNK: usize = 1 << 20;
 
-/// From this size on, a second thread saves more than it costs.
+/// As many bytes for each thread, it saves more than it costs.
 const WORTH_A_THREAD: usize = 8 << 20;
 
 /// The XXH3-128 hash of each chunk, one after the other.
 pub(super) fn chunks(bulk: &Bulk<'_>, threads: usize) -> Vec<[u8; 16]> {
     let len = bulk.len();
-    let threads = if len < WORTH_A_THREAD { 1 } else { threads };
+    let threads = threads.min(len / WORTH_A_THREAD);
     threads::each(len.div_ceil(CHUNK), threads, Room::new, |number, room| {
         let start = number * CHUNK;
         chunk(bulk, start, len.min(start + CHUNK), room).to_le_bytes()

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::num::{NonZero, Saturating, Wrapping};
 
-use super::{ContentHash, ContentHasher, Element};
+use super::{Apart, ContentHash, ContentHasher, Element};
 
-/// A type that hashes itself by a writer of its name, and slices of itself by their bytes.
+/// A type that hashes itself by a writer of its name, slices of itself by their bytes, and what lies apart by the bytes of
+/// one after the other.
 macro_rules! by_bulk {
-    ($($type:ident as $element:ident, |$slice:ident| $bytes:expr;)*) => {$(
+    ($($type:ident as $element:ident, |$one:ident| $own:expr, |$slice:ident| $bytes:expr;)*) => {$(
         impl ContentHash for $type {
             #[inline]
             fn content_hash(&self, hasher: &mut ContentHasher) {
@@ -18,6 +19,14 @@ macro_rules! by_bulk {
                 let count = pieces[0].len() + pieces[1].len();
                 let [first, second] = pieces.map(|$slice| $bytes);
                 hasher.bulk_pieces(Element::$element, count, [&first, &second]);
+            }
+
+            fn content_hash_apart(elements: &impl Apart<Self>, hasher: &mut ContentHasher) {
+                hasher.bulk_from(Element::$element, elements.count(), &|first, into| {
+                    const SIZE: usize = Element::$element.size();
+                    let (into, _) = into.as_chunks_mut::<SIZE>();
+                    elements.fill(first, into, |&$one| $own);
+                });
             }
         }
     )*};
@@ -41,22 +50,22 @@ macro_rules! little_endian {
 const WORD_IS_U64: bool = cfg!(all(target_endian = "little", target_pointer_width = "64"));
 
 by_bulk! {
-    u8 as U8, |slice| Cow::Borrowed(slice);
-    u16 as U16, |slice| little_endian!(slice);
-    u32 as U32, |slice| little_endian!(slice);
-    u64 as U64, |slice| little_endian!(slice);
-    u128 as U128, |slice| little_endian!(slice);
-    usize as Usize, |slice| little_endian!(slice, x => (*x as u64).to_le_bytes(), in_place = WORD_IS_U64);
-    i8 as I8, |slice| little_endian!(slice);
-    i16 as I16, |slice| little_endian!(slice);
-    i32 as I32, |slice| little_endian!(slice);
-    i64 as I64, |slice| little_endian!(slice);
-    i128 as I128, |slice| little_endian!(slice);
-    isize as Isize, |slice| little_endian!(slice, x => (*x as i64).to_le_bytes(), in_place = WORD_IS_U64);
-    f32 as F32, |slice| little_endian!(slice);
-    f64 as F64, |slice| little_endian!(slice);
-    bool as Bool, |slice| Cow::Borrowed(bytemuck::cast_slice(slice));
-    char as Char, |slice| little_endian!(slice, x => u32::from(*x).to_le_bytes(), in_place = cfg!(target_endian = "little"));
+    u8 as U8, |x| [x], |slice| Cow::Borrowed(slice);
+    u16 as U16, |x| x.to_le_bytes(), |slice| little_endian!(slice);
+    u32 as U32, |x| x.to_le_bytes(), |slice| little_endian!(slice);
+    u64 as U64, |x| x.to_le_bytes(), |slice| little_endian!(slice);
+    u128 as U128, |x| x.to_le_bytes(), |slice| little_endian!(slice);
+    usize as Usize, |x| (x as u64).to_le_bytes(), |slice| little_endian!(slice, x => (*x as u64).to_le_bytes(), in_place = WORD_IS_U64);
+    i8 as I8, |x| x.to_le_bytes(), |slice| little_endian!(slice);
+    i16 as I16, |x| x.to_le_bytes(), |slice| little_endian!(slice);
+    i32 as I32, |x| x.to_le_bytes(), |slice| little_endian!(slice);
+    i64 as I64, |x| x.to_le_bytes(), |slice| little_endian!(slice);
+    i128 as I128, |x| x.to_le_bytes(), |slice| little_endian!(slice);
+    isize as Isize, |x| (x as i64).to_le_bytes(), |slice| little_endian!(slice, x => (*x as i64).to_le_bytes(), in_place = WORD_IS_U64);
+    f32 as F32, |x| x.to_le_bytes(), |slice| little_endian!(slice);
+    f64 as F64, |x| x.to_le_bytes(), |slice| little_endian!(slice);
+    bool as Bool, |x| [u8::from(x)], |slice| Cow::Borrowed(bytemuck::cast_slice(slice));
+    char as Char, |x| u32::from(x).to_le_bytes(), |slice| little_endian!(slice, x => u32::from(*x).to_le_bytes(), in_place = cfg!(target_endian = "little"));
 }
 
 /// `NonZero` of every integer; its parameter cannot be bounded on stable Rust.

@@ -1,12 +1,15 @@
 //! Which blocks of a large buffer `Strategy::Sampled` reads.
 
-use std::iter;
+use std::hint::black_box;
 
 use super::bulk::{Bulk, Room};
 use super::strategy::SAMPLE_WHOLE_LIMIT;
 
 /// Bytes of one block, and of either end.
 const BLOCK: usize = 1 << 10;
+
+/// Bytes that memory gives at once.
+const CACHE_LINE: usize = 64;
 
 /// Blocks between the ends.
 const BLOCKS: usize = 64;
@@ -18,28 +21,46 @@ pub(super) fn gather(bulk: &Bulk<'_>) -> Vec<u8> {
     assert!(len > SAMPLE_WHOLE_LIMIT, "what is small is hashed whole");
     let mut sample = Vec::with_capacity((BLOCKS + 2) * BLOCK + 16);
     let mut room = Room::new();
-    for start in iter::once(0).chain(starts(len)).chain(iter::once(len - BLOCK)) {
+    let starts = starts(len);
+    touch(bulk, &starts);
+    for start in starts {
         bulk.append(start..start + BLOCK, &mut room, &mut sample);
     }
     sample
 }
 
-/// Where the blocks between the ends start. No two of them keep a regular distance, so that no regular pattern of changes
-/// lies between all of them.
-fn starts(len: usize) -> impl Iterator<Item = usize> {
+/// Asks memory for all blocks at once: copied one after the other, each would wait for the one before.
+fn touch(bulk: &Bulk<'_>, starts: &[usize]) {
+    let Bulk::Together([first, second]) = bulk else { return };
+    let mut seen = 0;
+    for line in (0..BLOCK).step_by(CACHE_LINE) {
+        for start in starts {
+            let at = start + line;
+            seen ^= first.get(at).or_else(|| second.get(at - first.len())).copied().unwrap_or(0);
+        }
+    }
+    black_box(seen);
+}
+
+/// Where the blocks start, both ends included. No two of them keep a regular distance, so that no regular pattern of
+/// changes lies between all of them.
+fn starts(len: usize) -> [usize; BLOCKS + 2] {
     let stretch = (len - 2 * BLOCK) / BLOCKS;
     let mut jitter = blake3::Hasher::new();
     jitter.update(b"daglite sample v1");
     jitter.update(&(len as u64).to_le_bytes());
     let mut jitter = jitter.finalize_xof();
-    (0..BLOCKS).map(move |block| {
+    let mut starts = [0; BLOCKS + 2];
+    for (block, start) in starts[1..=BLOCKS].iter_mut().enumerate() {
         let mut random = [0; 8];
         jitter.fill(&mut random);
         let room = (stretch - BLOCK + 1) as u64;
         // Below `room`, so it fits where `len` fits.
         let offset = (u64::from_le_bytes(random) % room) as usize;
-        BLOCK + block * stretch + offset
-    })
+        *start = BLOCK + block * stretch + offset;
+    }
+    starts[BLOCKS + 1] = len - BLOCK;
+    starts
 }
 
 #[cfg(test)]
@@ -49,12 +70,12 @@ mod tests {
     #[test]
     fn blocks_lie_in_order_within_the_whole_and_do_not_overlap() {
         for len in [SAMPLE_WHOLE_LIMIT + 1, 1_000_003, 800_000_000] {
-            let mut free = BLOCK;
+            let mut free = 0;
             for start in starts(len) {
                 assert!(start >= free, "{start} overlaps the block before it in {len} bytes");
                 free = start + BLOCK;
             }
-            assert!(free <= len - BLOCK, "the last block reaches into the end of {len} bytes");
+            assert_eq!(free, len, "the end is read");
         }
     }
 

@@ -1,10 +1,14 @@
 //! Which formats a type has, and how it is hashed where it cannot say so itself.
 //!
-//! In reading order: [`format`] is one named way to encode a type; [`postcard`], [`json`] and [`raw`] are the built-in
+//! In reading order: [`format`] is one named way to encode a type, [`coding`] how that makes bytes, and [`compression`] how
+//! they get fewer; [`postcard`], [`json`] and [`raw`] are the built-in
 //! ones, [`inspect`] finds what they would lose, and [`shape`] sees what a type looks like to serde, so that a changed
 //! type is never decoded into wrong data. [`has_format`] is for types without serde, [`registry`] holds what users add,
-//! and [`value`] encodes what the engine holds without knowing its type.
+//! [`typed`] is what it knows of one type, and [`value`] encodes what the engine holds without knowing its type. At the end,
+//! formats of other crates' types.
 
+mod coding;
+mod compression;
 mod format;
 
 mod inspect;
@@ -12,15 +16,28 @@ mod json;
 mod postcard;
 mod raw;
 mod shape;
-mod strategies;
+
+#[cfg(feature = "image")]
+mod image;
 
 mod has_format;
 #[expect(clippy::module_inception, reason = "the folder bears the name of its main type")]
 mod registry;
+mod typed;
 mod value;
+
+// Formats of other crates' types, each behind the feature of its name.
+#[cfg(feature = "bytes")]
+mod bytes;
+#[cfg(feature = "ndarray")]
+mod npy;
 
 pub use format::Format;
 pub use has_format::HasFormat;
+#[cfg(feature = "ndarray")]
+pub use npy::NpyElement;
 pub use raw::RawNumber;
 pub use registry::Registry;
+pub use typed::TypeFormats;
 pub use value::{Encoded, ValueFormats};
+pub(crate) use value::{Encoding, Flowing};

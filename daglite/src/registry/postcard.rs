@@ -1,6 +1,8 @@
 //! The format `postcard`: compact, fast, and blind to a changed type unless its shape is compared.
 
 use std::any::type_name;
+use std::error::Error;
+use std::fmt;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -34,10 +36,39 @@ pub(super) fn encode<T: Serialize + DeserializeOwned + 'static>(
 
 pub(super) fn decode<T: DeserializeOwned + 'static>(bytes: &[u8]) -> Result<T, BoxError> {
     seen::<T>()?;
-    let (value, rest) = ::postcard::take_from_bytes(bytes)?;
-    match rest.len() {
-        0 => Ok(value),
-        more => Err(format!("{more} bytes are left over after the value").into()),
+    let mut reader = ::postcard::Deserializer::from_bytes(bytes);
+    let value = T::deserialize(&mut reader);
+    let left = reader.finalize().map_or(0, <[u8]>::len);
+    match (value, left) {
+        (Ok(value), 0) => Ok(value),
+        (Ok(_), more) => Err(format!("{more} bytes are left over after the value").into()),
+        (Err(source), left) => {
+            Err(Box::new(Stuck { source, at: bytes.len() - left, of: bytes.len() }))
+        }
+    }
+}
+
+/// Where reading came to an end.
+#[derive(Debug)]
+struct Stuck {
+    /// Why.
+    source: ::postcard::Error,
+    /// So many bytes had been read.
+    at: usize,
+    /// How many bytes there are.
+    of: usize,
+}
+
+impl fmt::Display for Stuck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { source, at, of } = self;
+        write!(f, "at byte {at} of {of}: {source}")
+    }
+}
+
+impl Error for Stuck {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.source)
     }
 }
 

@@ -1,11 +1,14 @@
 //! The format `raw`: vectors of numbers as their little-endian bytes, without a look at the elements.
 
 use std::any::Any;
+use std::io::{self, Read, Write};
 use std::sync::LazyLock;
 
 use super::Format;
+use super::coding::ends_at;
 use crate::Digest;
 use crate::error::BoxError;
+use crate::hash::{ContentHash, ContentHasher};
 
 pub(super) const NAME: &str = "raw";
 
@@ -19,7 +22,8 @@ pub trait RawNumber: sealed::Number {}
 
 impl<N: sealed::Number> RawNumber for N {}
 
-mod sealed {
+/// Not for others to implement.
+pub(super) mod sealed {
     use bytemuck::Pod;
 
     use crate::Digest;
@@ -65,6 +69,19 @@ macro_rules! numbers {
             $(let nothing = nothing.or_else(as_format_of::<$float, T>);)*
             nothing
         }
+
+        /// Hashes a vector of numbers by its own hash, which reads it in bulk; answers whether it is one.
+        pub(super) fn hash(value: &dyn Any, hasher: &mut ContentHasher) -> bool {
+            $(if let Some(numbers) = value.downcast_ref::<Vec<$integer>>() {
+                numbers.content_hash(hasher);
+                return true;
+            })*
+            $(if let Some(numbers) = value.downcast_ref::<Vec<$float>>() {
+                numbers.content_hash(hasher);
+                return true;
+            })*
+            false
+        }
     };
 }
 
@@ -85,25 +102,55 @@ fn shape(name: &str) -> Digest {
     Digest::of_bytes(format!("daglite raw v1\n{name}").as_bytes())
 }
 
-pub(super) fn encode<N: RawNumber>(numbers: &[N]) -> Vec<u8> {
+/// So many bytes are turned at once where the machine keeps numbers the other way round.
+const TURNED_AT_ONCE: usize = 64 << 10;
+
+/// Writes the numbers.
+pub(super) fn write<N: RawNumber>(numbers: &[N], to: &mut dyn Write) -> Result<(), BoxError> {
     if cfg!(target_endian = "little") {
-        bytemuck::cast_slice(numbers).to_vec()
-    } else {
-        let turned: Vec<N> = numbers.iter().map(|number| number.little_endian()).collect();
-        bytemuck::cast_slice(&turned).to_vec()
+        to.write_all(bytemuck::cast_slice(numbers))?;
+        return Ok(());
     }
+    for some in numbers.chunks(TURNED_AT_ONCE / size_of::<N>()) {
+        let turned: Vec<N> = some.iter().map(|number| number.little_endian()).collect();
+        to.write_all(bytemuck::cast_slice(&turned))?;
+    }
+    Ok(())
 }
 
-pub(super) fn decode<N: RawNumber>(bytes: &[u8]) -> Result<Vec<N>, BoxError> {
-    let (count, size) = (bytes.len() / size_of::<N>(), size_of::<N>());
-    if count * size != bytes.len() {
-        let name = N::NAME;
-        return Err(format!("{} bytes are no whole number of `{name}`", bytes.len()).into());
+/// Reads the numbers in the next `length` bytes, straight to where they stay.
+pub(super) fn read<N: RawNumber>(from: &mut dyn Read, length: u64) -> Result<Vec<N>, BoxError> {
+    let size = size_of::<N>() as u64;
+    let left = length % size;
+    if left != 0 {
+        let (name, whole) = (N::NAME, length - left);
+        return Err(format!(
+            "{length} bytes are no whole number of `{name}`: {left} are left over after byte {whole}"
+        )
+        .into());
     }
-    let mut numbers = vec![N::zeroed(); count];
-    bytemuck::cast_slice_mut(&mut numbers).copy_from_slice(bytes);
+    let no_memory = || format!("there is no memory for {length} bytes");
+    let count = usize::try_from(length / size).map_err(|_| no_memory())?;
+    // Zeros that the system gives for nothing.
+    let zeros = bytemuck::allocation::try_zeroed_slice_box(count).map_err(|()| no_memory())?;
+    let mut numbers: Vec<N> = zeros.into_vec();
+    fill(bytemuck::cast_slice_mut(&mut numbers), from)?;
     if cfg!(target_endian = "big") {
         numbers.iter_mut().for_each(|number| *number = number.little_endian());
     }
     Ok(numbers)
+}
+
+/// Reads until `bytes` are full.
+fn fill(bytes: &mut [u8], from: &mut dyn Read) -> Result<(), BoxError> {
+    let mut at = 0;
+    while at < bytes.len() {
+        match from.read(&mut bytes[at..]) {
+            Ok(0) => return Err(ends_at(at as u64, bytes.len() as u64)),
+            Ok(read) => at += read,
+            Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+            Err(cause) => return Err(cause.into()),
+        }
+    }
+    Ok(())
 }

@@ -2,12 +2,14 @@
 
 use std::any::{Any, type_name};
 use std::fmt;
+use std::io::{Read, Write};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::registry::Registered;
+use super::registry::{Registered, Snapshot};
 use super::shape::{Readers, Shape};
 use super::{Format, HasFormat, Registry, json, postcard, raw};
 use crate::error::BoxError;
@@ -34,9 +36,47 @@ pub struct Encoded {
     pub shape: Digest,
 }
 
+/// A value on its way to bytes.
+pub(crate) enum Encoding<'a> {
+    /// The bytes are there.
+    Whole(Encoded),
+    /// They are written straight to where they go.
+    Flowing(Flowing<'a>),
+}
+
+/// Writes the bytes of one value.
+type WriteTo<'a> = dyn Fn(&mut dyn Write) -> Result<(), Error> + Send + Sync + 'a;
+
+/// A value whose bytes are written to where they go, in one format.
+pub(crate) struct Flowing<'a> {
+    /// The name of the format.
+    pub(crate) format: String,
+    /// The ending of files in it, without the dot.
+    pub(crate) extension: String,
+    /// Stands for what the type looks like.
+    pub(crate) shape: Digest,
+    /// Writes the bytes.
+    write: Box<WriteTo<'a>>,
+}
+
+impl Flowing<'_> {
+    /// Writes the bytes.
+    pub(crate) fn write(&self, to: &mut dyn Write) -> Result<(), Error> {
+        (self.write)(to)
+    }
+}
+
+/// Bytes to decode: as they are, or as they are read.
+enum From<'a> {
+    Bytes(&'a [u8]),
+    Reader(&'a mut dyn Read, u64),
+}
+
+type BeginFn = for<'a> fn(&Registry, &'a (dyn Any + Send + Sync)) -> Result<Encoding<'a>, Error>;
+type FlowsFn = fn(&Registry, &str) -> bool;
 type EncodeFn = fn(&Registry, &(dyn Any + Send + Sync), Option<&str>) -> Result<Encoded, Error>;
 type FitsFn = fn(&Registry, &str, &Digest) -> Option<bool>;
-type DecodeFn = fn(&Registry, &[u8], &str, Digest) -> Result<Arc<dyn Any + Send + Sync>, Error>;
+type DecodeFn = fn(&Registry, From<'_>, &str, Digest) -> Result<Arc<dyn Any + Send + Sync>, Error>;
 
 /// How a type is encoded and decoded, with the type erased.
 ///
@@ -52,6 +92,8 @@ type DecodeFn = fn(&Registry, &[u8], &str, Digest) -> Result<Arc<dyn Any + Send 
 /// ```
 #[derive(Clone, Copy)]
 pub struct ValueFormats {
+    begin: BeginFn,
+    flows: FlowsFn,
     encode: EncodeFn,
     decode: DecodeFn,
     fits: FitsFn,
@@ -64,6 +106,11 @@ impl ValueFormats {
     /// The formats that serde gives.
     pub const fn serde<T: Serialize + DeserializeOwned + Send + Sync + 'static>() -> Self {
         Self {
+            begin: |registry, value| begin::<T>(&Formats::of(registry, BuiltIn::serde()), value),
+            flows: |registry, format| {
+                let formats = Formats::<T>::of(registry, BuiltIn::serde());
+                formats.named(format).is_ok_and(|format| format.flows())
+            },
             encode: |registry, value, format| {
                 encode::<T>(Formats::of(registry, BuiltIn::serde()), value, format)
             },
@@ -85,6 +132,11 @@ impl ValueFormats {
     /// The formats that the type brings itself.
     pub const fn own<T: HasFormat>() -> Self {
         Self {
+            begin: |registry, value| begin::<T>(&Formats::of(registry, BuiltIn::own()), value),
+            flows: |registry, format| {
+                let formats = Formats::<T>::of(registry, BuiltIn::own());
+                formats.named(format).is_ok_and(|format| format.flows())
+            },
             encode: |registry, value, format| {
                 encode::<T>(Formats::of(registry, BuiltIn::own()), value, format)
             },
@@ -132,7 +184,33 @@ impl ValueFormats {
         format: &str,
         shape: Digest,
     ) -> Result<Arc<dyn Any + Send + Sync>, Error> {
-        (self.decode)(registry, bytes, format, shape)
+        (self.decode)(registry, From::Bytes(bytes), format, shape)
+    }
+
+    /// As [`encode`](Self::encode) in the default format, but for what need not be in memory all at once.
+    pub(crate) fn begin<'a>(
+        &self,
+        registry: &Registry,
+        value: &'a (dyn Any + Send + Sync),
+    ) -> Result<Encoding<'a>, Error> {
+        (self.begin)(registry, value)
+    }
+
+    /// Whether bytes of the named format need not be in memory all at once.
+    pub(crate) fn flows(&self, registry: &Registry, format: &str) -> bool {
+        (self.flows)(registry, format)
+    }
+
+    /// As [`decode`](Self::decode), of the next `length` bytes of `from`.
+    pub(crate) fn read(
+        &self,
+        registry: &Registry,
+        from: &mut dyn Read,
+        length: u64,
+        format: &str,
+        shape: Digest,
+    ) -> Result<Arc<dyn Any + Send + Sync>, Error> {
+        (self.decode)(registry, From::Reader(from, length), format, shape)
     }
 
     /// Whether the type still has `shape` in the named format, as far as that can be told without reading the value;
@@ -172,24 +250,67 @@ impl fmt::Debug for ValueFormats {
     }
 }
 
+/// A value as the type it has.
+fn typed<T: 'static>(value: &(dyn Any + Send + Sync)) -> Result<&T, Error> {
+    value.downcast_ref::<T>().ok_or_else(|| {
+        let name = type_name::<T>();
+        Error::new(ErrorKind::Format, format!("the value to encode is not a `{name}`"))
+    })
+}
+
+/// Encodes a value in the named format or in the default one.
 fn encode<T: Send + Sync + 'static>(
     formats: Formats<T>,
     value: &(dyn Any + Send + Sync),
     format: Option<&str>,
 ) -> Result<Encoded, Error> {
-    let Some(value) = value.downcast_ref::<T>() else {
-        let name = type_name::<T>();
-        return Err(Error::new(
-            ErrorKind::Format,
-            format!("the value to encode is not a `{name}`"),
-        ));
-    };
-    formats.encode(value, format)
+    formats.encode(typed(value)?, format)
 }
 
+/// Encodes a value in the default format, unless its bytes can be written as they come.
+fn begin<'a, T: Send + Sync + 'static>(
+    formats: &Formats<T>,
+    value: &'a (dyn Any + Send + Sync),
+) -> Result<Encoding<'a>, Error> {
+    let value = typed::<T>(value)?;
+    let format = formats.format_for(value, None)?;
+    if !format.flows() {
+        return encode_as(&format, value).map(Encoding::Whole);
+    }
+    // What is registered may be replaced before it is written.
+    let format = Format::clone(&format);
+    Ok(Encoding::Flowing(Flowing {
+        format: format.name().to_owned(),
+        extension: format.extension().to_owned(),
+        shape: format.shape_of(value).map_err(|error| encode_error::<T>(format.name(), error))?,
+        write: Box::new(move |to| {
+            format.write(value, to).map_err(|error| encode_error::<T>(format.name(), error))
+        }),
+    }))
+}
+
+/// Encodes a value in a format.
+fn encode_as<T>(format: &Format<T>, value: &T) -> Result<Encoded, Error> {
+    let of_format = |error| encode_error::<T>(format.name(), error);
+    Ok(Encoded {
+        bytes: format.encode(value).map_err(of_format)?,
+        shape: format.shape_of(value).map_err(of_format)?,
+        format: format.name().to_owned(),
+        extension: format.extension().to_owned(),
+    })
+}
+
+/// The error of a value that cannot be encoded.
+fn encode_error<T>(format: &str, source: BoxError) -> Error {
+    let name = type_name::<T>();
+    Error::new(ErrorKind::Format, format!("cannot encode a `{name}` as {format}: {source}"))
+        .with_source(source)
+}
+
+/// Decodes what was encoded when the type had the given shape.
 fn decode<T: Send + Sync + 'static>(
     formats: Formats<T>,
-    bytes: &[u8],
+    from: From<'_>,
     format: &str,
     shape: Digest,
 ) -> Result<Arc<dyn Any + Send + Sync>, Error> {
@@ -206,7 +327,11 @@ fn decode<T: Send + Sync + 'static>(
         return Err(changed());
     }
     let of_format = |error| decode_error::<T>(format.name(), error);
-    let value = match (format.decode(bytes), known) {
+    let decoded = match from {
+        From::Bytes(bytes) => format.decode(bytes),
+        From::Reader(from, length) => format.read(from, length),
+    };
+    let value = match (decoded, known) {
         (Ok(value), _) => value,
         (Err(error), Some(_)) => return Err(of_format(error)),
         // What is written is tried before: it could be read by the type of that time.
@@ -219,7 +344,7 @@ fn decode<T: Send + Sync + 'static>(
 }
 
 /// The error of bytes that cannot be decoded.
-pub(super) fn decode_error<T>(format: &str, source: BoxError) -> Error {
+fn decode_error<T>(format: &str, source: BoxError) -> Error {
     let name = type_name::<T>();
     Error::new(ErrorKind::Format, format!("cannot decode a `{name}` from {format}: {source}"))
         .with_source(source)
@@ -231,11 +356,29 @@ pub(super) struct BuiltIn<T> {
     names: fn() -> Vec<String>,
     /// The default.
     default: fn() -> Option<Format<T>>,
+    /// The name of the one for a value that the default does not hold.
+    preferred: fn(&T) -> Option<&'static str>,
     /// The one of a name.
     named: fn(&str) -> Option<Format<T>>,
 }
 
+impl<T> Clone for BuiltIn<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for BuiltIn<T> {}
+
+impl<T> BuiltIn<T> {
+    /// None.
+    pub(super) fn none() -> Self {
+        Self { names: Vec::new, default: || None, preferred: |_| None, named: |_| None }
+    }
+}
+
 impl<T: Serialize + DeserializeOwned + 'static> BuiltIn<T> {
+    /// Those that serde gives.
     pub(super) fn serde() -> Self {
         Self {
             names: || {
@@ -249,6 +392,7 @@ impl<T: Serialize + DeserializeOwned + 'static> BuiltIn<T> {
                 None if postcard::suits::<T>() => Some(Format::postcard()),
                 None => Some(Format::json()),
             },
+            preferred: |_| None,
             named: |name| match name {
                 postcard::NAME => Some(Format::postcard()),
                 json::NAME => Some(Format::json()),
@@ -260,10 +404,12 @@ impl<T: Serialize + DeserializeOwned + 'static> BuiltIn<T> {
 }
 
 impl<T: HasFormat> BuiltIn<T> {
-    fn own() -> Self {
+    /// Those that the type brings.
+    pub(super) fn own() -> Self {
         Self {
             names: || T::formats().iter().map(|format| format.name().to_owned()).collect(),
             default: || T::formats().into_iter().next(),
+            preferred: T::preferred_format,
             named: |name| T::formats().into_iter().find(|format| format.name() == name),
         }
     }
@@ -271,20 +417,47 @@ impl<T: HasFormat> BuiltIn<T> {
 
 /// All formats of a type: the registered ones, and behind them the built-in ones.
 pub(super) struct Formats<T> {
-    registered: Option<Arc<Registered<T>>>,
+    snapshot: Option<Snapshot>,
     built_in: BuiltIn<T>,
 }
 
+/// A format that was found: nothing is counted to use one that is registered.
+pub(super) enum FoundFormat<'a, T> {
+    /// It lies in the registry.
+    Registered(&'a Format<T>),
+    /// It was made for this use.
+    Made(Format<T>),
+}
+
+impl<T> Deref for FoundFormat<'_, T> {
+    type Target = Format<T>;
+
+    fn deref(&self) -> &Format<T> {
+        match self {
+            Self::Registered(format) => format,
+            Self::Made(format) => format,
+        }
+    }
+}
+
 impl<T: 'static> Formats<T> {
+    /// Those of this moment.
     pub(super) fn of(registry: &Registry, built_in: BuiltIn<T>) -> Self {
-        Self { registered: registry.registered(), built_in }
+        Self { snapshot: registry.snapshot(), built_in }
+    }
+
+    /// What is registered.
+    fn registered(&self) -> Option<&Registered<T>> {
+        self.snapshot.as_ref()?.of()
     }
 
     /// The named format.
-    pub(super) fn named(&self, name: &str) -> Result<Format<T>, Error> {
-        let mut registered = self.registered().iter();
-        let registered = registered.find(|format| format.name() == name).cloned();
-        registered.or_else(|| (self.built_in.named)(name)).ok_or_else(|| self.unknown(name))
+    pub(super) fn named(&self, name: &str) -> Result<FoundFormat<'_, T>, Error> {
+        if let Some(format) = self.registered().and_then(|registered| registered.named(name)) {
+            return Ok(FoundFormat::Registered(format));
+        }
+        let made = (self.built_in.named)(name);
+        made.map(FoundFormat::Made).ok_or_else(|| self.unknown(&format!("has no format `{name}`")))
     }
 
     /// Whether the type has `shape` in the named format, if there is such a format.
@@ -293,23 +466,27 @@ impl<T: 'static> Formats<T> {
         Some(format.shape().is_none_or(|now| now == *shape))
     }
 
-    /// The named format, or the default one.
-    pub(super) fn named_or_default(&self, name: Option<&str>) -> Result<Format<T>, Error> {
+    /// The named format, or the default one: that which was chosen, else the first built-in one, else the first registered.
+    pub(super) fn named_or_default(&self, name: Option<&str>) -> Result<FoundFormat<'_, T>, Error> {
         if let Some(name) = name.or_else(|| self.default_name()) {
             return self.named(name);
         }
-        // A registered format may stand in for the built-in one of its name.
-        let default = (self.built_in.default)().ok_or_else(|| self.unknown("default"))?;
-        self.named(default.name())
+        match (self.built_in.default)() {
+            // A registered format may stand in for the built-in one of its name.
+            Some(default) => self.named(default.name()),
+            None => match self.registered().and_then(|registered| registered.formats.first()) {
+                Some(first) => Ok(FoundFormat::Registered(first)),
+                None => Err(self.unknown("has no format")),
+            },
+        }
     }
 
     /// The names, the default first, each once.
     pub(super) fn names(&self) -> Vec<String> {
         let mut names = (self.built_in.names)();
-        let registered = self.registered().iter().map(Format::name);
-        for name in registered {
-            if !names.iter().any(|known| known == name) {
-                names.push(name.to_owned());
+        for format in self.registered().map_or(&[][..], |registered| &registered.formats) {
+            if !names.iter().any(|known| known == format.name()) {
+                names.push(format.name().to_owned());
             }
         }
         if let Some(default) = self.default_name() {
@@ -319,36 +496,36 @@ impl<T: 'static> Formats<T> {
         names
     }
 
+    /// The named format, or the default one, which the value may choose.
+    fn format_for(&self, value: &T, name: Option<&str>) -> Result<FoundFormat<'_, T>, Error> {
+        let preferred =
+            || (self.built_in.preferred)(value).filter(|_| self.default_name().is_none());
+        self.named_or_default(name.or_else(preferred))
+    }
+
+    /// The bytes of `value`, in the named format or in the default one.
     pub(super) fn encode(&self, value: &T, format: Option<&str>) -> Result<Encoded, Error> {
-        let format = self.named_or_default(format)?;
-        let of_format = |source: BoxError| {
-            let (ty, name) = (type_name::<T>(), format.name());
-            Error::new(ErrorKind::Format, format!("cannot encode a `{ty}` as {name}: {source}"))
-                .with_source(source)
-        };
-        let bytes = format.encode(value).map_err(of_format)?;
-        let shape = format.shape_of(value).map_err(of_format)?;
-        Ok(Encoded {
-            bytes,
-            format: format.name().to_owned(),
-            extension: format.extension().to_owned(),
-            shape,
-        })
+        encode_as(&*self.format_for(value, format)?, value)
     }
 
-    fn registered(&self) -> &[Format<T>] {
-        self.registered.as_deref().map_or(&[], |registered| &registered.formats)
+    /// The value of `bytes` in the named format.
+    pub(super) fn decode(&self, bytes: &[u8], format: &str) -> Result<T, Error> {
+        let format = self.named(format)?;
+        format.decode(bytes).map_err(|error| decode_error::<T>(format.name(), error))
     }
 
+    /// The name of the default that was chosen.
     fn default_name(&self) -> Option<&str> {
-        self.registered.as_deref()?.default.as_deref()
+        self.registered()?.default.as_deref()
     }
 
-    fn unknown(&self, name: &str) -> Error {
-        let (ty, known) = (type_name::<T>(), self.names().join("`, `"));
-        Error::new(
-            ErrorKind::Format,
-            format!("`{ty}` has no format `{name}`: use one of `{known}`, or register it"),
-        )
+    /// What to do when the type `lacks` a format.
+    fn unknown(&self, lacks: &str) -> Error {
+        let (ty, known) = (type_name::<T>(), self.names());
+        let what_to_do = match &*known {
+            [] => format!("call `Registry::register::<{ty}>(…)`"),
+            known => format!("use one of `{}`, or register it", known.join("`, `")),
+        };
+        Error::new(ErrorKind::Format, format!("`{ty}` {lacks}: {what_to_do}"))
     }
 }

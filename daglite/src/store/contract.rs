@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
+use super::flow::{ReadValue, WriteValue, Written, not_written};
 use super::preimage::{Fate, KeyPart, TaskRecord};
 use crate::clock::Timestamp;
 use crate::digest::Digest;
@@ -297,6 +298,11 @@ pub struct RunReport {
 ///     is absent what became of the last one that was there.
 /// 13. **Notes may be missing, and are never wrong.** `noted` answers the bytes that were last given to `note` under that
 ///     name, or nothing: a store may keep none, or forget them.
+/// 14. **`put_with` is `put`, and `get_with` is `get`**, of bytes that need not be in memory all at once. `put_with` ignores
+///     `digest` and `size` of the metadata it is given, and answers the real ones, also if the store keeps nothing: then it
+///     takes the bytes all the same. If `write` fails, nothing is kept, what was there stays, and the answer is an error.
+///     What `read` has made counts only if `get_with` answers [`Lookup::Found`]: then all bytes are verified, also those
+///     that it has not read. `read` sees no byte more than `meta.size`.
 ///
 /// `daglite::conformance::cache_store` (feature `conformance`) tests these rules, and `shared_cache_store` what they say of
 /// several processes: run them on your store.
@@ -323,6 +329,47 @@ pub trait CacheStore: Send + Sync + 'static {
 
     /// Puts `artifact` under `key`, in place of what was there.
     fn put<'a>(&'a self, key: &'a Digest, artifact: &'a Artifact) -> StoreFuture<'a, Put>;
+
+    /// Puts what `write` writes under `key`, in place of what was there: for values that are large. `meta` is theirs but for
+    /// `digest` and `size`.
+    ///
+    /// Unless this is overridden, the bytes are gathered in memory.
+    fn put_with<'a>(
+        &'a self,
+        key: &'a Digest,
+        mut meta: ArtifactMeta,
+        write: &'a mut WriteValue<'_>,
+    ) -> StoreFuture<'a, Written> {
+        Box::pin(async move {
+            let mut bytes = Vec::new();
+            write(&mut bytes).map_err(not_written)?;
+            (meta.digest, meta.size) = (Digest::of_bytes(&bytes), bytes.len() as u64);
+            let artifact = Artifact { meta, bytes };
+            let put = self.put(key, &artifact).await;
+            Ok(Written { digest: artifact.meta.digest, size: artifact.meta.size, put })
+        })
+    }
+
+    /// Lets `read` make something of the value under `key`, and verifies it: for values that are large. Answers the
+    /// metadata.
+    ///
+    /// Unless this is overridden, the bytes are gathered in memory.
+    fn get_with<'a>(
+        &'a self,
+        key: &'a Digest,
+        read: &'a mut ReadValue<'_>,
+    ) -> StoreFuture<'a, Lookup<ArtifactMeta>> {
+        Box::pin(async move {
+            Ok(match self.get(key).await? {
+                Lookup::Found(Artifact { meta, bytes }) => {
+                    read(&meta, &mut &bytes[..]);
+                    Lookup::Found(meta)
+                }
+                Lookup::Absent => Lookup::Absent,
+                Lookup::Damaged(why) => Lookup::Damaged(why),
+            })
+        })
+    }
 
     /// Removes the entry under `key`; answers whether there was one.
     fn remove<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, bool>;
@@ -439,6 +486,23 @@ impl<S: CacheStore + ?Sized> CacheStore for Arc<S> {
 
     fn put<'a>(&'a self, key: &'a Digest, artifact: &'a Artifact) -> StoreFuture<'a, Put> {
         (**self).put(key, artifact)
+    }
+
+    fn put_with<'a>(
+        &'a self,
+        key: &'a Digest,
+        meta: ArtifactMeta,
+        write: &'a mut WriteValue<'_>,
+    ) -> StoreFuture<'a, Written> {
+        (**self).put_with(key, meta, write)
+    }
+
+    fn get_with<'a>(
+        &'a self,
+        key: &'a Digest,
+        read: &'a mut ReadValue<'_>,
+    ) -> StoreFuture<'a, Lookup<ArtifactMeta>> {
+        (**self).get_with(key, read)
     }
 
     fn remove<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, bool> {

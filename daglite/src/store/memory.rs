@@ -8,6 +8,7 @@ use dashmap::{DashMap, DashSet};
 
 use super::contract::{Artifact, ArtifactMeta, CacheStore, Glimpse, Lookup, Put, StoreFuture};
 use super::error::StoreError;
+use super::flow::{WriteValue, Written, not_written};
 use super::preimage::{Fate, TaskRecord};
 use crate::digest::Digest;
 
@@ -91,6 +92,23 @@ impl MemoryStore {
         Ok(Put::Kept)
     }
 
+    /// Takes in what `write` writes.
+    fn insert_written(
+        &self,
+        key: &Digest,
+        mut meta: ArtifactMeta,
+        write: &mut WriteValue<'_>,
+    ) -> Result<Written, StoreError> {
+        let mut bytes = Vec::new();
+        write(&mut bytes).map_err(not_written)?;
+        let (digest, size) = (Digest::of_bytes(&bytes), bytes.len() as u64);
+        (meta.digest, meta.size) = (digest, size);
+        let task = meta.task.clone();
+        self.entries.insert(*key, Artifact { meta, bytes });
+        self.note_put(&task, *key);
+        Ok(Written { digest, size, put: Ok(Put::Kept) })
+    }
+
     /// Notes that an entry of `task` was put.
     fn note_put(&self, task: &str, key: Digest) {
         let push = |recent: &mut VecDeque<Digest>| {
@@ -142,6 +160,15 @@ impl CacheStore for MemoryStore {
 
     fn put<'a>(&'a self, key: &'a Digest, artifact: &'a Artifact) -> StoreFuture<'a, Put> {
         Box::pin(ready(self.insert(key, artifact)))
+    }
+
+    fn put_with<'a>(
+        &'a self,
+        key: &'a Digest,
+        meta: ArtifactMeta,
+        write: &'a mut WriteValue<'_>,
+    ) -> StoreFuture<'a, Written> {
+        Box::pin(ready(self.insert_written(key, meta, write)))
     }
 
     fn remove<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, bool> {

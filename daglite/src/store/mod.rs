@@ -1,11 +1,12 @@
 //! Cache stores: where artifacts live by key, safe to delete at any time.
 //!
-//! Files in reading order: `contract` (what every store promises), `preimage` (what explains a miss), `error`, `memory` (the smallest store there is),
+//! Files in reading order: `contract` (what every store promises), `flow` (values bit by bit), `preimage` (what explains a miss), `error`, `memory` (the smallest store there is),
 //! `file` (a folder that many processes share).
 
 mod contract;
 mod error;
 mod file;
+mod flow;
 mod memory;
 mod preimage;
 
@@ -18,6 +19,7 @@ pub use file::{
     Collected, Entries, EntryInfo, Eviction, FileStore, FileStoreBuilder, FileStoreLayout, Problem,
     StoreStats, TaskStats, Verification,
 };
+pub use flow::{ReadValue, WriteValue, Written};
 pub use memory::MemoryStore;
 pub use preimage::{Fate, KeyPart, PartKind, TaskRecord};
 

@@ -51,7 +51,7 @@ fn text(picture: &Picture) -> String {
 fn main() -> Result<(), daglite::Error> {
     let encode = |picture: &Picture| Ok(text(picture).into_bytes());
     let decode = |_: &[u8]| Err("text is for reading by people".into());
-    Registry::global().register::<Picture>(Format::new("text", "txt", encode, decode));
+    Registry::global().register::<Picture>(Format::new("text", "txt", encode, decode))?;
 
     let waves = draw(Raindrop(25.0, 9.0)).checkpoint(Checkpoint::named("waves").format("text"));
     let outcome = waves.outcome()?;

@@ -1,11 +1,16 @@
 //! Lists what there is, and deletes.
 
+use std::collections::HashSet;
 use std::fs::{self, DirEntry};
 use std::path::Path;
 
 use super::super::name::check_name;
-use super::load::{has_value, read_document};
+use super::super::prune::{Prune, Rule};
+use super::super::version::Moment;
+use super::load::{has_value, read_document, read_value};
+use super::workplace::take_turn;
 use super::{FileCheckpoints, document};
+use crate::clock::Clock;
 use crate::store::{StoreError, is_missing, set_aside, sync_folder};
 
 impl FileCheckpoints {
@@ -21,9 +26,8 @@ impl FileCheckpoints {
     /// Whatever has the name of a version, and whether it is a folder.
     pub(super) fn version_names(&self, name: &str) -> Result<Vec<(String, bool)>, StoreError> {
         check_name(name)?;
-        let mut folder = self.root.clone();
-        folder.extend(name.split('/'));
-        let found = entries(&folder)?;
+        self.refuse_links(name)?;
+        let found = entries(&self.name_folder(name))?;
         Ok(found
             .into_iter()
             .filter(|(name, _)| document::is_version(name))
@@ -55,9 +59,10 @@ impl FileCheckpoints {
         Ok(names)
     }
 
-    /// Deletes a version; answers whether it was there.
+    /// Deletes a version and its tags; answers whether it was there.
     pub(super) fn delete_version(&self, name: &str, version: &str) -> Result<bool, StoreError> {
         check_name(name)?;
+        self.refuse_links(name)?;
         let folder = self.version_folder(name, version);
         if !document::is_version(version)
             || folder.symlink_metadata().is_err_and(|cause| is_missing(&cause))
@@ -65,8 +70,10 @@ impl FileCheckpoints {
             return Ok(false);
         }
         let failed = |cause| StoreError::io("delete the checkpoint", &folder, cause);
-        fs::create_dir_all(self.tmp()).map_err(failed)?;
-        let aside = match set_aside(&folder, &self.tmp()) {
+        let workplace = self.workplace()?;
+        let _here = self.publishing.lock();
+        let _turn = take_turn(&self.root);
+        let aside = match set_aside(&folder, workplace.path()) {
             Ok(aside) => aside,
             Err(cause) if is_missing(&cause) => return Ok(false),
             Err(cause) => return Err(failed(cause)),
@@ -74,6 +81,7 @@ impl FileCheckpoints {
         let above = folder.parent().expect("a version lies in the folder of its name");
         // Gone for good before it is said to be, unless the whole name is gone already.
         let _ = sync_folder(above);
+        self.forget_tags_of(name, version);
         self.remove_empty(above);
         aside.remove().map_err(failed)?;
         Ok(true)
@@ -90,32 +98,81 @@ impl FileCheckpoints {
         }
     }
 
-    /// Deletes the versions older than the newest `keep` sound ones; answers with those deleted.
+    /// Deletes the versions that `prune` says; answers with those deleted, oldest first.
     pub(super) fn prune_versions(
         &self,
         name: &str,
-        keep: usize,
+        prune: &Prune,
     ) -> Result<Vec<String>, StoreError> {
         let versions = self.list_versions(name)?;
-        let sound = |version: &&String| {
-            let folder = self.version_folder(name, version);
-            read_document(&folder, name, version).is_ok_and(|meta| has_value(&folder, &meta))
-        };
-        let Some(oldest_kept) = versions.iter().rev().filter(sound).nth(keep - 1) else {
+        let Some(newest) = versions.iter().rposition(|version| self.is_sound(name, version)) else {
             return Ok(Vec::new());
         };
+        let kept = if prune.tagged_too { HashSet::new() } else { self.tagged_versions(name)? };
         let mut deleted = Vec::new();
-        for version in versions.iter().take_while(|version| *version != oldest_kept) {
-            if self.delete_version(name, version)? {
+        for at in self.going(name, &versions, newest, &prune.rule) {
+            let version = &versions[at];
+            if !kept.contains(version) && self.delete_version(name, version)? {
                 deleted.push(version.clone());
             }
         }
         Ok(deleted)
     }
+
+    /// The places of the versions that `rule` says, oldest first; never `newest`, the newest sound one.
+    fn going(&self, name: &str, versions: &[String], newest: usize, rule: &Rule) -> Vec<usize> {
+        let meta = |version: &String| {
+            read_document(&self.version_folder(name, version), name, version).ok()
+        };
+        match rule {
+            Rule::KeepLast(keep) => {
+                let whole = |at: &usize| {
+                    let version = &versions[*at];
+                    let is_whole = |meta| has_value(&self.version_folder(name, version), &meta);
+                    *at == newest || meta(version).is_some_and(is_whole)
+                };
+                let oldest_kept = (0..=newest).rev().filter(whole).nth(keep.saturating_sub(1));
+                (0..oldest_kept.unwrap_or(0)).collect()
+            }
+            Rule::OlderThan(age) => {
+                let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+                let limit = Clock::system().now().millis().saturating_sub(age);
+                let is_older = |at: &usize| {
+                    Moment::parse(&versions[*at]).is_some_and(|saved| saved.time().millis() < limit)
+                };
+                (0..versions.len()).filter(|at| *at != newest).filter(is_older).collect()
+            }
+            Rule::When(goes) => {
+                let says_yes = |at: &usize| meta(&versions[*at]).is_some_and(|meta| goes(&meta));
+                (0..versions.len()).filter(|at| *at != newest).filter(says_yes).collect()
+            }
+        }
+    }
+
+    /// Whether a version is there, whole and undamaged.
+    fn is_sound(&self, name: &str, version: &str) -> bool {
+        let folder = self.version_folder(name, version);
+        let meta = read_document(&folder, name, version);
+        meta.is_ok_and(|meta| read_value(&folder, &meta).is_ok())
+    }
+
+    /// The versions that have tags; an error if a tag does not say which.
+    fn tagged_versions(&self, name: &str) -> Result<HashSet<String>, StoreError> {
+        let tags = self.all_tags(name)?.into_iter();
+        let version = |(tag, version): (String, Result<String, String>)| {
+            version.map_err(|why| {
+                StoreError::new(format!(
+                    "tag `{tag}` of checkpoint `{name}` is damaged, so nobody knows which version it keeps: {why}; give it \
+                     again, or take it away"
+                ))
+            })
+        };
+        tags.map(version).collect()
+    }
 }
 
 /// What is in `folder`, by name; nothing if it is not there. Names that are no text are nobody's here.
-fn entries(folder: &Path) -> Result<Vec<(String, DirEntry)>, StoreError> {
+pub(super) fn entries(folder: &Path) -> Result<Vec<(String, DirEntry)>, StoreError> {
     let failed = |cause| StoreError::io("read the checkpoints in", folder, cause);
     let found = match fs::read_dir(folder) {
         Ok(found) => found,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::meta::CheckpointMeta;
 use super::super::version::Moment;
+use super::load::Unread;
 use crate::digest::Digest;
 
 /// The version of what this file writes.
@@ -25,7 +26,26 @@ struct Document<'a> {
 #[derive(Deserialize)]
 struct Layout {
     layout: u32,
+    /// Of whatever kind: it serves a message.
+    daglite_version: Option<serde_json::Value>,
 }
+
+impl Layout {
+    /// The daglite that wrote it, for people.
+    fn writer(&self) -> String {
+        match &self.daglite_version {
+            Some(serde_json::Value::String(version)) => {
+                version.chars().take(40).collect::<String>().escape_debug().to_string()
+            }
+            _ => "of an unknown version".to_owned(),
+        }
+    }
+}
+
+/// No `meta.json` is longer: what is longer is not read, whatever it says, and not written.
+pub(super) const LONGEST: u64 = 16 << 20;
+/// This daglite.
+const OURS: &str = env!("CARGO_PKG_VERSION");
 
 /// The text that says `meta`, closed by the digest of all of it that stands before the checksum.
 pub(in super::super) fn write(meta: &CheckpointMeta) -> Result<String, serde_json::Error> {
@@ -37,37 +57,82 @@ pub(in super::super) fn write(meta: &CheckpointMeta) -> Result<String, serde_jso
 }
 
 /// The metadata that `text` says, in the folder of `version` of `name`; else what is wrong with it.
-pub(in super::super) fn read(
-    text: &[u8],
-    name: &str,
-    version: &str,
-) -> Result<CheckpointMeta, String> {
-    let text = std::str::from_utf8(text).map_err(|_| "its meta.json is no text".to_owned())?;
-    let no_json = |cause: serde_json::Error| format!("its meta.json cannot be read: {cause}");
-    let Layout { layout } = serde_json::from_str(text).map_err(no_json)?;
-    if layout != LAYOUT {
-        return Err(format!(
-            "its meta.json has layout {layout}, but this daglite reads layout {LAYOUT}"
+pub(super) fn read(text: &[u8], name: &str, version: &str) -> Result<CheckpointMeta, Unread> {
+    let damaged = |why: String| Err(Unread::Damaged(why));
+    let Ok(text) = std::str::from_utf8(text) else {
+        return damaged("its meta.json is no text".to_owned());
+    };
+    let no_json = |cause| Unread::Damaged(format!("its meta.json cannot be read: {cause}"));
+    let first: Layout = serde_json::from_str(text).map_err(no_json)?;
+    if first.layout > LAYOUT {
+        let (layout, writer) = (first.layout, first.writer());
+        return Err(Unread::Newer(format!(
+            "its meta.json has layout {layout}, of a newer daglite ({writer}): this one ({OURS}) reads layout {LAYOUT}"
+        )));
+    }
+    if first.layout < LAYOUT {
+        return damaged(format!(
+            "its meta.json has layout {}, which there never was",
+            first.layout
         ));
     }
     // A person may take the checksum out, to say that an edit is meant.
-    if let Some((said, checksum)) = text.rsplit_once(SEAL)
+    let sealed = text.rsplit_once(SEAL);
+    if let Some((said, checksum)) = sealed
         && checksum.strip_suffix(END) != Some(&Digest::of_bytes(said.as_bytes()).to_string())
     {
         let advice =
             "undo the edit, or remove the line `checksum` and the comma before it if it is meant";
-        return Err(format!("its meta.json does not match its checksum: {advice}"));
-    }
-    let meta: CheckpointMeta = serde_json::from_str(text).map_err(no_json)?;
-    if (meta.name.as_str(), meta.version.as_str()) != (name, version) {
-        return Err(format!(
-            "its meta.json is that of version {} of `{}`",
-            meta.version, meta.name
+        return damaged(format!(
+            "its meta.json does not match its checksum, so it was edited or damaged: {advice}"
         ));
     }
+    let meta: CheckpointMeta = match serde_json::from_str(text) {
+        Ok(meta) => meta,
+        // It is just as it was written, so somebody else knows how to read it.
+        Err(cause) if sealed.is_some() => {
+            let writer = first.writer();
+            return Err(Unread::Newer(format!(
+                "its meta.json is sound, and was written by a daglite ({writer}) that writes what this one ({OURS}) \
+                 cannot read: {cause}"
+            )));
+        }
+        Err(cause) => return Err(no_json(cause)),
+    };
+    if (meta.name.as_str(), meta.version.as_str()) != (name, version) {
+        let [version, name] = [&meta.version, &meta.name].map(|text| text.escape_debug());
+        return damaged(format!("its meta.json is that of version {version:.40} of `{name:.200}`"));
+    }
     match extension_flaw(&meta.extension) {
-        Some(flaw) => Err(flaw),
+        Some(flaw) => damaged(flaw),
         None => Ok(meta),
+    }
+}
+
+/// As [`read`], for the stores of others: what is wrong is a text.
+pub(in super::super) fn read_foreign(
+    text: &[u8],
+    name: &str,
+    version: &str,
+) -> Result<CheckpointMeta, String> {
+    read(text, name, version).map_err(|unread| match unread {
+        Unread::Damaged(why) | Unread::Newer(why) => why,
+        Unread::Store(error) => error.to_string(),
+    })
+}
+
+/// Why `text` must not be saved as that of `meta`, if nobody could read it again.
+pub(super) fn flaw(text: &str, meta: &CheckpointMeta) -> Option<String> {
+    if text.len() as u64 > LONGEST {
+        return Some(format!(
+            "it has {} bytes, and {LONGEST} at most are read again: note less",
+            text.len()
+        ));
+    }
+    match read(text.as_bytes(), &meta.name, &meta.version) {
+        Ok(again) if again == *meta => None,
+        Ok(_) => Some("it would be read as something else: note something simpler".to_owned()),
+        Err(_) => Some("it could not be read again: note something less deep".to_owned()),
     }
 }
 

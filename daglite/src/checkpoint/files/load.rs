@@ -6,15 +6,19 @@ use std::path::{Path, PathBuf};
 
 use super::super::meta::CheckpointMeta;
 use super::super::name::check_name;
-use super::super::version::Version;
-use super::{FileCheckpoints, document, listed};
-use crate::digest::Digest;
+use super::super::nearest::listed;
+use super::super::version::{Moment, Version};
+use super::tags::is_real_folder;
+use super::{FileCheckpoints, document};
+use crate::digest::read_and_digest;
 use crate::store::{StoreError, is_missing, open_at_once};
 
 /// Why a version could not be read.
 pub(super) enum Unread {
     /// It is damaged: what is wrong.
     Damaged(String),
+    /// It is sound, but a newer daglite wrote it: what is new.
+    Newer(String),
     /// The operating system refused.
     Store(StoreError),
 }
@@ -42,12 +46,50 @@ impl FileCheckpoints {
         self.look_up(name, version, |folder, version| read_document(folder, name, version))
     }
 
-    /// The folder of a version.
-    pub(super) fn version_folder(&self, name: &str, version: &str) -> PathBuf {
+    /// The folder of a name.
+    pub(super) fn name_folder(&self, name: &str) -> PathBuf {
         let mut folder = self.root.clone();
         folder.extend(name.split('/'));
-        folder.push(version);
         folder
+    }
+
+    /// The folder of a version.
+    pub(super) fn version_folder(&self, name: &str, version: &str) -> PathBuf {
+        self.name_folder(name).join(version)
+    }
+
+    /// An error if a link is in the place of a folder of `name`: it may lead anywhere.
+    pub(super) fn refuse_links(&self, name: &str) -> Result<(), StoreError> {
+        let mut folder = self.root.clone();
+        for segment in name.split('/') {
+            folder.push(segment);
+            refuse_link(&folder)?;
+        }
+        Ok(())
+    }
+
+    /// The name of the version that is meant; an exact one as it is.
+    pub(super) fn find_version(
+        &self,
+        name: &str,
+        version: &Version,
+    ) -> Result<Option<String>, StoreError> {
+        check_name(name)?;
+        Ok(match version {
+            Version::Exact(version) => Some(version.clone()),
+            Version::Latest => self.list_versions(name)?.pop(),
+            Version::Tag(tag) => {
+                self.refuse_links(name)?;
+                self.tagged(name, tag)?
+            }
+            Version::At(time) => {
+                let mut versions = self.list_versions(name)?;
+                let saved_later =
+                    |version: &String| Moment::parse(version).is_none_or(|at| at.time() > *time);
+                versions.truncate(versions.partition_point(|version| !saved_later(version)));
+                versions.pop()
+            }
+        })
     }
 
     /// Finds the folder of the version that is meant and lets `read` make something of it.
@@ -57,44 +99,68 @@ impl FileCheckpoints {
         version: &Version,
         read: impl FnOnce(&Path, &str) -> Result<T, Unread>,
     ) -> Result<Option<T>, StoreError> {
-        check_name(name)?;
-        let version = match version {
-            // Nothing else is a version, and much of it is no safe file name.
-            Version::Exact(version) if document::is_version(version) => version.clone(),
-            Version::Exact(_) => return Ok(None),
-            Version::Latest => match self.list_versions(name)?.pop() {
-                Some(latest) => latest,
-                None => return Ok(None),
-            },
+        // Nothing else is a version, and much of it is no safe file name.
+        let Some(version) = self.find_version(name, version)?.filter(|it| document::is_version(it))
+        else {
+            return Ok(None);
         };
+        self.refuse_links(name)?;
         let folder = self.version_folder(name, &version);
+        refuse_link(&folder)?;
         match read(&folder, &version) {
             Ok(found) => Ok(Some(found)),
             // It is gone, not damaged, if somebody deleted it meanwhile.
-            Err(Unread::Damaged(_))
-                if folder.symlink_metadata().is_err_and(|cause| is_missing(&cause)) =>
-            {
-                Ok(None)
+            Err(Unread::Damaged(_)) if !is_real_folder(&folder) => Ok(None),
+            Err(Unread::Damaged(why)) => {
+                let why = format!("is damaged: {why}");
+                Err(self.unreadable(
+                    name,
+                    &version,
+                    &folder,
+                    &why,
+                    "delete it, and compute it again",
+                ))
             }
-            Err(Unread::Damaged(why)) => Err(self.damaged(name, &version, &folder, &why)),
+            Err(Unread::Newer(why)) => {
+                let why = format!("cannot be read: {why}");
+                Err(self.unreadable(name, &version, &folder, &why, "update daglite"))
+            }
             Err(Unread::Store(error)) => Err(error),
         }
     }
 
-    /// The error for a damaged version: it names the ones before.
-    fn damaged(&self, name: &str, version: &str, folder: &Path, why: &str) -> StoreError {
+    /// The error for a version that cannot be read: it names the ones before.
+    fn unreadable(
+        &self,
+        name: &str,
+        version: &str,
+        folder: &Path,
+        why: &str,
+        advice: &str,
+    ) -> StoreError {
         let mut before = self.list_versions(name).unwrap_or_default();
         before.retain(|other| other.as_str() < version);
         before.reverse();
         let advice = if before.is_empty() {
-            "there is none before it: delete it, and compute it again".to_owned()
+            format!("there is none before it: {advice}")
         } else {
             format!("load one of those before it: {}", listed(&before, String::clone))
         };
         let folder = folder.display();
         StoreError::new(format!(
-            "version {version} of checkpoint `{name}` in `{folder}` is damaged: {why}; {advice}"
+            "version {version} of checkpoint `{name}` in `{folder}` {why}; {advice}"
         ))
+    }
+}
+
+/// An error if a link is at `path`.
+pub(super) fn refuse_link(path: &Path) -> Result<(), StoreError> {
+    match path.symlink_metadata() {
+        Ok(found) if found.is_symlink() => Err(StoreError::new(format!(
+            "`{}` is a link, which may lead anywhere: put the folder itself in its place",
+            path.display()
+        ))),
+        _ => Ok(()),
     }
 }
 
@@ -111,10 +177,17 @@ pub(super) fn read_document(
 ) -> Result<CheckpointMeta, Unread> {
     let path = folder.join("meta.json");
     let failed = |cause| unread(&path, "meta.json", cause);
-    let (mut file, _) = open(&path, "meta.json")?;
+    let (file, length) = open(&path, "meta.json")?;
+    let longest = document::LONGEST;
+    if length > longest {
+        return Err(Unread::Damaged(format!(
+            "its meta.json has {length} bytes, and none has more than {longest}"
+        )));
+    }
     let mut text = Vec::new();
-    file.read_to_end(&mut text).map_err(failed)?;
-    document::read(&text, name, version).map_err(Unread::Damaged)
+    // It may grow meanwhile.
+    file.take(longest).read_to_end(&mut text).map_err(failed)?;
+    document::read(&text, name, version)
 }
 
 /// Reads and verifies the value in `folder`.
@@ -126,21 +199,47 @@ pub(super) fn read_value(folder: &Path, meta: &CheckpointMeta) -> Result<Vec<u8>
     if length != meta.size {
         return Err(Unread::Damaged(format!("its value has {length} of {} bytes", meta.size)));
     }
-    let mut bytes = Vec::new();
-    usize::try_from(length)
-        .ok()
-        .and_then(|length| bytes.try_reserve_exact(length).ok())
-        .ok_or_else(|| failed(io::ErrorKind::OutOfMemory.into()))?;
-    file.take(length).read_to_end(&mut bytes).map_err(failed)?;
-    if Digest::of_bytes(&bytes) != meta.digest {
+    let mut bytes = room_for(length).ok_or_else(|| failed(io::ErrorKind::OutOfMemory.into()))?;
+    let digest = read_and_digest(&mut bytes, &reader(file)).map_err(failed)?;
+    if digest != meta.digest {
         return Err(Unread::Damaged("its value does not match its digest".to_owned()));
     }
     Ok(bytes)
 }
 
+/// So many bytes, zero, if there can be so many: the metadata of a file with holes in it may claim anything.
+fn room_for(length: u64) -> Option<Vec<u8>> {
+    let length = usize::try_from(length).ok()?;
+    // Only tried, as zeros that the system gives cost less than those that are written.
+    Vec::<u8>::new().try_reserve_exact(length).ok()?;
+    Some(vec![0; length])
+}
+
+/// Reads pieces of a file, on any thread.
+#[cfg(unix)]
+fn reader(file: File) -> impl Fn(u64, &mut [u8]) -> io::Result<()> + Sync {
+    move |offset, piece| std::os::unix::fs::FileExt::read_exact_at(&file, piece, offset)
+}
+
+/// Reads pieces of a file, one at a time.
+#[cfg(not(unix))]
+fn reader(file: File) -> impl Fn(u64, &mut [u8]) -> io::Result<()> + Sync {
+    let file = parking_lot::Mutex::new(file);
+    move |offset, piece| {
+        let mut file = file.lock();
+        io::Seek::seek(&mut *file, io::SeekFrom::Start(offset))?;
+        file.read_exact(piece)
+    }
+}
+
 /// Opens a part and tells its length; it is a file, or damaged.
 fn open(path: &Path, part: &str) -> Result<(File, u64), Unread> {
     let failed = |cause| unread(path, part, cause);
+    if path.symlink_metadata().map_err(failed)?.is_symlink() {
+        return Err(Unread::Damaged(format!(
+            "its {part} is a link, which may lead anywhere: put the file itself in its place"
+        )));
+    }
     let file = open_at_once(path).map_err(failed)?;
     let found = file.metadata().map_err(failed)?;
     if found.is_dir() {
@@ -155,7 +254,7 @@ fn open(path: &Path, part: &str) -> Result<(File, u64), Unread> {
 /// Whether the value's file is there in full, without reading it.
 pub(super) fn has_value(folder: &Path, meta: &CheckpointMeta) -> bool {
     value_file(folder, meta)
-        .metadata()
+        .symlink_metadata()
         .is_ok_and(|found| found.is_file() && found.len() == meta.size)
 }
 
@@ -166,6 +265,9 @@ fn unread(path: &Path, part: &str, cause: io::Error) -> Unread {
     }
     if path.is_dir() {
         return Unread::Damaged(format!("its {part} is a folder"));
+    }
+    if cause.kind() == io::ErrorKind::UnexpectedEof {
+        return Unread::Damaged(format!("its {part} became shorter while it was read"));
     }
     Unread::Store(StoreError::io("read the checkpoint", path, cause))
 }

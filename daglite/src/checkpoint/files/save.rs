@@ -1,4 +1,4 @@
-//! Saves versions: staged, synced, renamed into place; each later than the latest.
+//! Saves versions: staged, synced, renamed into place; each later than the latest, also among processes.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -8,7 +8,8 @@ use super::super::contract::Saved;
 use super::super::meta::CheckpointMeta;
 use super::super::name::{are_case_twins, check_name};
 use super::super::version::Moment;
-use super::load::{read_document, read_value, value_file};
+use super::load::{read_document, read_value, refuse_link, value_file};
+use super::workplace::{Workplace, sweep_abandoned, take_turn};
 use super::{FileCheckpoints, document};
 use crate::digest::Digest;
 use crate::store::{Durable, Staged, StoreError, is_missing, publish, sweep_stale, sync_folder};
@@ -17,24 +18,44 @@ use crate::store::{Durable, Staged, StoreError, is_missing, publish, sweep_stale
 const ATTEMPTS: usize = 100;
 
 impl FileCheckpoints {
-    /// Saves `bytes` as the next version of `meta.name`, unless the latest has that value.
+    /// Saves `bytes` as the next version of `meta.name`, unless the latest has that value. They may be others than `meta` says.
+    pub(super) fn save_checked(
+        &self,
+        meta: CheckpointMeta,
+        bytes: &[u8],
+    ) -> Result<Saved, StoreError> {
+        check(&meta)?;
+        if meta.size != bytes.len() as u64 || meta.digest != Digest::of_bytes(bytes) {
+            return Err(StoreError::new(format!(
+                "the value of checkpoint `{}` does not match its metadata: set `size` and `digest` from its bytes",
+                meta.name
+            )));
+        }
+        self.save_version(meta, bytes)
+    }
+
+    /// The same for `bytes` that `meta` was made of.
     pub(super) fn save_version(
         &self,
         mut meta: CheckpointMeta,
         bytes: &[u8],
     ) -> Result<Saved, StoreError> {
-        check(&meta, bytes)?;
+        check(&meta)?;
+        self.refuse_links(&meta.name)?;
         if let Some(version) = self.latest_with(&meta)? {
             return Ok(Saved::Unchanged(version));
         }
         self.refuse_case_twin(&meta.name)?;
-        let mut staged = self.stage(&meta, bytes)?;
-        let _turn = self.publishing.lock();
-        // Another thread may have saved the same value, or a twin of the name, while this one wrote.
+        let workplace = self.workplace()?;
+        let mut staged = self.stage(&workplace, &meta, bytes)?;
+        let _here = self.publishing.lock();
+        let _turn = take_turn(&self.root);
+        // Somebody may have saved the same value, or a twin of the name, while this one wrote.
         if let Some(version) = self.latest_with(&meta)? {
             return Ok(Saved::Unchanged(version));
         }
         self.refuse_case_twin(&meta.name)?;
+        self.refuse_links(&meta.name)?;
         for _ in 0..ATTEMPTS {
             if self.try_publish(&mut staged, &mut meta)? {
                 return Ok(Saved::New(meta.version));
@@ -61,14 +82,33 @@ impl FileCheckpoints {
         Ok(sound.then_some(latest))
     }
 
-    /// Writes the value into a new folder that is not visible yet.
-    fn stage(&self, meta: &CheckpointMeta, bytes: &[u8]) -> Result<Staged, StoreError> {
+    /// A folder to work in, of this process alone.
+    pub(super) fn workplace(&self) -> Result<Workplace, StoreError> {
         let tmp = self.tmp();
-        create_durably(&tmp)
-            .map_err(|cause| StoreError::io("save a checkpoint in", &self.root, cause))?;
+        let failed = |cause| StoreError::io("write checkpoints in", &self.root, cause);
+        refuse_link(&tmp)?;
         sweep_stale(&tmp);
-        let failed = |cause| StoreError::io("save a checkpoint in", &tmp, cause);
-        let staged = Staged::folder(&tmp).map_err(failed)?;
+        sweep_abandoned(&tmp);
+        // Its own name need not survive anything: only a new root is waited for.
+        let mut opened = Workplace::open(&tmp);
+        for _ in 0..ATTEMPTS {
+            if !opened.as_ref().is_err_and(is_missing) {
+                break;
+            }
+            opened = self.create_durably(&tmp).and_then(|()| Workplace::open(&tmp));
+        }
+        opened.map_err(failed)
+    }
+
+    /// Writes the value into a new folder that is not visible yet.
+    fn stage(
+        &self,
+        workplace: &Workplace,
+        meta: &CheckpointMeta,
+        bytes: &[u8],
+    ) -> Result<Staged, StoreError> {
+        let failed = |cause| StoreError::io("save a checkpoint in", workplace.path(), cause);
+        let staged = Staged::folder(workplace.path()).map_err(failed)?;
         write_synced(&value_file(staged.path(), meta), bytes).map_err(failed)?;
         Ok(staged)
     }
@@ -87,11 +127,17 @@ impl FileCheckpoints {
             ))
             .with_source(cause)
         })?;
+        if let Some(flaw) = document::flaw(&text, meta) {
+            let name = &meta.name;
+            return Err(StoreError::new(format!(
+                "the metadata of checkpoint `{name}` cannot be saved: {flaw}"
+            )));
+        }
         let failed = |cause| StoreError::io("save a checkpoint in", &self.root, cause);
         fs::write(staged.path().join("meta.json"), text).map_err(failed)?;
         let target = self.version_folder(&meta.name, &meta.version);
         let above = target.parent().expect("a version lies in the folder of its name");
-        create_durably(above)
+        self.create_durably(above)
             .map_err(|cause| StoreError::io("save a checkpoint in", above, cause))?;
         match publish(staged, &target, Durable::Yes) {
             Ok(()) => Ok(true),
@@ -149,26 +195,44 @@ impl FileCheckpoints {
         self.root.join(".tmp")
     }
 
-    /// The moment of the newest thing that has the name of a version, whatever it is.
+    /// The moment of the newest thing that has the name of a version, whatever it is, or that a tag names: a tag of a deleted
+    /// version must not come to name another.
     fn latest_moment(&self, name: &str) -> Result<Option<Moment>, StoreError> {
-        let versions = self.version_names(name)?;
-        Ok(versions.iter().filter_map(|(version, _)| Moment::parse(version)).max())
+        let versions = self.version_names(name)?.into_iter().map(|(version, _)| version);
+        let tagged = self.all_tags(name)?.into_iter().filter_map(|(_, version)| version.ok());
+        Ok(versions.chain(tagged).filter_map(|version| Moment::parse(&version)).max())
+    }
+
+    /// Makes a folder and those above that are missing, and waits until all their names are on the disk. The root, if it is
+    /// missing, is made for its user alone.
+    pub(super) fn create_durably(&self, folder: &Path) -> io::Result<()> {
+        let new: Vec<_> = self.root.ancestors().take_while(|above| !above.exists()).collect();
+        if !new.is_empty() {
+            create_private(&self.root)?;
+            for made in new.into_iter().rev() {
+                if let Some(above) = made.parent() {
+                    sync_folder(above)?;
+                }
+            }
+        }
+        fs::create_dir_all(folder)?;
+        // Those that were there too: another process may have made them a moment ago.
+        let inside = folder.ancestors().skip(1).take_while(|above| above.starts_with(&self.root));
+        let mut inside: Vec<_> = inside.collect();
+        inside.reverse();
+        inside.into_iter().try_for_each(sync_folder)
     }
 }
 
-/// An error if no version can be made of `meta` and `bytes`.
-fn check(meta: &CheckpointMeta, bytes: &[u8]) -> Result<(), StoreError> {
+/// An error if no version can be made with `meta`.
+fn check(meta: &CheckpointMeta) -> Result<(), StoreError> {
     check_name(&meta.name)?;
-    if let Some(flaw) = document::extension_flaw(&meta.extension) {
-        return Err(StoreError::new(format!("checkpoint `{}` cannot be saved: {flaw}", meta.name)));
+    match document::extension_flaw(&meta.extension) {
+        Some(flaw) => {
+            Err(StoreError::new(format!("checkpoint `{}` cannot be saved: {flaw}", meta.name)))
+        }
+        None => Ok(()),
     }
-    if meta.size != bytes.len() as u64 || meta.digest != Digest::of_bytes(bytes) {
-        return Err(StoreError::new(format!(
-            "the value of checkpoint `{}` does not match its metadata: set `size` and `digest` from its bytes",
-            meta.name
-        )));
-    }
-    Ok(())
 }
 
 /// Writes a file and waits until it is on the disk: here, where no other save waits for it.
@@ -183,17 +247,11 @@ fn is_lost_race(target: &Path, cause: &io::Error) -> bool {
     target.symlink_metadata().is_ok() || cause.kind() == io::ErrorKind::NotFound
 }
 
-/// Makes a folder and those above that are missing, and waits until their names are on the disk.
-fn create_durably(folder: &Path) -> io::Result<()> {
-    if folder.is_dir() {
-        return Ok(());
-    }
-    let new: Vec<_> = folder.ancestors().take_while(|above| !above.exists()).collect();
-    fs::create_dir_all(folder)?;
-    for made in new.into_iter().rev() {
-        if let Some(above) = made.parent() {
-            sync_folder(above)?;
-        }
-    }
-    Ok(())
+/// Makes a folder, and those above that are missing, that only its owner may enter.
+fn create_private(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }

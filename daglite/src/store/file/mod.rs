@@ -2,7 +2,7 @@
 //!
 //! Files in reading order: `settings` (the builder), `layout` (what lies where), `filesystem` (where an index can be
 //! shared), `entry` and `header` (the bytes of one entry), `access` and `publish` (how something is opened, and becomes visible),
-//! `staged` and `workplace` (what is not visible yet), `locks`; then the two ways to keep entries, `indexed` and `plain`;
+//! `staged` and `workplace` (what is not visible yet), `spool` (a value on its way in) and `verified` (on its way out), `locks`; then the two ways to keep entries, `indexed` and `plain`;
 //! and what people ask: `browse`, `verify`.
 
 mod access;
@@ -16,7 +16,9 @@ mod locks;
 mod plain;
 mod publish;
 mod settings;
+mod spool;
 mod staged;
+mod verified;
 mod verify;
 mod workplace;
 
@@ -28,6 +30,7 @@ use super::contract::{
     Artifact, ArtifactMeta, CacheStore, Glimpse, KeyClaim, Lookup, Put, RunReport, StoreFuture,
 };
 use super::error::StoreError;
+use super::flow::{ReadValue, WriteValue, Written};
 use super::preimage::{Fate, TaskRecord};
 use crate::clock::Timestamp;
 use crate::digest::Digest;
@@ -221,6 +224,29 @@ impl CacheStore for FileStore {
         Box::pin(ready(match &self.0 {
             Kind::Indexed(store) => store.put(key, artifact),
             Kind::Files(store) => store.put(key, artifact),
+        }))
+    }
+
+    fn put_with<'a>(
+        &'a self,
+        key: &'a Digest,
+        meta: ArtifactMeta,
+        write: &'a mut WriteValue<'_>,
+    ) -> StoreFuture<'a, Written> {
+        Box::pin(ready(match &self.0 {
+            Kind::Indexed(store) => store.put_with(key, meta, write),
+            Kind::Files(store) => store.put_with(key, meta, write),
+        }))
+    }
+
+    fn get_with<'a>(
+        &'a self,
+        key: &'a Digest,
+        read: &'a mut ReadValue<'_>,
+    ) -> StoreFuture<'a, Lookup<ArtifactMeta>> {
+        Box::pin(ready(match &self.0 {
+            Kind::Indexed(store) => store.get_with(key, read),
+            Kind::Files(store) => store.read_with(key, read),
         }))
     }
 

@@ -68,11 +68,11 @@ impl Shelf {
             let asked = match version {
                 // Nothing else is a version, and much of it is no safe name.
                 Version::Exact(version) if is_version(version) => version.clone(),
-                Version::Exact(_) => return Ok(None),
                 Version::Latest => match self.list(name).await?.complete.pop() {
                     Some(latest) => latest,
                     None => return Ok(None),
                 },
+                _ => return Ok(None),
             };
             match self.document(name, &asked).await {
                 Ok(meta) => return Ok(Some(meta)),

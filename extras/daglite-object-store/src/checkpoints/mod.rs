@@ -169,6 +169,15 @@ impl ObjectCheckpoints {
         }))
     }
 
+    /// The version that is meant, as the shelf knows it: the latest one, or one by its name.
+    async fn named(&self, name: &str, version: &Version) -> Result<Option<Version>, StoreError> {
+        check_name(name)?;
+        match version {
+            Version::Latest | Version::Exact(_) => Ok(Some(version.clone())),
+            other => Ok(self.resolve(name, other).await?.map(Version::Exact)),
+        }
+    }
+
     /// Does `work` with the shelf on the runtime.
     fn with_shelf<'a, T, W>(
         &'a self,
@@ -200,8 +209,11 @@ impl CheckpointStore for ObjectCheckpoints {
         name: &'a str,
         version: &'a Version,
     ) -> StoreFuture<'a, Option<(CheckpointMeta, Vec<u8>)>> {
-        let (name, version) = (name.to_owned(), version.clone());
-        self.with_shelf(async move |shelf| shelf.load(&name, &version).await)
+        Box::pin(async move {
+            let Some(version) = self.named(name, version).await? else { return Ok(None) };
+            let name = name.to_owned();
+            self.with_shelf(async move |shelf| shelf.load(&name, &version).await).await
+        })
     }
 
     fn head<'a>(
@@ -209,8 +221,11 @@ impl CheckpointStore for ObjectCheckpoints {
         name: &'a str,
         version: &'a Version,
     ) -> StoreFuture<'a, Option<CheckpointMeta>> {
-        let (name, version) = (name.to_owned(), version.clone());
-        self.with_shelf(async move |shelf| shelf.head(&name, &version).await)
+        Box::pin(async move {
+            let Some(version) = self.named(name, version).await? else { return Ok(None) };
+            let name = name.to_owned();
+            self.with_shelf(async move |shelf| shelf.head(&name, &version).await).await
+        })
     }
 
     fn versions<'a>(&'a self, name: &'a str) -> StoreFuture<'a, Vec<String>> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read, Write as _};
 use std::path::Path;
 
 use super::super::access::{create_private, is_missing, open_at_once, remove_whatever};
@@ -10,6 +10,7 @@ use super::super::entry::Flaw;
 use super::super::layout::{Layout, ObjectName};
 use super::super::publish::{Durable, move_aside, publish, set_aside};
 use super::super::staged::Staged;
+use super::super::verified::{Unsound, Verified};
 use super::super::workplace::Workplace;
 use crate::digest::Digest;
 use crate::store::StoreError;
@@ -34,30 +35,53 @@ pub(super) fn write(
     name: &ObjectName,
     bytes: &[u8],
 ) -> Result<(), StoreError> {
-    let target = layout.object(name);
-    let failed = |cause| StoreError::io("write an object in", workplace.path(), cause);
-    let is_there = |found: std::fs::Metadata| found.is_file() && found.len() == bytes.len() as u64;
-    if target.symlink_metadata().is_ok_and(is_there) {
+    if is_there(layout, name, bytes.len() as u64) {
         return Ok(());
     }
+    let failed = |cause| StoreError::io("write an object in", workplace.path(), cause);
     let (mut staged, mut file) = Staged::file(workplace.path()).map_err(failed)?;
     file.write_all(bytes).map_err(failed)?;
     drop(file);
+    publish_at(&mut staged, &layout.object(name))
+}
+
+/// Makes a file of `length` bytes the object `name`, which has been announced, unless one of that name and length is there
+/// already.
+pub(super) fn publish_staged(
+    layout: &Layout,
+    mut staged: Staged,
+    name: &ObjectName,
+    length: u64,
+) -> Result<(), StoreError> {
+    if is_there(layout, name, length) {
+        return Ok(());
+    }
+    publish_at(&mut staged, &layout.object(name))
+}
+
+/// Whether there is an object of that name and length.
+fn is_there(layout: &Layout, name: &ObjectName, length: u64) -> bool {
+    let found = layout.object(name).symlink_metadata();
+    found.is_ok_and(|found| found.is_file() && found.len() == length)
+}
+
+/// Makes a file visible as the object at `target`.
+fn publish_at(staged: &mut Staged, target: &Path) -> Result<(), StoreError> {
     // Most folders are there already: asking for the rename first saves two calls.
-    if publish(&mut staged, &target, Durable::No).is_ok() {
+    if publish(staged, target, Durable::No).is_ok() {
         return Ok(());
     }
     for _ in 1..ATTEMPTS {
-        match make_way(&target).and_then(|()| publish(&mut staged, &target, Durable::No)) {
+        match make_way(target).and_then(|()| publish(staged, target, Durable::No)) {
             // Somebody clears the store.
             Err(cause) if is_missing(&cause) => {}
-            Err(cause) => return Err(StoreError::io("publish the object", &target, cause)),
+            Err(cause) => return Err(StoreError::io("publish the object", target, cause)),
             Ok(()) => return Ok(()),
         }
     }
-    make_way(&target)
-        .and_then(|()| publish(&mut staged, &target, Durable::No))
-        .map_err(|cause| StoreError::io("publish the object", &target, cause))
+    make_way(target)
+        .and_then(|()| publish(staged, target, Durable::No))
+        .map_err(|cause| StoreError::io("publish the object", target, cause))
 }
 
 /// Makes the folders above `target`, and removes what has taken their place or its own.
@@ -131,6 +155,48 @@ pub(super) fn read(
     size: u64,
     digest: &Digest,
 ) -> Result<Vec<u8>, Unreadable> {
+    let file = open(layout, name, size)?;
+    let (bytes, found) = if name.is_packed() {
+        let bytes = super::pack::unpack(file, size)?;
+        let digest = Digest::of_bytes(&bytes);
+        (bytes, digest)
+    } else {
+        read_hashed(file, size)?
+    };
+    if found != *digest {
+        return Err(flaw("it does not match its digest"));
+    }
+    Ok(bytes)
+}
+
+/// Lets `read` make something of the object `name`, whose value has `size` bytes and `digest`.
+pub(super) fn read_with(
+    layout: &Layout,
+    name: &ObjectName,
+    size: u64,
+    digest: &Digest,
+    read: impl FnOnce(&mut dyn Read),
+) -> Result<(), Unreadable> {
+    let file = open(layout, name, size)?;
+    if !name.is_packed() {
+        let mut bytes = Verified::new(file, size);
+        read(&mut bytes);
+        return bytes.finish(digest).map_err(|unsound| match unsound {
+            Unsound::Flaw(flaw) => Unreadable::Flawed(flaw),
+            Unsound::Refused(cause) => Unreadable::Refused(cause),
+        });
+    }
+    let unpacked = super::pack::reader(file).map_err(Unreadable::Refused)?;
+    let mut bytes = Verified::new(unpacked, size);
+    read(&mut bytes);
+    bytes.finish(digest).map_err(|unsound| match unsound {
+        Unsound::Flaw(flaw) => Unreadable::Flawed(flaw),
+        Unsound::Refused(_) => flaw("it cannot be decompressed"),
+    })
+}
+
+/// Opens the object `name`, whose value has `size` bytes.
+fn open(layout: &Layout, name: &ObjectName, size: u64) -> Result<File, Unreadable> {
     let path = layout.object(name);
     let file = match open_at_once(&path) {
         Ok(file) => file,
@@ -142,20 +208,10 @@ pub(super) fn read(
     if !found.is_file() {
         return Err(flaw("it is not a file"));
     }
-    let (bytes, found) = if name.is_packed() {
-        let bytes = super::pack::unpack(file, size)?;
-        let digest = Digest::of_bytes(&bytes);
-        (bytes, digest)
-    } else {
-        if found.len() != size {
-            return Err(flaw(&format!("it has {} of {size} bytes", found.len())));
-        }
-        read_hashed(file, size)?
-    };
-    if found != *digest {
-        return Err(flaw("it does not match its digest"));
+    if !name.is_packed() && found.len() != size {
+        return Err(flaw(&format!("it has {} of {size} bytes", found.len())));
     }
-    Ok(bytes)
+    Ok(file)
 }
 
 /// Reads a file of `size` bytes and hashes it.

@@ -9,7 +9,7 @@ use super::rows::{self, Finder, Stored, object_named, object_of, slot_of};
 use super::usage::slots;
 use super::{Failed, Indexed, objects};
 use crate::digest::Digest;
-use crate::store::{Artifact, ArtifactMeta, Glimpse, Lookup, StoreError};
+use crate::store::{Artifact, ArtifactMeta, Glimpse, Lookup, ReadValue, StoreError};
 
 /// Up to this size a value comes along with its metadata.
 const COMES_ALONG: usize = 1 << 10;
@@ -80,12 +80,30 @@ impl Indexed {
 
     /// The entry of `key`, its value verified.
     pub(in crate::store::file) fn get(&self, key: &Digest) -> Result<Lookup<Artifact>, StoreError> {
-        let (mut answer, mut bad) = self.try_get(key)?;
+        self.get_by(key, |row| self.whole(key, row))
+    }
+
+    /// Lets `read` make something of the value of `key`, and verifies it; answers its metadata.
+    pub(in crate::store::file) fn get_with(
+        &self,
+        key: &Digest,
+        read: &mut ReadValue<'_>,
+    ) -> Result<Lookup<ArtifactMeta>, StoreError> {
+        self.get_by(key, |row| self.whole_with(key, row, read))
+    }
+
+    /// What `whole` makes of the row of `key`; `None` from it stands for no row.
+    fn get_by<T>(
+        &self,
+        key: &Digest,
+        mut whole: impl FnMut(&Found) -> Result<Option<T>, Unreadable>,
+    ) -> Result<Lookup<T>, StoreError> {
+        let (mut answer, mut bad) = self.try_get(key, &mut whole)?;
         for _ in 1..ATTEMPTS {
             if self.is_settled(bad.as_slice())? {
                 break;
             }
-            (answer, bad) = self.try_get(key)?;
+            (answer, bad) = self.try_get(key, &mut whole)?;
         }
         if matches!(answer, Lookup::Found(_)) {
             self.usage.found(std::iter::once(slot_of(key)));
@@ -94,15 +112,19 @@ impl Indexed {
     }
 
     /// One look at the entry of `key`, and what of it is damaged.
-    fn try_get(&self, key: &Digest) -> Result<(Lookup<Artifact>, Option<Bad>), StoreError> {
+    fn try_get<T>(
+        &self,
+        key: &Digest,
+        whole: &mut impl FnMut(&Found) -> Result<Option<T>, Unreadable>,
+    ) -> Result<(Lookup<T>, Option<Bad>), StoreError> {
         let row = match self.rows_of(std::slice::from_ref(key))? {
             Ok(mut rows) => rows.pop().flatten(),
             Err(damage) => return Ok((Lookup::Damaged(damage), None)),
         };
         let Some(row) = row else { return Ok((Lookup::Absent, None)) };
         let name = || object_of(row.stored.kind, &row.stored.bytes);
-        let (flaw, misses) = match self.whole(key, &row) {
-            Ok(Some(artifact)) => return Ok((Lookup::Found(artifact), None)),
+        let (flaw, misses) = match whole(&row) {
+            Ok(Some(found)) => return Ok((Lookup::Found(found), None)),
             Ok(None) => return Ok((Lookup::Absent, None)),
             Err(Unreadable::Refused(cause)) => {
                 return Err(StoreError::io("read an object in", self.layout.objects(), cause));
@@ -220,23 +242,30 @@ impl Indexed {
 
     /// The artifact of a row, verified; `None` if it is that of another key in the same slot.
     fn whole(&self, key: &Digest, row: &Found) -> Result<Option<Artifact>, Unreadable> {
-        let Stored { kind, bytes, .. } = &row.stored;
-        let (of, meta, value) = entry::parse_row(bytes).map_err(Unreadable::Flawed)?;
-        if of != *key {
-            return Ok(None);
-        }
-        let bytes = match value {
-            Some(value) if *kind == rows::IN_PLACE || !value.is_empty() => {
-                entry::verify_value(value, &meta).map_err(Unreadable::Flawed)?;
-                value.to_vec()
-            }
-            _ => {
-                let name = object_named(*kind, &meta)
-                    .ok_or_else(|| objects::flaw("its value is missing"))?;
-                objects::read(&self.layout, &name, meta.size, &meta.digest)?
-            }
+        let Some((meta, body)) = body_of(key, row)? else { return Ok(None) };
+        let bytes = match body {
+            Body::InPlace(value) => value.to_vec(),
+            Body::Object(name) => objects::read(&self.layout, &name, meta.size, &meta.digest)?,
         };
         Ok(Some(Artifact { meta, bytes }))
+    }
+
+    /// The metadata of a row, once `read` has made something of its value and that is verified.
+    fn whole_with(
+        &self,
+        key: &Digest,
+        row: &Found,
+        read: &mut ReadValue<'_>,
+    ) -> Result<Option<ArtifactMeta>, Unreadable> {
+        let Some((meta, body)) = body_of(key, row)? else { return Ok(None) };
+        match body {
+            Body::InPlace(mut value) => read(&meta, &mut value),
+            Body::Object(name) => {
+                let (size, digest) = (meta.size, &meta.digest);
+                objects::read_with(&self.layout, &name, size, digest, |bytes| read(&meta, bytes))?;
+            }
+        }
+        Ok(Some(meta))
     }
 
     /// Removes damaged rows, if they are still those that were read and still damaged; answers how many were, if they
@@ -264,6 +293,37 @@ impl Indexed {
         // What cannot be removed is found damaged again.
         removed.ok()
     }
+}
+
+/// Where the value of a row lies.
+enum Body<'a> {
+    /// In the row; it is verified.
+    InPlace(&'a [u8]),
+    /// In an object.
+    Object(ObjectName),
+}
+
+/// The metadata of a row and its value; `None` if it is that of another key in the same slot.
+fn body_of<'a>(
+    key: &Digest,
+    row: &'a Found,
+) -> Result<Option<(ArtifactMeta, Body<'a>)>, Unreadable> {
+    let Stored { kind, bytes, .. } = &row.stored;
+    let (of, meta, value) = entry::parse_row(bytes).map_err(Unreadable::Flawed)?;
+    if of != *key {
+        return Ok(None);
+    }
+    let body = match value {
+        Some(value) if *kind == rows::IN_PLACE || !value.is_empty() => {
+            entry::verify_value(value, &meta).map_err(Unreadable::Flawed)?;
+            Body::InPlace(value)
+        }
+        _ => {
+            let name = object_named(*kind, &meta);
+            Body::Object(name.ok_or_else(|| objects::flaw("its value is missing"))?)
+        }
+    };
+    Ok(Some((meta, body)))
 }
 
 /// A row, written or not.

@@ -1,4 +1,4 @@
-//! Puts entries, in batches; removes them; cleans up after processes that were killed.
+//! Writes what was put, in batches; removes entries; cleans up after processes that were killed.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -8,140 +8,28 @@ use std::time::Duration;
 use rusqlite::{Connection, Transaction};
 
 use super::super::access::{is_missing, remove_whatever};
-use super::super::entry;
 use super::super::layout::ObjectName;
 use super::super::publish::set_aside;
 use super::super::settings::{Eviction, HIGH_MARK};
 use super::super::staged::{Staged, sweep_stale};
 use super::super::workplace::{Abandoned, Workplace};
 use super::objects::remove_unneeded;
-use super::queue::{Arrival, Batch};
-use super::rows::{self, Edit, ROW_OVERHEAD, Row, State, slot_of};
+use super::queue::Batch;
+use super::rows::{self, Edit, State, slot_of};
 use super::trouble::Trouble;
 use super::usage::Due;
-use super::{Indexed, explain, notes, objects, pack};
+use super::{Indexed, explain, notes, objects};
 use crate::digest::Digest;
-use crate::size::ByteSize;
-use crate::store::{Artifact, Fate, Put, StoreError};
+use crate::store::{Fate, StoreError};
 
-/// Up to this size a value lies in its row.
-const IN_PLACE: usize = 16 << 10;
 /// How often a batch is written again because the index has been replaced meanwhile.
 const ATTEMPTS: usize = 4;
 /// A log longer than this is moved into the index when a run ends, so that whoever opens the store next need not read it.
 const LONG_LOG: u64 = 4 << 20;
 
 impl Indexed {
-    /// Puts `artifact` under `key`: it is found at once, and written with others.
-    pub(in crate::store::file) fn put(
-        self: &Arc<Self>,
-        key: &Digest,
-        artifact: &Artifact,
-    ) -> Result<Put, StoreError> {
-        let Artifact { meta, bytes } = artifact;
-        entry::check_size(artifact)?;
-        if let Some(refusal) = self.refusal(meta.size) {
-            return Ok(Put::Refused(refusal));
-        }
-        if let Some(failure) = self.queue.take_failure() {
-            return Err(failure);
-        }
-        self.prepare()?;
-        let mut row_bytes = entry::encode_head(key, meta)?;
-        // Lives until the row is in the queue.
-        let workplace;
-        let mut announced = None;
-        let (object, size) = if bytes.len() <= IN_PLACE {
-            row_bytes.extend_from_slice(bytes);
-            (None, 0)
-        } else {
-            let packed = match self.limits.compression {
-                Some(level) => {
-                    let packed = pack::pack(bytes, level).map_err(|cause| {
-                        StoreError::io("compress a value for", self.layout.root(), cause)
-                    })?;
-                    // What does not get smaller is better read as it is.
-                    (packed.len() < bytes.len()).then_some(packed)
-                }
-                None => None,
-            };
-            let name = ObjectName::new(meta.digest, &meta.extension, packed.is_some());
-            let stored = packed.as_deref().unwrap_or(bytes);
-            workplace = self.workplace()?;
-            announced =
-                Some(workplace.announce(&name).map_err(|cause| {
-                    StoreError::io("write an object in", workplace.path(), cause)
-                })?);
-            objects::write(&self.layout, &workplace, &name, stored)?;
-            (Some(name), stored.len() as u64)
-        };
-        let expires = meta.expires.map(crate::clock::Timestamp::millis);
-        let task = meta.task.clone();
-        let row = Row { key: *key, task, order: 0, bytes: row_bytes, object, size, expires };
-        self.usage.put(slot_of(key));
-        if self.limits.eviction == Eviction::None {
-            // Nothing makes room for what is too much: what waits counts already.
-            let mut waiting = self.waiting.lock();
-            *waiting = (waiting.0 + row.weight(), waiting.1 + 1);
-        }
-        let arrival = self.queue.add(row);
-        drop(announced);
-        if arrival == Arrival::NeedsWriter {
-            self.start_writer()?;
-        }
-        Ok(Put::Kept)
-    }
-
-    /// Why a value of this size is not taken in, if it is not.
-    fn refusal(&self, size: u64) -> Option<String> {
-        if let Some(refusal) = self.limits.refuse_size(size) {
-            return Some(refusal);
-        }
-        let (why, is_full) = match self.limits.eviction {
-            Eviction::None => ("its policy evicts nothing", self.has_no_room_for(size)),
-            _ => ("all of them are in use", self.is_full.load(Ordering::Relaxed)),
-        };
-        if !is_full {
-            return None;
-        }
-        Some(format!(
-            "the cache is full, with {} in {} entries, and {why}: raise its limits",
-            ByteSize::new(self.bytes.load(Ordering::Relaxed)),
-            self.entries.load(Ordering::Relaxed)
-        ))
-    }
-
-    /// Whether a cache that evicts nothing would be above its limits with a value of this size.
-    fn has_no_room_for(&self, size: u64) -> bool {
-        let known = || (self.bytes.load(Ordering::Relaxed), self.entries.load(Ordering::Relaxed));
-        if known().1 == 0
-            && let Ok(Some(state)) = self.connections.read(State::load)
-        {
-            // The first put of this process: others may have filled the cache.
-            self.note_state(&state);
-        }
-        let (bytes, entries) = known();
-        let waiting = *self.waiting.lock();
-        let (bytes, entries) = (bytes + waiting.0, entries + waiting.1);
-        let bytes_then = bytes.saturating_add(size).saturating_add(ROW_OVERHEAD);
-        let is_full = self.limits.is_above(1.0, bytes_then, entries + 1);
-        if is_full && !self.told_full.swap(true, Ordering::Relaxed) {
-            self.tell_full("its policy evicts nothing", bytes, entries);
-        }
-        is_full
-    }
-
-    /// Has users told that what is computed from now on is not kept.
-    pub(super) fn tell_full(&self, why: &str, bytes: u64, entries: u64) {
-        self.notify(format!(
-            "the cache `{}` is full ({} in {entries} entries) and {why}: new results are not cached; raise its limits",
-            self.layout.root().display(),
-            ByteSize::new(bytes),
-        ));
-    }
-
     /// Makes the thread that writes batches; it ends when there is nothing to write for a while.
-    fn start_writer(self: &Arc<Self>) -> Result<(), StoreError> {
+    pub(super) fn start_writer(self: &Arc<Self>) -> Result<(), StoreError> {
         let store = Arc::clone(self);
         let work = move || {
             while store.queue.wait_for_batch() {

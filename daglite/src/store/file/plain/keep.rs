@@ -4,6 +4,7 @@
 
 use std::cmp::Reverse;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
@@ -11,17 +12,45 @@ use std::time::SystemTime;
 use super::super::access::is_missing;
 use super::super::browse::{Collected, EntryInfo, Totals};
 use super::super::settings::{Eviction, HIGH_MARK, LOW_MARK};
-use super::super::staged::sweep_stale;
+use super::super::spool::{Body, Sink, Spool, Spooler};
+use super::super::staged::{Staged, sweep_stale};
 use super::super::verify::{Found, Problem};
 use super::PlainFiles;
 use crate::digest::Digest;
 use crate::size::ByteSize;
-use crate::store::{Artifact, Glimpse, Lookup, Put, StoreError};
+use crate::store::flow::not_written;
+use crate::store::{Artifact, ArtifactMeta, Glimpse, Lookup, Put, StoreError, WriteValue, Written};
 
 /// Up to this size a value comes along with its metadata.
 const COMES_ALONG: u64 = 1 << 10;
 /// The folder is looked through after so many bytes have been put: a hundredth of what it may hold.
 const LOOK_AFTER: u64 = 100;
+
+/// Up to this size a value is gathered, and put as a whole.
+const WRITE_AT_ONCE: usize = 64 << 10;
+
+/// Where a value goes that is written bit by bit.
+struct NewEntry<'a> {
+    store: &'a PlainFiles,
+    key: &'a Digest,
+    meta: ArtifactMeta,
+}
+
+impl Spooler for NewEntry<'_> {
+    fn refusal(&self, size: u64) -> Option<String> {
+        // A folder that cannot be looked through is met again when the entry is published.
+        self.store.refusal(size).ok().flatten()
+    }
+
+    fn open(&self) -> Result<(Staged, Box<dyn Sink>), StoreError> {
+        let (staged, file) = self.store.new_file(self.key, &self.meta)?;
+        Ok((staged, Box::new(file)))
+    }
+
+    fn failed(&self, cause: io::Error) -> StoreError {
+        self.store.not_written(cause)
+    }
+}
 
 /// One file.
 struct File {
@@ -38,23 +67,56 @@ impl PlainFiles {
         key: &Digest,
         artifact: &Artifact,
     ) -> Result<Put, StoreError> {
-        let size = artifact.meta.size;
-        if let Some(refusal) = self.limits.refuse_size(size) {
-            return Ok(Put::Refused(refusal));
-        }
-        if self.limits.eviction == Eviction::None
-            && let Some(refusal) = self.refuse_if_full(size)?
-        {
+        if let Some(refusal) = self.refusal(artifact.meta.size)? {
             return Ok(Put::Refused(refusal));
         }
         let length = self.publish_entry(key, artifact)?;
-        self.note_put(&artifact.meta.task, *key);
-        self.put_since.fetch_add(size, Ordering::Relaxed);
+        self.count_put(key, &artifact.meta, length);
+        Ok(Put::Kept)
+    }
+
+    /// Puts what `write` writes under `key`: larger values go straight into a file.
+    pub(in crate::store::file) fn put_with(
+        &self,
+        key: &Digest,
+        mut meta: ArtifactMeta,
+        write: &mut WriteValue<'_>,
+    ) -> Result<Written, StoreError> {
+        let place = NewEntry { store: self, key, meta: meta.clone() };
+        let mut spool = Spool::new(&place);
+        write(&mut spool).map_err(not_written)?;
+        let (digest, size, body) = spool.finish(WRITE_AT_ONCE);
+        (meta.digest, meta.size) = (digest, size);
+        let put = match body {
+            Body::Refused(why) => Ok(Put::Refused(why)),
+            Body::Failed(error) => Err(error),
+            Body::Few(bytes) => self.put(key, &Artifact { meta, bytes }),
+            Body::File(staged, file) => {
+                self.publish_written(key, &meta, staged, file).map(|length| {
+                    self.count_put(key, &meta, length);
+                    Put::Kept
+                })
+            }
+        };
+        Ok(Written { digest, size, put })
+    }
+
+    /// Why a value of this size is not taken in, if it is not.
+    fn refusal(&self, size: u64) -> Result<Option<String>, StoreError> {
+        match self.limits.refuse_size(size) {
+            None if self.limits.eviction == Eviction::None => self.refuse_if_full(size),
+            refusal => Ok(refusal),
+        }
+    }
+
+    /// Notes that an entry was put, in a file of `length` bytes.
+    fn count_put(&self, key: &Digest, meta: &ArtifactMeta, length: u64) {
+        self.note_put(&meta.task, *key);
+        self.put_since.fetch_add(meta.size, Ordering::Relaxed);
         if let Some((bytes, entries)) = &mut self.fill.lock().known {
             *bytes += length;
             *entries += 1;
         }
-        Ok(Put::Kept)
     }
 
     /// Why a value of this size is not taken in, if there is no room and nothing makes any.

@@ -1,7 +1,7 @@
 //! Writes entries and makes them visible; removes them all.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
@@ -11,7 +11,7 @@ use super::super::publish::{Durable, publish, set_aside};
 use super::super::staged::{Staged, sweep_stale};
 use super::PlainFiles;
 use crate::digest::Digest;
-use crate::store::{Artifact, StoreError};
+use crate::store::{Artifact, ArtifactMeta, StoreError};
 
 /// How often a put starts again because somebody deletes the folder under it.
 const ATTEMPTS: usize = 8;
@@ -59,6 +59,61 @@ impl PlainFiles {
         self.make_way(key, &target)?;
         publish(&mut staged, &target, Durable::No)
             .map_err(|cause| Refused::new("publish the cache entry", &target, cause))
+    }
+
+    /// Makes a file that has the value of `meta` behind an empty head the entry of `key`; answers how long it is.
+    pub(super) fn publish_written(
+        &self,
+        key: &Digest,
+        meta: &ArtifactMeta,
+        mut staged: Staged,
+        mut file: File,
+    ) -> Result<u64, StoreError> {
+        let head = entry::encode_head(key, meta)?;
+        let refused = |cause| Refused::new("write the cache entry in", self.layout.tmp(), cause);
+        file.rewind().and_then(|()| file.write_all(&head)).map_err(refused)?;
+        drop(file);
+        let target = self.layout.entry(key);
+        for _ in 0..ATTEMPTS {
+            if publish(&mut staged, &target, Durable::No).is_ok() {
+                break;
+            }
+            self.make_way(key, &target)?;
+        }
+        if staged.is_pending() {
+            publish(&mut staged, &target, Durable::No)
+                .map_err(|cause| Refused::new("publish the cache entry", &target, cause))?;
+        }
+        Ok(head.len() as u64 + meta.size)
+    }
+
+    /// A new file that begins with room for the head of `meta`, whose length does not depend on the value.
+    pub(super) fn new_file(
+        &self,
+        key: &Digest,
+        meta: &ArtifactMeta,
+    ) -> Result<(Staged, File), StoreError> {
+        let head = entry::encode_head(key, meta)?;
+        if !self.prepared.load(Ordering::Acquire) {
+            self.prepare()?;
+        }
+        for attempt in 1.. {
+            let (staged, mut file) = match Staged::file(self.layout.tmp()) {
+                Err(cause) if is_missing(&cause) && attempt < ATTEMPTS => {
+                    self.prepare()?;
+                    continue;
+                }
+                made => made.map_err(|cause| self.not_written(cause))?,
+            };
+            file.write_all(&head).map_err(|cause| self.not_written(cause))?;
+            return Ok((staged, file));
+        }
+        unreachable!("the last attempt answers")
+    }
+
+    /// The error of a file that takes no more.
+    pub(super) fn not_written(&self, cause: io::Error) -> StoreError {
+        StoreError::io("write the cache entry in", self.layout.tmp(), cause)
     }
 
     /// Makes the folders above `target` and removes what has taken their place or its own.

@@ -6,9 +6,10 @@ use std::path::Path;
 
 use super::super::access::{is_missing, open_at_once, remove_whatever};
 use super::super::entry::{self, Flaw, Lengths, PRELUDE};
+use super::super::verified::{Unsound, Verified};
 use super::PlainFiles;
 use crate::digest::Digest;
-use crate::store::{Artifact, ArtifactMeta, Lookup, StoreError};
+use crate::store::{Artifact, ArtifactMeta, Lookup, ReadValue, StoreError};
 
 /// How much of a file is read at once to get its header: most headers, and small values with them, fit.
 const FIRST_READ: usize = 4096;
@@ -35,6 +36,25 @@ impl PlainFiles {
             let bytes = opened.value(&lengths)?;
             entry::verify_value(&bytes, &meta)?;
             Ok(Artifact { meta, bytes })
+        })
+    }
+
+    /// Lets `read` make something of the value of `key`, and verifies it; answers its metadata.
+    pub(in crate::store::file) fn read_with(
+        &self,
+        key: &Digest,
+        read: &mut ReadValue<'_>,
+    ) -> Result<Lookup<ArtifactMeta>, StoreError> {
+        self.look_up(key, |opened| {
+            let (meta, _) = opened.head(key)?;
+            let start = &opened.start[opened.value_at..];
+            let mut bytes = Verified::new(start.chain(&opened.file), meta.size);
+            read(&meta, &mut bytes);
+            bytes.finish(&meta.digest).map_err(|unsound| match unsound {
+                Unsound::Flaw(flaw) => Failed::Flaw(flaw),
+                Unsound::Refused(cause) => Failed::Io(cause),
+            })?;
+            Ok(meta)
         })
     }
 

@@ -6,6 +6,6 @@ mod disabled;
 mod enabled;
 
 #[cfg(not(feature = "zstd"))]
-pub(super) use disabled::{pack, unpack};
+pub(super) use disabled::{pack, reader, unpack, writer};
 #[cfg(feature = "zstd")]
-pub(super) use enabled::{pack, unpack};
+pub(super) use enabled::{pack, reader, unpack, writer};
