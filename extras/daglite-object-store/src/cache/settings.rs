@@ -67,6 +67,25 @@ pub(super) struct Settings {
 }
 
 /// Makes a [`RemoteCache`]: see [`RemoteCache::builder`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use daglite::MemoryStore;
+/// use daglite_object_store::{Access, Place, RemoteCache, Upload};
+///
+/// let server = RemoteCache::builder(Place::at("memory:///team")?, MemoryStore::new())
+///     .access(Access::WriteOnly)
+///     .upload(Upload::Inline)
+///     .deadline(Duration::from_secs(5))
+///     .flush_deadline(Duration::from_secs(60))
+///     .rest(Duration::from_secs(10))
+///     .queue(1_000, 64 << 20)
+///     .max_value(1 << 30)
+///     .open()?;
+/// # drop(server);
+/// # Ok::<(), daglite::Error>(())
+/// ```
 #[derive(Clone)]
 #[must_use = "nothing is opened before `open`"]
 pub struct RemoteCacheBuilder {
