@@ -19,11 +19,11 @@ const BYTES: usize = 100_000_000;
 /// How often each is measured, in turn with the others.
 const ROUNDS: usize = 11;
 
+/// A name, and what is measured under it.
+type Contender<'a> = (&'a str, Box<dyn FnMut() + 'a>);
+
 /// The times of each contender; they take turns.
-fn measure(
-    contenders: &mut [(&str, Box<dyn FnMut() + '_>)],
-    rounds: usize,
-) -> Vec<(String, Spread)> {
+fn measure(contenders: &mut [Contender<'_>], rounds: usize) -> Vec<(String, Spread)> {
     let mut times = vec![Vec::new(); contenders.len()];
     for round in 0..=rounds {
         for ((_, work), times) in contenders.iter_mut().zip(&mut times) {
@@ -57,7 +57,7 @@ fn beside_a_copy<N: RawNumber>(name: &str, numbers: &Vec<N>, bytes: &[u8]) -> Ta
     let raw = Format::<Vec<N>>::raw();
     let encoded = raw.encode(numbers).expect("it holds all numbers");
     assert_eq!(encoded, bytes);
-    let mut contenders: Vec<(&str, Box<dyn FnMut() + '_>)> = vec![
+    let mut contenders: Vec<Contender<'_>> = vec![
         ("copy into new memory", Box::new(|| drop(black_box(bytes.to_vec())))),
         ("encode", Box::new(|| drop(black_box(raw.encode(numbers))))),
         ("decode", Box::new(|| drop(black_box(raw.decode(&encoded))))),
@@ -81,7 +81,7 @@ fn through_a_store() -> Table {
         Session::builder().cache(store).without_memory().build().expect("its settings are right")
     };
     let mut seed = 0;
-    let mut contenders: Vec<(&str, Box<dyn FnMut() + '_>)> = vec![
+    let mut contenders: Vec<Contender<'_>> = vec![
         (
             "make it, hash it, write a file",
             Box::new(|| {

@@ -134,7 +134,7 @@ fn merged(values: &[ChainingValue]) -> ChainingValue {
 /// On several threads, each of which hashes a piece while it is still in the processor's cache.
 pub(crate) fn read_and_digest(
     bytes: &mut [u8],
-    read: &(impl Fn(u64, &mut [u8]) -> io::Result<()> + Sync),
+    read: impl Fn(u64, &mut [u8]) -> io::Result<()> + Sync,
 ) -> io::Result<Digest> {
     let size = subtree_of(bytes.len());
     if bytes.len() <= size {
@@ -251,7 +251,7 @@ mod tests {
                 piece.copy_from_slice(&all[at as usize..at as usize + piece.len()]);
                 Ok(())
             };
-            let digest = read_and_digest(&mut bytes, &read).unwrap();
+            let digest = read_and_digest(&mut bytes, read).unwrap();
             assert!(bytes == all[..length], "{length}");
             assert_eq!(digest, Digest::from_bytes(*blake3::hash(&bytes).as_bytes()), "{length}");
         }
@@ -259,6 +259,6 @@ mod tests {
             0 => Ok(()),
             _ => Err(io::ErrorKind::UnexpectedEof.into()),
         };
-        assert!(read_and_digest(&mut vec![0; 3 << 20], &failing).is_err());
+        assert!(read_and_digest(&mut vec![0; 3 << 20], failing).is_err());
     }
 }

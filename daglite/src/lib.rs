@@ -88,6 +88,8 @@
 //! | `tokio` | yes | `run()` inside a tokio runtime is an error that says to await, and not a blocked runtime | tokio's `rt` |
 //! | `zstd` | no | larger cached values are compressed, if [`compression`](store::FileStoreBuilder::compression) is set | the build of the C library zstd |
 //! | `conformance` | no | the suites that every store must pass, for authors of stores: [how to run them](https://docs.rs/daglite/latest/daglite/conformance/) | none |
+//! | `arrow` | no | arrow's `RecordBatch`, arrays and schemas as arguments, `RecordBatch` and `Vec<RecordBatch>` as results, in the formats `ipc`, `parquet` and `csv`. Arrays count by what their rows hold, batches of a list one by one | `arrow` and `parquet` |
+//! | `polars` | no | polars' `DataFrame` and `Series` as arguments and results, in the same formats. Chunks do not count. A `LazyFrame` is refused by the compiler: `collect()` it first | `polars` with `ipc` and `parquet`; which types of columns there are is for you to turn on |
 //! | `image` | no | `DynamicImage` and `ImageBuffer` as arguments and results, kept as PNG or, what PNG cannot hold, as raw samples | the crate `image` with its `png` |
 //!
 //! # Types of other crates

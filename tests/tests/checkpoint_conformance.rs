@@ -251,7 +251,8 @@ impl InMemory {
             Version::At(time) => match self.fault {
                 Fault::MomentsMeanLatest => versions.last(),
                 Fault::BelievesTheClock => {
-                    versions.filter(|(meta, _)| meta.created <= *time).last()
+                    let mut versions = versions;
+                    versions.rfind(|(meta, _)| meta.created <= *time)
                 }
                 _ => versions.take_while(|(meta, _)| meta.created <= *time).last(),
             },

@@ -1,4 +1,5 @@
 //! A damaged version is an error that helps, never a wrong value; a save that cannot be done is an error with the path.
+#![expect(clippy::disallowed_methods, reason = "what others do to a folder needs no door")]
 
 mod checkpoint_support;
 
@@ -333,6 +334,21 @@ fn a_value_that_does_not_match_its_metadata_is_refused() {
     let error = now(CheckpointStore::save(&store, meta, b"0ne".to_vec())).unwrap_err();
     assert!(error.to_string().contains("does not match its metadata"), "{error}");
     assert!(files(folder.path()).is_empty());
+    // One so big that it is hashed while it is written; and one that claims to be what is there.
+    let big = vec![7; 3 << 20];
+    let mut other = big.clone();
+    other[2 << 20] = 8;
+    for _ in 0..2 {
+        let meta = checkpoint_support::meta("model", &big, EVENING);
+        let error = now(CheckpointStore::save(&store, meta, other.clone())).unwrap_err();
+        assert!(error.to_string().contains("does not match its metadata"), "{error}");
+        save_at(&store, "model", &big, EVENING);
+        store.delete("model", "20261122T193015.123000Z").unwrap();
+    }
+    save_at(&store, "model", &big, EVENING);
+    let meta = checkpoint_support::meta("model", &big, EVENING);
+    assert!(now(CheckpointStore::save(&store, meta, other)).is_err());
+    assert_eq!(bytes(&store, "model", "latest").unwrap(), Some(big));
 }
 
 #[test]

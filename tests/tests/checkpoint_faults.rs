@@ -96,10 +96,10 @@ fn attack(shim: &Path, fault: &Fault, warm: &Path) -> Result<bool, String> {
         return Err(format!("it left {flaws:?}"));
     }
     let there: BTreeSet<String> = store.versions(NAME).unwrap().into_iter().collect();
-    if let Some(saved) = &saved {
-        if store.load::<Vec<u64>>(NAME, saved).map_err(|error| error.to_string())? != [7; 1_000] {
-            return Err("the saved value is another".to_owned());
-        }
+    if let Some(saved) = &saved
+        && store.load::<Vec<u64>>(NAME, saved).map_err(|error| error.to_string())? != [7; 1_000]
+    {
+        return Err("the saved value is another".to_owned());
     }
     let lost: Vec<_> = before.difference(&there).collect();
     let may_be_lost = before.first();

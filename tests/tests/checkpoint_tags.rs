@@ -1,4 +1,5 @@
 //! Tags, moments, references, lineage, verification, and what prune and diff say of versions.
+#![expect(clippy::disallowed_methods, reason = "what others do to a folder needs no door")]
 
 mod checkpoint_support;
 

@@ -131,7 +131,7 @@ fn others() -> Vec<(&'static str, Digest)> {
         ("bytes", own(&Bytes::from_static(b"1"))),
         ("no bytes", own(&Bytes::new())),
         ("uuid", own(&Uuid::from_u128(1))),
-        ("sixteen bytes", own(&1_u128.to_be_bytes())),
+        ("sixteen bytes", own(&[0_u8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])),
         ("decimal 1.0", own(&Decimal::new(10, 1))),
         ("decimal 1.00", own(&Decimal::new(100, 2))),
         ("decimal -1.0", own(&Decimal::new(-10, 1))),
@@ -398,12 +398,14 @@ fn json_task(options: &Value, id: Uuid, price: Decimal) -> Value {
     json!({"options": options, "id": id.to_string(), "price": price.to_string()})
 }
 
+type Collections = (IndexMap<String, u8>, SmallVec<[u16; 4]>, Either<u8, String>);
+
 #[task(cache)]
 fn collections_task(
     weights: IndexMap<String, u8>,
     numbers: SmallVec<[u16; 4]>,
     side: Either<u8, String>,
-) -> (IndexMap<String, u8>, SmallVec<[u16; 4]>, Either<u8, String>) {
+) -> Collections {
     (weights, numbers, side)
 }
 

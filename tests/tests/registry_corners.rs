@@ -67,7 +67,7 @@ impl<'de> Deserialize<'de> for Tag {
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Tag, E> {
                 // The shape is learnt with other texts.
                 let number = u16::from_str_radix(text, 16).unwrap_or_default();
-                Ok(Tag(number.to_be_bytes()))
+                Ok(Tag([(number >> 8) as u8, number as u8]))
             }
         }
 

@@ -90,7 +90,7 @@ proptest! {
         check(&shape, &changes, |i| i as i16);
         check(&shape, &changes, |i| i % 3 == 0);
         check(&shape, &changes, |i| i as u128);
-        check(&shape, &changes, |i| i as usize);
+        check(&shape, &changes, |i: usize| i);
         check(&shape, &changes, |i| -(i as isize));
         check(&shape, &changes, |i| char::from(i as u8));
         check(&shape, &changes, |i| f16::from_f32(i as f32));
@@ -273,11 +273,7 @@ fn hits_in_a_second_session<T: Clone + Send + Sync + 'static>(
 #[test]
 fn tasks_take_and_give_arrays_and_hit_in_a_second_session() {
     hits_in_a_second_session(2, || transposed(grid(4)), own);
-    hits_in_a_second_session(
-        3,
-        || counted(transposed(grid(5)), array![1_usize, 2]),
-        |sizes| own(sizes),
-    );
+    hits_in_a_second_session(3, || counted(transposed(grid(5)), array![1_usize, 2]), own);
     let cube = Array3::from_shape_fn((2, 3, 4), |(x, y, z)| (x + y * z) as f32);
     hits_in_a_second_session(1, || shared(cube.clone()), own);
     hits_in_a_second_session(

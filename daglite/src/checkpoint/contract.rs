@@ -62,9 +62,9 @@ impl Saved {
 ///    [`resolve`](Self::resolve) finds. A moment means the last version before the first that was saved later; a tag the version
 ///    that has it.
 /// 10. **Tags move at once.** If `keeps_tags`, then `tag` gives a tag to a version that is there, `false` if it is not, and takes
-///    it from the one that had it: whoever looks sees the one or the other, also after a crash, and once it has
-///    answered, a crash of the machine does not undo it. What [`check_tag`](super::check_tag) refuses is refused. `tags` answers the
-///    tags of versions that are there, sorted; those of a deleted version are gone.
+///     it from the one that had it: whoever looks sees the one or the other, also after a crash, and once it has
+///     answered, a crash of the machine does not undo it. What [`check_tag`](super::check_tag) refuses is refused. `tags` answers the
+///     tags of versions that are there, sorted; those of a deleted version are gone.
 ///
 /// `daglite::conformance::checkpoint_store` (feature `conformance`) tests these rules: run it on your store.
 ///

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::checkpoint::{Checkpoint, CheckpointMeta, CheckpointStore, Saved, Version};
+use crate::checkpoint::{Checkpoint, CheckpointMeta, CheckpointStore, Policy, Saved, Version};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
 use crate::registry::ValueFormats;
@@ -169,6 +169,7 @@ impl Place {
             type_name: type_name.to_owned(),
             shape: encoded.shape,
             user: state.user_meta().clone(),
+            always: state.policy() == Policy::Always,
             ..CheckpointMeta::new(&self.name, &encoded.bytes, self.engine.clock.now())
         };
         // Noted first: if the save fails half way, what is there goes with the rest.

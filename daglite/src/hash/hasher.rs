@@ -183,6 +183,11 @@ impl ContentHasher {
         child.digest()
     }
 
+    /// The same, by another strategy; nothing has been written yet.
+    pub(crate) fn by(self, strategy: Strategy) -> Self {
+        Self { strategy, ..self }
+    }
+
     /// A hasher with the same strategy, for a digest inside a digest.
     pub fn child(&self) -> Self {
         Self::new(self.strategy).with_threads(self.threads)

@@ -8,7 +8,8 @@
 //! and [`serde`](mod@self::serde) for whatever has `Serialize` only. [`input`] hashes files and folders ([`glob`] says
 //! which), [`output`] is a file as a result, [`memo`] remembers what was read, [`notes`] keep it for other processes, and [`watch`] tells the engine of it.
 //! [`value`] hashes what
-//! the engine holds without knowing its type. At the end, a file each, types of other crates.
+//! the engine holds without knowing its type. Then types of other crates, each behind the feature of its name: `arrow` and
+//! `polars` show their arrays as `column`s, which hash them.
 
 mod content;
 mod strategy;
@@ -51,10 +52,14 @@ mod watch;
 mod value;
 
 // Types of other crates, each behind the feature of its name.
+#[cfg(feature = "arrow")]
+mod arrow;
 #[cfg(feature = "bytes")]
 mod bytes;
 #[cfg(feature = "chrono")]
 mod chrono;
+#[cfg(any(feature = "arrow", feature = "polars"))]
+mod column;
 #[cfg(feature = "either")]
 mod either;
 #[cfg(feature = "half")]
@@ -67,6 +72,8 @@ mod jiff;
 mod ndarray;
 #[cfg(feature = "num-complex")]
 mod num_complex;
+#[cfg(feature = "polars")]
+mod polars;
 #[cfg(feature = "rust_decimal")]
 mod rust_decimal;
 #[cfg(feature = "serde_json")]

@@ -6,7 +6,7 @@ use super::{Format, HasFormat, raw};
 
 impl HasFormat for Bytes {
     fn formats() -> Vec<Format<Self>> {
-        vec![bytes(|bytes| Self::copy_from_slice(bytes))]
+        vec![bytes(Self::copy_from_slice)]
     }
 }
 

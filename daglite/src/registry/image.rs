@@ -140,7 +140,7 @@ fn png_of_buffer<P: Stored>() -> Format<Buffer<P>> {
 }
 
 fn raw_of_buffer<P: Stored>() -> Format<Buffer<P>> {
-    let encode = |image: &Buffer<P>| Ok(raw::encode(&head_of(image), image.as_raw()));
+    let encode = |image: &Buffer<P>| raw::encode(&head_of(image), image.as_raw());
     Format::new(raw::NAME, raw::EXTENSION, encode, |bytes| buffer(raw::open(bytes)?)).version("1")
 }
 
@@ -148,7 +148,7 @@ fn raw_of_buffer<P: Stored>() -> Format<Buffer<P>> {
 impl HasFormat for DynamicImage {
     fn formats() -> Vec<Format<Self>> {
         let png = |image: &Self| each_kind!(image, buffer => png::encode(&head_of(buffer), buffer.as_raw()), _ => Err(unknown(image)));
-        let raw = |image: &Self| each_kind!(image, buffer => Ok(raw::encode(&head_of(buffer), buffer.as_raw())), _ => Err(unknown(image)));
+        let raw = |image: &Self| each_kind!(image, buffer => raw::encode(&head_of(buffer), buffer.as_raw()), _ => Err(unknown(image)));
         vec![
             Format::new(png::NAME, png::NAME, png, |bytes| dynamic(png::open(bytes)?)).version("1"),
             Format::new(raw::NAME, raw::EXTENSION, raw, |bytes| dynamic(raw::open(bytes)?))

@@ -4,8 +4,9 @@
 //! they get fewer; [`postcard`], [`json`] and [`raw`] are the built-in
 //! ones, [`inspect`] finds what they would lose, and [`shape`] sees what a type looks like to serde, so that a changed
 //! type is never decoded into wrong data. [`has_format`] is for types without serde, [`registry`] holds what users add,
-//! [`typed`] is what it knows of one type, and [`value`] encodes what the engine holds without knowing its type. At the end,
-//! formats of other crates' types.
+//! [`typed`] is what it knows of one type, and [`value`] encodes what the engine holds without knowing its type. Then formats of other crates' types, each behind the
+//! feature of its name; `table` is CSV for those that have columns, `guard` makes errors of panics,
+//! and `seal` keeps damaged files from decoders that cannot bear them.
 
 mod coding;
 mod compression;
@@ -19,6 +20,17 @@ mod shape;
 
 #[cfg(feature = "image")]
 mod image;
+
+#[cfg(feature = "arrow")]
+mod arrow;
+#[cfg(any(feature = "arrow", feature = "polars"))]
+mod guard;
+#[cfg(feature = "polars")]
+mod polars;
+#[cfg(feature = "polars")]
+mod seal;
+#[cfg(any(feature = "arrow", feature = "polars"))]
+mod table;
 
 mod has_format;
 #[expect(clippy::module_inception, reason = "the folder bears the name of its main type")]

@@ -450,7 +450,8 @@ impl Registry {
         if let Some(strategy) = *strategy
             && strategy != hasher.strategy()
         {
-            *hasher = ContentHasher::new(strategy);
+            let before = std::mem::replace(hasher, ContentHasher::new(strategy));
+            *hasher = before.by(strategy);
         }
         hash(value, hasher);
         true

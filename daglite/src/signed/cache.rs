@@ -11,6 +11,8 @@ use crate::store::{
 
 /// What is signed: an entry of a cache.
 const KIND: &str = "daglite cache entry v1";
+/// What is signed: a note, which a wrong one could make a wrong key of.
+const NOTE: &str = "daglite cache note v1";
 /// The name of the part that is the signature. No parameter and no variable can be called so.
 const PART: &str = "daglite signature";
 
@@ -173,5 +175,23 @@ impl<S: CacheStore> CacheStore for Signed<S> {
 
     fn fate<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, Option<Fate>> {
         self.inner.fate(key)
+    }
+
+    fn note<'a>(&'a self, name: &'a Digest, bytes: &'a [u8]) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            let mut signed = self.key.sign(NOTE, &(name, bytes)).as_bytes().to_vec();
+            signed.extend_from_slice(bytes);
+            self.inner.note(name, &signed).await
+        })
+    }
+
+    fn noted<'a>(&'a self, name: &'a Digest) -> StoreFuture<'a, Option<Vec<u8>>> {
+        Box::pin(async move {
+            let Some(noted) = self.inner.noted(name).await? else { return Ok(None) };
+            let Some((signature, bytes)) = noted.split_first_chunk::<32>() else { return Ok(None) };
+            let signature = Digest::from_bytes(*signature);
+            let is_ours = self.key.is_signed(NOTE, &(name, bytes), &signature);
+            Ok(is_ours.then(|| bytes.to_vec()))
+        })
     }
 }

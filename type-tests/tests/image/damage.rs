@@ -1,5 +1,7 @@
 //! Bytes that are damaged, cut short or made to harm: an error that says what is wrong, and no memory that they do not fill.
 
+#![expect(clippy::big_endian_bytes, reason = "the numbers of PNG are big-endian")]
+
 use image::{DynamicImage, Luma, Rgb, RgbImage};
 
 use crate::formats::{decode, encode};

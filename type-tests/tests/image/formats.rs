@@ -124,7 +124,7 @@ fn a_default_that_a_user_chose_is_never_put_aside() {
         |_: &DynamicImage| Err("no".into()),
         |_| Err("no".into()),
     );
-    registry.register(format);
+    registry.register(format).unwrap();
     registry.set_default_format::<DynamicImage>("none").unwrap();
     let image = DynamicImage::new_rgb32f(2, 2);
     let error = ValueFormats::own::<DynamicImage>().encode(&registry, &image, None).unwrap_err();

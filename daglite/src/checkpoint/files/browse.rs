@@ -8,6 +8,7 @@ use super::super::name::check_name;
 use super::super::prune::{Prune, Rule};
 use super::super::version::Moment;
 use super::load::{has_value, read_document, read_value};
+use super::tags::Said;
 use super::workplace::take_turn;
 use super::{FileCheckpoints, document};
 use crate::clock::Clock;
@@ -159,7 +160,7 @@ impl FileCheckpoints {
     /// The versions that have tags; an error if a tag does not say which.
     fn tagged_versions(&self, name: &str) -> Result<HashSet<String>, StoreError> {
         let tags = self.all_tags(name)?.into_iter();
-        let version = |(tag, version): (String, Result<String, String>)| {
+        let version = |(tag, version): Said| {
             version.map_err(|why| {
                 StoreError::new(format!(
                     "tag `{tag}` of checkpoint `{name}` is damaged, so nobody knows which version it keeps: {why}; give it \

@@ -130,8 +130,12 @@ pub(super) fn flaw(text: &str, meta: &CheckpointMeta) -> Option<String> {
         ));
     }
     match read(text.as_bytes(), &meta.name, &meta.version) {
-        Ok(again) if again == *meta => None,
-        Ok(_) => Some("it would be read as something else: note something simpler".to_owned()),
+        // `always` is a wish, and not kept.
+        Ok(mut again) => {
+            again.always = meta.always;
+            let why = "it would be read as something else: note something simpler";
+            (again != *meta).then(|| why.to_owned())
+        }
         Err(_) => Some("it could not be read again: note something less deep".to_owned()),
     }
 }

@@ -200,7 +200,7 @@ pub(super) fn read_value(folder: &Path, meta: &CheckpointMeta) -> Result<Vec<u8>
         return Err(Unread::Damaged(format!("its value has {length} of {} bytes", meta.size)));
     }
     let mut bytes = room_for(length).ok_or_else(|| failed(io::ErrorKind::OutOfMemory.into()))?;
-    let digest = read_and_digest(&mut bytes, &reader(file)).map_err(failed)?;
+    let digest = read_and_digest(&mut bytes, reader(file)).map_err(failed)?;
     if digest != meta.digest {
         return Err(Unread::Damaged("its value does not match its digest".to_owned()));
     }

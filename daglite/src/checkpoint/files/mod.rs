@@ -23,6 +23,7 @@ mod workplace;
 
 use std::future::ready;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
 
@@ -54,12 +55,12 @@ pub use verify::{CheckpointFlaw, CheckpointVerification};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct FileCheckpoints {
     /// The folder, absolute.
     root: PathBuf,
     /// Held from picking a version to publishing it, so that threads do not race for one.
-    publishing: Mutex<()>,
+    publishing: Arc<Mutex<()>>,
 }
 
 impl FileCheckpoints {
@@ -77,7 +78,7 @@ impl FileCheckpoints {
     /// The path is empty, or there is a file in its place.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let root = folder_path(path.as_ref(), "the checkpoint store", ErrorKind::Checkpoint)?;
-        Ok(Self { root, publishing: Mutex::new(()) })
+        Ok(Self { root, publishing: Arc::default() })
     }
 }
 

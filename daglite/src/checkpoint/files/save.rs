@@ -2,7 +2,9 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use super::super::contract::Saved;
 use super::super::meta::CheckpointMeta;
@@ -11,7 +13,7 @@ use super::super::version::Moment;
 use super::load::{read_document, read_value, refuse_link, value_file};
 use super::workplace::{Workplace, sweep_abandoned, take_turn};
 use super::{FileCheckpoints, document};
-use crate::digest::Digest;
+use crate::digest::{Digest, WORTH_A_THREAD};
 use crate::store::{Durable, Staged, StoreError, is_missing, publish, sweep_stale, sync_folder};
 
 /// How often a save picks another version because some other process took the one it wanted.
@@ -24,30 +26,58 @@ impl FileCheckpoints {
         meta: CheckpointMeta,
         bytes: &[u8],
     ) -> Result<Saved, StoreError> {
-        check(&meta)?;
-        if meta.size != bytes.len() as u64 || meta.digest != Digest::of_bytes(bytes) {
-            return Err(StoreError::new(format!(
-                "the value of checkpoint `{}` does not match its metadata: set `size` and `digest` from its bytes",
-                meta.name
-            )));
-        }
-        self.save_version(meta, bytes)
+        let digest = meta.digest;
+        self.save_if(meta, bytes, || Digest::of_bytes(bytes) == digest)
     }
 
     /// The same for `bytes` that `meta` was made of.
     pub(super) fn save_version(
         &self,
-        mut meta: CheckpointMeta,
+        meta: CheckpointMeta,
         bytes: &[u8],
     ) -> Result<Saved, StoreError> {
+        self.save_if(meta, bytes, || true)
+    }
+
+    /// The same if `are_right` says so of the bytes.
+    fn save_if(
+        &self,
+        mut meta: CheckpointMeta,
+        bytes: &[u8],
+        are_right: impl Fn() -> bool + Sync,
+    ) -> Result<Saved, StoreError> {
         check(&meta)?;
+        let wrong = || {
+            StoreError::new(format!(
+                "the value of checkpoint `{}` does not match its metadata: set `size` and `digest` from its bytes",
+                meta.name
+            ))
+        };
+        if meta.size != bytes.len() as u64 {
+            return Err(wrong());
+        }
         self.refuse_links(&meta.name)?;
         if let Some(version) = self.latest_with(&meta)? {
-            return Ok(Saved::Unchanged(version));
+            return if are_right() { Ok(Saved::Unchanged(version)) } else { Err(wrong()) };
         }
         self.refuse_case_twin(&meta.name)?;
         let workplace = self.workplace()?;
-        let mut staged = self.stage(&workplace, &meta, bytes)?;
+        let mut staged = if bytes.len() < WORTH_A_THREAD {
+            if !are_right() {
+                return Err(wrong());
+            }
+            self.stage(&workplace, &meta, bytes)?
+        } else {
+            // The disk takes longer than the digest, so the one waits for the other.
+            let (staged, right) = thread::scope(|scope| {
+                let right = scope.spawn(&are_right);
+                (self.stage(&workplace, &meta, bytes), right.join())
+            });
+            if !right.unwrap_or_else(|panic| resume_unwind(panic)) {
+                return Err(wrong());
+            }
+            staged?
+        };
         let _here = self.publishing.lock();
         let _turn = take_turn(&self.root);
         // Somebody may have saved the same value, or a twin of the name, while this one wrote.

@@ -12,6 +12,9 @@ use crate::store::{Durable, Staged, StoreError, is_missing, open_at_once, publis
 
 /// The folder of a name's tags. No name has a part that starts with a dot.
 pub(super) const TAGS: &str = ".tags";
+/// A tag with the version that it says, or what is wrong with it.
+pub(super) type Said = (String, Result<String, String>);
+
 /// More than a version and the end of a line.
 const LONGEST: u64 = 64;
 
@@ -84,10 +87,7 @@ impl FileCheckpoints {
     }
 
     /// All tags, sorted, with what they say, or what is wrong with them.
-    pub(super) fn all_tags(
-        &self,
-        name: &str,
-    ) -> Result<Vec<(String, Result<String, String>)>, StoreError> {
+    pub(super) fn all_tags(&self, name: &str) -> Result<Vec<Said>, StoreError> {
         check_name(name)?;
         self.refuse_links(name)?;
         let mut tags = Vec::new();

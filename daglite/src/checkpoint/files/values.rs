@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::super::checkpoint::Checkpoint;
+use super::super::checkpoint::{Checkpoint, Policy};
 use super::super::contract::Saved;
 use super::super::meta::CheckpointMeta;
 use super::super::name::split_reference;
@@ -83,6 +83,11 @@ impl FileCheckpoints {
         type_name: &str,
     ) -> Result<Saved, Error> {
         checkpoint.check()?;
+        if checkpoint.policy() == Policy::IfAbsent
+            && let Some(first) = self.list_versions(checkpoint.name()).map_err(failed)?.pop()
+        {
+            return Ok(Saved::Unchanged(first));
+        }
         let encoded = formats.encode(Registry::global(), value, checkpoint.wanted_format())?;
         let meta = CheckpointMeta {
             format: encoded.format,
@@ -90,6 +95,7 @@ impl FileCheckpoints {
             type_name: type_name.to_owned(),
             shape: encoded.shape,
             user: checkpoint.user_meta().clone(),
+            always: checkpoint.policy() == Policy::Always,
             ..CheckpointMeta::new(checkpoint.name(), &encoded.bytes, Clock::system().now())
         };
         self.save_version(meta, &encoded.bytes).map_err(failed)

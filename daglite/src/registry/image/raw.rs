@@ -1,7 +1,5 @@
 //! The format `raw` of images: a head of 32 bytes, and the samples as they lie in memory, little-endian.
 
-use std::borrow::Cow;
-
 use super::super::raw as numbers;
 use super::{Color, Head, Opened, space};
 use crate::error::BoxError;
@@ -33,29 +31,19 @@ const SAMPLES: [(&str, u8); 10] = [
 ];
 
 /// The bytes of an image.
-pub(super) fn encode<S: RawNumber>(head: &Head, samples: &[S]) -> Vec<u8> {
+pub(super) fn encode<S: RawNumber>(head: &Head, samples: &[S]) -> Result<Vec<u8>, BoxError> {
     let sample = SAMPLES.into_iter().find(|(name, _)| *name == head.sample);
     let (_, sample) = sample.expect("all that `RawNumber` has are listed");
     let channels = u8::try_from(head.color.channels()).expect("a pixel has four at most");
-    let samples = little_endian(samples);
-    let mut bytes = Vec::with_capacity(HEAD + samples.len());
+    let mut bytes = Vec::with_capacity(HEAD + size_of_val(samples));
     bytes.extend_from_slice(&MAGIC);
     bytes.extend_from_slice(&[VERSION, channels, sample, 0, 0]);
     bytes.extend_from_slice(&space::code_points(head.space));
     bytes.extend_from_slice(&head.width.to_le_bytes());
     bytes.extend_from_slice(&head.height.to_le_bytes());
     bytes.extend_from_slice(&(head.samples as u64).to_le_bytes());
-    bytes.extend_from_slice(&samples);
-    bytes
-}
-
-/// The bytes of samples: where they lie, if the machine is little-endian.
-fn little_endian<S: RawNumber>(samples: &[S]) -> Cow<'_, [u8]> {
-    if cfg!(target_endian = "little") {
-        Cow::Borrowed(bytemuck::cast_slice(samples))
-    } else {
-        Cow::Owned(numbers::encode(samples))
-    }
+    numbers::write(samples, &mut bytes)?;
+    Ok(bytes)
 }
 
 /// An image whose head was read.
@@ -122,6 +110,7 @@ impl Opened for Raw<'_> {
     }
 
     fn samples<S: RawNumber>(self) -> Result<Vec<S>, BoxError> {
-        numbers::decode(self.samples)
+        let mut samples = self.samples;
+        numbers::read(&mut samples, self.samples.len() as u64)
     }
 }
