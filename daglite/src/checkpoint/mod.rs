@@ -2,7 +2,7 @@
 //!
 //! Files in reading order: `checkpoint` (what a program asks for), `meta` (what is kept beside a value), `name` and
 //! `version` (what may be called how), `contract` (what every checkpoint store promises), `files` (a folder of them), `lineage`,
-//! `diff` and `prune` (what one may ask about versions), `nearest` (what is like a thing that is not there), `provenance`
+//! `diff` and `prune` (what one may ask about versions), `nearest` (what is like a thing that is not there), `layout` (what all stores have in common), `provenance`
 //! (the commit and the machine that the metadata names).
 
 #[expect(clippy::module_inception, reason = "the file of `Checkpoint` is named after it")]
@@ -10,6 +10,7 @@ mod checkpoint;
 mod contract;
 mod diff;
 mod files;
+mod layout;
 mod lineage;
 mod meta;
 mod name;
@@ -23,6 +24,7 @@ pub(crate) use checkpoint::Policy;
 pub use contract::{CheckpointStore, Saved};
 pub use diff::{CheckpointDiff, ContentDiff, FieldChange};
 pub use files::{CheckpointFlaw, CheckpointVerification, FileCheckpoints};
+pub use layout::{case_twins, is_version, next_version};
 pub use lineage::{Ancestor, AncestorState, Lineage, lineage};
 pub use meta::CheckpointMeta;
 pub use name::{check_name, check_tag, split_reference};

@@ -48,7 +48,7 @@ pub(super) const LONGEST: u64 = 16 << 20;
 const OURS: &str = env!("CARGO_PKG_VERSION");
 
 /// The text that says `meta`, closed by the digest of all of it that stands before the checksum.
-pub(super) fn write(meta: &CheckpointMeta) -> Result<String, serde_json::Error> {
+pub(in super::super) fn write(meta: &CheckpointMeta) -> Result<String, serde_json::Error> {
     let mut text = serde_json::to_string_pretty(&Document { layout: LAYOUT, meta })?;
     text.truncate(text.len() - "\n}".len());
     let checksum = Digest::of_bytes(text.as_bytes());
@@ -109,6 +109,18 @@ pub(super) fn read(text: &[u8], name: &str, version: &str) -> Result<CheckpointM
     }
 }
 
+/// As [`read`], for the stores of others: what is wrong is a text.
+pub(in super::super) fn read_foreign(
+    text: &[u8],
+    name: &str,
+    version: &str,
+) -> Result<CheckpointMeta, String> {
+    read(text, name, version).map_err(|unread| match unread {
+        Unread::Damaged(why) | Unread::Newer(why) => why,
+        Unread::Store(error) => error.to_string(),
+    })
+}
+
 /// Why `text` must not be saved as that of `meta`, if nobody could read it again.
 pub(super) fn flaw(text: &str, meta: &CheckpointMeta) -> Option<String> {
     if text.len() as u64 > LONGEST {
@@ -129,7 +141,7 @@ pub(super) fn flaw(text: &str, meta: &CheckpointMeta) -> Option<String> {
 }
 
 /// What is wrong with `extension` as the end of a file's name.
-pub(super) fn extension_flaw(extension: &str) -> Option<String> {
+pub(in super::super) fn extension_flaw(extension: &str) -> Option<String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     let fine = (1..=32).contains(&extension.len())
         && extension.bytes().all(plain)
@@ -143,6 +155,6 @@ pub(super) fn extension_flaw(extension: &str) -> Option<String> {
 }
 
 /// Whether `version` is the name of a version at all.
-pub(super) fn is_version(version: &str) -> bool {
+pub(in super::super) fn is_version(version: &str) -> bool {
     Moment::parse(version).is_some()
 }

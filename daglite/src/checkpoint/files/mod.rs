@@ -12,7 +12,7 @@
 //! type, and the contract, which wraps the same functions.
 
 mod browse;
-mod document;
+pub(super) mod document;
 mod load;
 mod manage;
 mod save;

@@ -1,0 +1,8 @@
+//! Promises of daglite-object-store, over memory, a folder and a real S3 server on loopback.
+
+mod cache;
+mod checkpoints;
+mod faults;
+mod hostile;
+mod machines;
+mod support;
