@@ -121,7 +121,7 @@ impl RemoteCache {
     }
 }
 
-#[deny(clippy::missing_trait_methods)]
+// All methods but `put_with` and `get_with`: what flows is gathered, as it is sent and verified whole.
 impl CacheStore for RemoteCache {
     fn head<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, Lookup<ArtifactMeta>> {
         Box::pin(self.head_both(key))
