@@ -310,24 +310,14 @@ impl<T: Send + Sync + 'static> TaskFuture<T> {
     /// # Ok::<(), daglite::Error>(())
     /// ```
     pub fn refresh(self) -> Self {
-        let mut nodes = vec![Arc::clone(&self.node)];
-        // Nodes that can be reached in many ways are looked at once.
-        let mut seen = HashSet::new();
-        while let Some(node) = nodes.pop() {
-            if !seen.insert(Arc::as_ptr(&node)) {
-                continue;
-            }
-            match &mut *node.slot.lock() {
-                Slot::Idle(Op::Task(call)) => call.mode = Mode::Refresh,
-                Slot::Idle(op) => {
-                    if let Op::Checkpoint(save) = op {
-                        save.anew = true;
-                    }
-                    op.each_source(|source| nodes.push(Arc::clone(source)));
-                }
+        each_op(&self.node, |op| {
+            match op {
+                Op::Task(call) => call.mode = Mode::Refresh,
+                Op::Checkpoint(save) => save.anew = true,
                 _ => {}
             }
-        }
+            !matches!(op, Op::Task(_))
+        });
         self
     }
 
@@ -365,23 +355,16 @@ impl<T: Send + Sync + 'static> TaskFuture<T> {
     pub fn resume_from(self, checkpoint: &str) -> Result<Self, Error> {
         let (name, version) = checkpoint.rsplit_once('@').unwrap_or((checkpoint, "latest"));
         let version = Version::from(version);
-        let mut nodes = vec![Arc::clone(&self.node)];
-        let mut seen = HashSet::new();
         let mut names = BTreeSet::new();
-        while let Some(node) = nodes.pop() {
-            if !seen.insert(Arc::as_ptr(&node)) {
-                continue;
-            }
-            if let Slot::Idle(op) = &mut *node.slot.lock() {
-                if let Op::Checkpoint(save) = op {
-                    names.insert(save.checkpoint.name().to_owned());
-                    if save.checkpoint.name() == name {
-                        (save.from, save.anew) = (Some(version.clone()), false);
-                    }
+        each_op(&self.node, |op| {
+            if let Op::Checkpoint(save) = op {
+                names.insert(save.checkpoint.name().to_owned());
+                if save.checkpoint.name() == name {
+                    (save.from, save.anew) = (Some(version.clone()), false);
                 }
-                op.each_source(|source| nodes.push(Arc::clone(source)));
             }
-        }
+            true
+        });
         if names.contains(name) {
             return Ok(self);
         }
@@ -1030,6 +1013,24 @@ join_tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8);
 join_tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9);
 join_tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10);
 join_tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11);
+
+/// Calls `visit` with each operation of the graph of `root` that has not begun, once; it answers whether to go on to what
+/// the operation needs.
+fn each_op(root: &Arc<Node>, mut visit: impl FnMut(&mut Op) -> bool) {
+    let mut nodes = vec![Arc::clone(root)];
+    // Nodes that can be reached in many ways are looked at once.
+    let mut seen = HashSet::new();
+    while let Some(node) = nodes.pop() {
+        if !seen.insert(Arc::as_ptr(&node)) {
+            continue;
+        }
+        if let Slot::Idle(op) = &mut *node.slot.lock()
+            && visit(op)
+        {
+            op.each_source(|source| nodes.push(Arc::clone(source)));
+        }
+    }
+}
 
 fn next_value(values: &mut impl Iterator<Item = Value>) -> Result<Value, Error> {
     values
