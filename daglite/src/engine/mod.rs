@@ -1,6 +1,7 @@
 //! The engine: runs a graph against the stores.
 //!
-//! Read in this order: `run` (the queue of nodes and the future that drives it), `step` (what happens to one node),
+//! Read in this order: `run` (the threads that settle nodes and the future that drives them), `queue` (where nodes stand), `hand` (calls that are taken
+//! along), `step` (what happens to one node),
 //! `key` (a call's cache key), `hashes` (values that several calls share), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the
 //! cache has), `ahead` (many look-ups at once), `memory` (results that are kept as they are), `execute` (bodies), `record`
 //! (what becomes of results), `files` (files in keys and in results), `notes` (digests of
@@ -17,6 +18,7 @@ mod execute;
 mod explain;
 mod files;
 mod flight;
+mod hand;
 mod hashes;
 mod here;
 mod key;
@@ -30,6 +32,7 @@ mod planner;
 
 mod pool;
 mod preimage;
+mod queue;
 mod record;
 mod resume;
 mod run;
@@ -78,6 +81,8 @@ pub(crate) struct Engine {
     observers: Vec<Box<dyn Observer>>,
     /// Whether one of them makes use of the reasons of misses.
     wants_reasons: bool,
+    /// Whether one of them makes use of the course of single calls.
+    wants_tasks: bool,
     /// Whether a hit whose excluded arguments differ is told.
     warn_excluded: bool,
     /// Whether checkpoints that are there stand for what would be computed.
@@ -160,6 +165,7 @@ impl Engine {
             hash_strategy,
         } = parts;
         let wants_reasons = observers.iter().any(|observer| observer.wants_reasons());
+        let wants_tasks = observers.iter().any(|observer| observer.wants_tasks());
         let memory = cache
             .as_ref()
             .filter(|_| memory.bytes() > 0)
@@ -173,6 +179,7 @@ impl Engine {
             clock,
             observers,
             wants_reasons,
+            wants_tasks,
             warn_excluded,
             resume,
             hash_strategy,
@@ -218,20 +225,28 @@ impl Engine {
         )
     }
 
-    /// Whether anybody listens.
-    fn is_observed(&self) -> bool {
-        !self.observers.is_empty()
-    }
-
     /// Tells everybody what `event` makes, if anybody listens.
     fn tell(&self, event: impl FnOnce() -> Event) {
-        if self.observers.is_empty() {
-            return;
+        if !self.observers.is_empty() {
+            self.tell_those(|_| true, &event());
         }
-        let event = event();
+    }
+
+    /// The same, of the course of a single call.
+    fn tell_task(&self, event: impl FnOnce() -> Event) {
+        if self.wants_tasks {
+            self.tell_those(|observer| observer.wants_tasks(), &event());
+        }
+    }
+
+    fn tell_those(&self, wants: impl Fn(&dyn Observer) -> bool, event: &Event) {
         for observer in &self.observers {
             // What an observer does is its own affair: its panic must not touch the run.
-            let _ = catch_unwind(AssertUnwindSafe(|| observer.event(&event)));
+            let _ = catch_unwind(AssertUnwindSafe(|| {
+                if wants(observer.as_ref()) {
+                    observer.event(event);
+                }
+            }));
         }
     }
 

@@ -113,6 +113,10 @@ impl Observer for Progress {
         self.each_task
     }
 
+    fn wants_tasks(&self) -> bool {
+        self.each_task
+    }
+
     fn event(&self, event: &Event) {
         match event {
             Event::Warning { message } => self.line(format_args!("warning: {message}")),
