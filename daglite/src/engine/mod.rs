@@ -6,7 +6,7 @@
 //! cache has), `ahead` (many look-ups at once), `memory` (results that are kept as they are), `execute` (bodies), `record`
 //! (what becomes of results), `files` (files in keys and in results), `notes` (digests of
 //! files that other processes have read), `save` (checkpoints), `resume` (going on from them), `here` (those inside a
-//! body), `flight` (one computation a
+//! body), `shortcut` (past all of that, to a result in memory), `flight` (one computation a
 //! key), `others` (other processes), `ledger` (what the store is told of a run), `plan` and `planner` (what a run would
 //! do), `pool` (threads),
 //! `context` (what a thread is doing).
@@ -37,6 +37,7 @@ mod record;
 mod resume;
 mod run;
 mod save;
+mod shortcut;
 mod step;
 
 use std::collections::HashSet;
@@ -63,6 +64,7 @@ pub use plan::{Plan, PlannedNode, PlannedState};
 pub use resume::Resumption;
 pub use run::TaskOutcome;
 pub(crate) use run::{Finished, RunFuture, block_on};
+pub(crate) use shortcut::Shortcut;
 
 use flight::Flights;
 use here::States;
@@ -71,6 +73,7 @@ use notes::StoreNotes;
 use others::Others;
 use pool::Pool;
 use preimage::Records;
+use shortcut::Shortcuts;
 
 /// What runs graphs: the stores, the threads and those who watch.
 pub(crate) struct Engine {
@@ -101,6 +104,8 @@ pub(crate) struct Engine {
     flights: Arc<Flights>,
     /// Results that need not be asked of the store.
     memory: Option<Memory>,
+    /// Short ways to them, unless somebody wants to know of each run.
+    shortcuts: Option<Shortcuts>,
     /// Keys that other processes are computing.
     others: Arc<Others>,
     /// How long they are waited for.
@@ -170,6 +175,9 @@ impl Engine {
             .as_ref()
             .filter(|_| memory.bytes() > 0)
             .map(|store| Memory::new(memory, caught(|| store.removals()).unwrap_or_default()));
+        let is_told = observers.iter().any(|observer| observer.wants_runs());
+        let is_open = memory.is_some() && !wants_tasks && !is_told && !warn_excluded;
+        let shortcuts = is_open.then(Shortcuts::default);
         let notes = cache.as_ref().map(StoreNotes::of);
         Arc::new(Self {
             notes,
@@ -189,6 +197,7 @@ impl Engine {
             states: States::default(),
             flights: Arc::default(),
             memory,
+            shortcuts,
             others: Arc::default(),
             wait_for_others,
             told_unwritable: AtomicBool::new(false),

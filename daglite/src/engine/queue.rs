@@ -6,7 +6,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::error::Error;
-use crate::graph::{Node, Slot};
+use crate::graph::{Key, Node, Slot};
 use crate::task::{Body, Value};
 
 use super::ahead::{Batch, MOST_AHEAD};
@@ -43,6 +43,8 @@ pub(super) struct Queue {
     pub(super) cancelled: bool,
     /// The value that was asked for.
     pub(super) result: Option<Value>,
+    /// Its cache key, if it is the result of a call that has one.
+    pub(super) key: Option<Arc<Key>>,
     /// What threads have taken along, and others may take from.
     pub(super) hands: Vec<Arc<Handful>>,
 }
@@ -311,10 +313,10 @@ impl Queue {
         let dependents = std::mem::take(&mut cell.dependents);
         if idx == 0 {
             // The caller takes the value with its own handle.
-            self.result = match &*node.slot.lock() {
-                Slot::Done { value, .. } => Some(Arc::clone(value)),
-                _ => None,
-            };
+            if let Slot::Done { value, made, .. } = &*node.slot.lock() {
+                self.key = made.as_ref().and_then(|made| made.key.clone());
+                self.result = Some(Arc::clone(value));
+            }
         }
         // Whoever is called next must find itself the only holder, to be allowed to move the value.
         drop((held, node));

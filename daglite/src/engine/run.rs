@@ -19,7 +19,7 @@ use smallvec::SmallVec;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, MissReason, Summary};
-use crate::graph::{Handover, Node, Origin, Slot};
+use crate::graph::{Handover, Key, Node, Origin, Slot};
 use crate::task::Value;
 
 use super::Engine;
@@ -154,6 +154,7 @@ impl Run {
                 failure: None,
                 cancelled: false,
                 result: None,
+                key: None,
                 hands: Vec::new(),
             }),
             stopping: AtomicBool::new(false),
@@ -485,6 +486,8 @@ impl Run {
 /// The result of a run: the value, and what was told about it.
 pub(crate) struct Finished {
     pub(crate) value: Value,
+    /// The cache key of the call that made it, if it has one.
+    pub(crate) key: Option<Arc<Key>>,
     pub(crate) summary: Summary,
     pub(crate) tasks: Vec<TaskOutcome>,
 }
@@ -638,7 +641,8 @@ impl RunFuture {
         }
         let tasks = self.run.report.as_ref().map(|tasks| std::mem::take(&mut *tasks.lock()));
         let tasks = tasks.unwrap_or_default();
-        result.map(|value| Finished { value, summary, tasks })
+        let key = self.run.queue.lock().key.take();
+        result.map(|value| Finished { value, key, summary, tasks })
     }
 
     /// Drives the run as far as it goes now.

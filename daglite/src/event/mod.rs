@@ -322,6 +322,19 @@ pub trait Observer: Send + Sync + 'static {
     fn wants_tasks(&self) -> bool {
         true
     }
+
+    /// Whether it makes use of [`Event::RunStarted`] and [`Event::RunFinished`]. If no observer of a session wants either
+    /// runs or tasks, a lone call whose result is in memory needs no run, and has no such events.
+    ///
+    /// ```
+    /// use daglite::{Observer, Progress};
+    ///
+    /// assert!(!Progress::warnings().wants_runs());
+    /// assert!(Progress::stderr().wants_runs());
+    /// ```
+    fn wants_runs(&self) -> bool {
+        true
+    }
 }
 
 impl<F: Fn(&Event) + Send + Sync + 'static> Observer for F {

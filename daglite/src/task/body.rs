@@ -12,8 +12,8 @@ use crate::error::{BoxError, Error, ErrorKind};
 /// A value of the graph: an argument or a result, its type forgotten.
 pub type Value = Arc<dyn Any + Send + Sync>;
 
-/// Clones a value, its type forgotten.
-pub type CloneFn = fn(&(dyn Any + Send + Sync)) -> Value;
+/// Clones a value, its type forgotten, into an `Option` of that type.
+pub type CloneFn = fn(&(dyn Any + Send + Sync), &mut dyn Any);
 
 /// What an async body is while it runs.
 pub type BodyFuture = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send>>;
