@@ -18,7 +18,9 @@ use crate::task::Task;
 use super::block::wait;
 use super::context::current;
 use super::key::fingerprint;
-use super::{Engine, caught, panicked};
+use super::resume::{Loaded, load_value};
+use super::save::save_value;
+use super::{Engine, caught};
 
 /// The group that states are saved in.
 const GROUP: &str = "unfinished";
@@ -90,12 +92,8 @@ where
     T: Serialize + DeserializeOwned + Send + Sync + 'static,
 {
     let place = Place::here("resume_here", &Checkpoint::from(state))?;
-    let Some((meta, bytes)) = place.load()? else { return Ok(None) };
-    let registry = &place.engine.registry;
-    let formats = ValueFormats::serde::<T>();
-    let decoded = caught(|| formats.decode(registry, &bytes, &meta.format, meta.shape))
-        .unwrap_or_else(|panic| Err(panicked(&panic)));
-    let value = decoded.map_err(|cause| {
+    let Some((meta, value)) = place.load(ValueFormats::serde::<T>())? else { return Ok(None) };
+    let value = value.map_err(|cause| {
         let CheckpointMeta { name, version, type_name: saved, .. } = &meta;
         let wanted = type_name::<T>();
         let message = format!(
@@ -156,25 +154,20 @@ impl Place {
         formats: ValueFormats,
         type_name: &str,
     ) -> Result<(), Error> {
-        let encoded =
-            caught(|| formats.encode(&self.engine.registry, value, state.wanted_format()))
-                .unwrap_or_else(|panic| Err(panicked(&panic)))
-                .map_err(|error| self.cannot("save", error))?;
         let meta = CheckpointMeta {
             task: Some(self.task.spec.name.to_string()),
             fingerprint: Some(fingerprint(self.task)),
             key: Some(self.key),
-            format: encoded.format,
-            extension: encoded.extension,
             type_name: type_name.to_owned(),
-            shape: encoded.shape,
             user: state.user_meta().clone(),
             always: state.policy() == Policy::Always,
-            ..CheckpointMeta::new(&self.name, &encoded.bytes, self.engine.clock.now())
+            ..CheckpointMeta::new(&self.name, &[], self.engine.clock.now())
         };
         // Noted first: if the save fails half way, what is there goes with the rest.
         self.engine.states.note(self.key, &self.name);
-        let saved = wait(self.store.save(meta, encoded.bytes))
+        let (registry, format) = (&self.engine.registry, state.wanted_format());
+        let begin = || formats.begin(registry, value, format);
+        let saved = save_value(self.store.as_ref(), meta, begin)
             .map_err(|error| self.cannot("save", error))?;
         if matches!(saved, Saved::New(_)) {
             self.engine.delete_states(self.store.as_ref(), &self.name, KEPT);
@@ -183,18 +176,19 @@ impl Place {
     }
 
     /// The last state that can be read.
-    fn load(&self) -> Result<Option<(CheckpointMeta, Vec<u8>)>, Error> {
+    fn load(&self, formats: ValueFormats) -> Result<Option<Loaded>, Error> {
         let failed = |error: StoreError| self.cannot("resume", error);
         let mut first_error = None;
         for version in wait(self.store.versions(&self.name)).map_err(failed)?.into_iter().rev() {
-            match wait(self.store.load(&self.name, &Version::Exact(version))) {
+            let (store, version) = (self.store.as_ref(), Version::Exact(version));
+            match load_value(store, &self.engine.registry, formats, &self.name, &version) {
                 // The name has the start of the key alone.
-                Ok(Some((meta, bytes))) if meta.key == Some(self.key) => {
+                Ok(Some((meta, value))) if meta.key == Some(self.key) => {
                     if let Some(error) = first_error {
                         self.engine.warn(format!("resumed from the state before: {error}"));
                     }
                     self.engine.states.note(self.key, &self.name);
-                    return Ok(Some((meta, bytes)));
+                    return Ok(Some((meta, value)));
                 }
                 Ok(_) => {}
                 Err(error) => _ = first_error.get_or_insert(error),

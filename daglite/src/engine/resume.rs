@@ -1,20 +1,23 @@
 //! Going on from checkpoints: a version that was saved stands for the value, and nothing above it runs.
 
+use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::checkpoint::{CheckpointMeta, CheckpointStore, Version};
+use crate::checkpoint::{CheckpointMeta, CheckpointStore, Incoming, Version};
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::graph::{Made, Node, Origin, Save};
+use crate::registry::{Registry, ValueFormats};
+use crate::store::StoreError;
 use crate::task::Value;
 
 use super::block::wait;
 use super::key::fingerprint;
 use super::run::{Progress, Run, TaskOutcome};
 use super::save::cannot;
-use super::{Engine, caught};
+use super::{Engine, caught, panicked};
 
 /// The checkpoint from which a run went on, and what is different today.
 ///
@@ -106,13 +109,10 @@ impl Run {
     ) -> Result<Option<(CheckpointMeta, Value)>, Error> {
         let name = save.checkpoint.name();
         let version = save.from.as_ref().unwrap_or(&Version::Latest);
-        let found =
-            wait(store.load(name, version)).map_err(|error| cannot("go on from", name, error))?;
-        let Some((meta, bytes)) = found else { return Ok(None) };
-        let registry = &self.engine.registry;
-        let value = caught(|| save.formats.decode(registry, &bytes, &meta.format, meta.shape))
-            .unwrap_or_else(|panic| Err(super::panicked(&panic)))
+        let found = load_value(store, &self.engine.registry, save.formats, name, version)
             .map_err(|error| cannot("go on from", name, error))?;
+        let Some((meta, value)) = found else { return Ok(None) };
+        let value = value.map_err(|error| cannot("go on from", name, error))?;
         Ok(Some((meta, value)))
     }
 }
@@ -127,6 +127,29 @@ impl Engine {
         let store = self.checkpoints.as_ref()?;
         caught(|| wait(store.head(save.checkpoint.name(), version))).ok()?.ok()?
     }
+}
+
+/// A version, and its value if it can be decoded.
+pub(super) type Loaded = (CheckpointMeta, Result<Value, Error>);
+
+/// The version that is meant, if it is there.
+pub(super) fn load_value(
+    store: &dyn CheckpointStore,
+    registry: &Registry,
+    formats: ValueFormats,
+    name: &str,
+    version: &Version,
+) -> Result<Option<Loaded>, StoreError> {
+    let (mut incoming, mut panic) = (Incoming::new(registry, formats), None);
+    let mut read = |meta: &CheckpointMeta, from: &mut dyn Read| {
+        panic = caught(|| incoming.read(meta, from)).err();
+    };
+    let found = wait(store.load_with(name, version, &mut read))?;
+    Ok(found.map(|meta| {
+        let finished = || panic.map_or_else(|| caught(|| incoming.finish(&meta)), Err);
+        let value = finished().unwrap_or_else(|panic| Err(panicked(&panic)));
+        (meta, value)
+    }))
 }
 
 /// What is different today from the code that made a version.

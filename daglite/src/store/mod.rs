@@ -27,3 +27,4 @@ pub(crate) use file::{
     Durable, Staged, folder_path, is_missing, open_at_once, publish, set_aside, sweep_stale,
     sync_folder,
 };
+pub(crate) use flow::not_written;

@@ -1,6 +1,7 @@
 //! Typed values in and out, for people and scripts: these calls block.
 
 use std::any::{Any, type_name};
+use std::io::Read;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -8,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::super::checkpoint::{Checkpoint, Policy};
 use super::super::contract::Saved;
+use super::super::flow::{Incoming, Outgoing};
 use super::super::meta::CheckpointMeta;
 use super::super::name::split_reference;
 use super::super::nearest::{around, by_likeness, listed};
@@ -88,17 +90,19 @@ impl FileCheckpoints {
         {
             return Ok(Saved::Unchanged(first));
         }
-        let encoded = formats.encode(Registry::global(), value, checkpoint.wanted_format())?;
-        let meta = CheckpointMeta {
-            format: encoded.format,
-            extension: encoded.extension,
+        let encoding = formats.begin(Registry::global(), value, checkpoint.wanted_format())?;
+        let mut outgoing = Outgoing::new(encoding);
+        let meta = outgoing.described(CheckpointMeta {
             type_name: type_name.to_owned(),
-            shape: encoded.shape,
             user: checkpoint.user_meta().clone(),
             always: checkpoint.policy() == Policy::Always,
-            ..CheckpointMeta::new(checkpoint.name(), &encoded.bytes, Clock::system().now())
-        };
-        self.save_version(meta, &encoded.bytes).map_err(failed)
+            ..CheckpointMeta::new(checkpoint.name(), &[], Clock::system().now())
+        });
+        let saved = self.save_written(meta, &mut |to| outgoing.write(to));
+        match outgoing.into_flaw() {
+            Some(flaw) => Err(flaw),
+            None => saved.map_err(failed),
+        }
     }
 
     /// The value of a version: `"latest"`, a tag, the name of a version, or [`Version::at`] a time.
@@ -172,9 +176,11 @@ impl FileCheckpoints {
         formats: ValueFormats,
     ) -> Result<T, Error> {
         let (name, version) = meant(name, version)?;
-        let (meta, bytes) = self.expect(name, &version, self.load_version(name, &version))?;
-        let value = formats
-            .decode(Registry::global(), &bytes, &meta.format, meta.shape)
+        let mut incoming = Incoming::new(Registry::global(), formats);
+        let mut read = |meta: &CheckpointMeta, from: &mut dyn Read| incoming.read(meta, from);
+        let meta = self.expect(name, &version, self.load_version_with(name, &version, &mut read))?;
+        let value = incoming
+            .finish(&meta)
             .map_err(|cause| unreadable(&meta, type_name::<T>(), cause))?;
         let value = value.downcast::<T>().ok().and_then(Arc::into_inner);
         Ok(value.expect(
