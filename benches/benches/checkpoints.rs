@@ -144,11 +144,7 @@ fn big(target: &Path, mebibytes: usize) {
             ratio(ours.median(), plain.median()),
             time(whole.median()),
             ratio(whole.median(), plain.median()),
-            format!(
-                "{} and {}",
-                ratio(ours.low(), plain.low()),
-                ratio(whole.low(), plain.low())
-            ),
+            format!("{} and {}", ratio(ours.low(), plain.low()), ratio(whole.low(), plain.low())),
         ]);
     }
     println!("{table}");

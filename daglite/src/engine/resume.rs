@@ -14,7 +14,6 @@ use crate::store::StoreError;
 use crate::task::Value;
 
 use super::block::wait;
-use super::key::fingerprint;
 use super::run::{Progress, Run, TaskOutcome};
 use super::save::cannot;
 use super::{Engine, caught, panicked};
@@ -49,7 +48,9 @@ pub struct Resumption {
     pub checkpoint: String,
     /// Its version.
     pub version: String,
-    /// What differs from today's code, a sentence each; nothing if the task that made it is what it was.
+    /// What differs today, a sentence each: the code of the task that made it, and the arguments of the call, with the values
+    /// then and now, and the files they name, as far as they are known before anything runs. Arguments are recorded of
+    /// cached tasks; the result of another task is not known if that would have to run.
     pub differs: Vec<String>,
 }
 
@@ -72,7 +73,7 @@ impl Run {
                 return None;
             }
         };
-        let differs = differences(&meta, save);
+        let differs = self.differences(&meta, save);
         let version = meta.version.clone();
         self.engine.tell(|| Event::Resumed {
             name: name.to_owned(),
@@ -150,21 +151,6 @@ pub(super) fn load_value(
         let value = finished().unwrap_or_else(|panic| Err(panicked(&panic)));
         (meta, value)
     }))
-}
-
-/// What is different today from the code that made a version.
-fn differences(meta: &CheckpointMeta, save: &Save) -> Vec<String> {
-    let Some(today) = save.source.task else { return Vec::new() };
-    let name = today.spec.name;
-    match (&meta.task, meta.fingerprint) {
-        (Some(then), _) if then != name => {
-            vec![format!("it was made by `{then}`, and is made by `{name}` today")]
-        }
-        (_, Some(then)) if then != fingerprint(today) => {
-            vec![format!("the code of `{name}` has changed since")]
-        }
-        _ => Vec::new(),
-    }
 }
 
 /// The error of a version that was named and is not there.

@@ -93,11 +93,8 @@ enum From<'a> {
     Reader(&'a mut dyn Read, u64),
 }
 
-type BeginFn = for<'a> fn(
-    &Registry,
-    &'a (dyn Any + Send + Sync),
-    Option<&str>,
-) -> Result<Encoding<'a>, Error>;
+type BeginFn =
+    for<'a> fn(&Registry, &'a (dyn Any + Send + Sync), Option<&str>) -> Result<Encoding<'a>, Error>;
 type FlowsFn = fn(&Registry, &str) -> bool;
 type EncodeFn = fn(&Registry, &(dyn Any + Send + Sync), Option<&str>) -> Result<Encoded, Error>;
 type FitsFn = fn(&Registry, &str, &Digest) -> Option<bool>;

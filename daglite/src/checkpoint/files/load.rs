@@ -215,7 +215,9 @@ pub(super) fn read_value(folder: &Path, meta: &CheckpointMeta) -> Result<Vec<u8>
         let _ = room.as_mut().map(|room| from.read_exact(room));
         bytes = room;
     })?;
-    bytes.ok_or_else(|| unread(&value_file(folder, &meta.extension), "value", io::ErrorKind::OutOfMemory.into()))
+    bytes.ok_or_else(|| {
+        unread(&value_file(folder, &meta.extension), "value", io::ErrorKind::OutOfMemory.into())
+    })
 }
 
 /// Reads and verifies the value in `folder`, and keeps nothing of it.

@@ -178,10 +178,10 @@ impl FileCheckpoints {
         let (name, version) = meant(name, version)?;
         let mut incoming = Incoming::new(Registry::global(), formats);
         let mut read = |meta: &CheckpointMeta, from: &mut dyn Read| incoming.read(meta, from);
-        let meta = self.expect(name, &version, self.load_version_with(name, &version, &mut read))?;
-        let value = incoming
-            .finish(&meta)
-            .map_err(|cause| unreadable(&meta, type_name::<T>(), cause))?;
+        let meta =
+            self.expect(name, &version, self.load_version_with(name, &version, &mut read))?;
+        let value =
+            incoming.finish(&meta).map_err(|cause| unreadable(&meta, type_name::<T>(), cause))?;
         let value = value.downcast::<T>().ok().and_then(Arc::into_inner);
         Ok(value.expect(
             "the formats of a type decode to that type, and to a value that nobody shares yet",

@@ -71,9 +71,8 @@ impl Read for Verified {
             let whole = bytes.len() - bytes.len() % ReadDigest::PIECE;
             let straight = if bytes.len() as u64 >= left { left as usize } else { whole };
             if straight >= AT_ONCE {
-                let read = self.digest.fill(&mut bytes[..straight], |at, piece| {
-                    self.file.read(at, piece)
-                });
+                let read =
+                    self.digest.fill(&mut bytes[..straight], |at, piece| self.file.read(at, piece));
                 return read.map(|()| straight).map_err(|cause| self.failed(cause));
             }
             if left == 0 || bytes.is_empty() {
