@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::checkpoint::{CheckpointMeta, CheckpointStore, Incoming, Version};
+use crate::checkpoint::{CheckpointMeta, CheckpointStore, Incoming, Version, no_such_version};
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::graph::{Made, Node, Origin, Save};
@@ -156,17 +156,15 @@ pub(super) fn load_value(
 /// The error of a version that was named and is not there.
 fn no_version(store: &dyn CheckpointStore, save: &Save) -> Error {
     let (name, place) = (save.checkpoint.name(), store.location());
-    let wanted = save.from.as_ref().map(ToString::to_string).unwrap_or_default();
+    let version = save.from.clone().unwrap_or_default();
     let versions = caught(|| wait(store.versions(name))).ok().and_then(Result::ok);
+    let tags = || caught(|| wait(store.tags(name))).ok().and_then(Result::ok).unwrap_or_default();
     let known = match versions.as_deref() {
         Some([]) | None => "there is no version of it".to_owned(),
-        Some(versions) => {
-            let last: Vec<&str> = versions.iter().rev().take(3).map(String::as_str).collect();
-            format!("of its {} versions the last are `{}`", versions.len(), last.join("`, `"))
-        }
+        Some(versions) => format!("it has {}", no_such_version(&version, versions, tags)),
     };
     Error::new(
         ErrorKind::Checkpoint,
-        format!("cannot go on from checkpoint `{name}@{wanted}` in {place}: {known}"),
+        format!("cannot go on from checkpoint `{name}@{version}` in {place}: {known}"),
     )
 }

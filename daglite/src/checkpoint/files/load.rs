@@ -8,12 +8,16 @@ use super::super::contract::ReadCheckpoint;
 use super::super::flow::room_for;
 use super::super::meta::CheckpointMeta;
 use super::super::name::check_name;
-use super::super::nearest::listed;
 use super::super::version::{Moment, Version};
 use super::tags::is_real_folder;
 use super::verified::Verified;
 use super::{FileCheckpoints, document};
 use crate::store::{StoreError, is_missing, open_at_once};
+
+/// So many versions before one that cannot be read are named, of so many that are looked at.
+const FEW: usize = 5;
+/// See [`FEW`].
+const LOOKED_AT: usize = 100;
 
 /// Why a version could not be read.
 pub(super) enum Unread {
@@ -156,11 +160,16 @@ impl FileCheckpoints {
     ) -> StoreError {
         let mut before = self.list_versions(name).unwrap_or_default();
         before.retain(|other| other.as_str() < version);
-        before.reverse();
+        let looks_sound = |other: &String| {
+            let folder = self.version_folder(name, other);
+            read_document(&folder, name, other).is_ok_and(|meta| has_value(&folder, &meta))
+        };
+        let nearest = before.into_iter().rev().take(LOOKED_AT);
+        let before: Vec<_> = nearest.filter(looks_sound).take(FEW).collect();
         let advice = if before.is_empty() {
-            format!("there is none before it: {advice}")
+            format!("there is no sound one before it: {advice}")
         } else {
-            format!("load one of those before it: {}", listed(&before, String::clone))
+            format!("load one of those before it: {}", before.join(", "))
         };
         let folder = folder.display();
         StoreError::new(format!(

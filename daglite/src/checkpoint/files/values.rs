@@ -12,8 +12,8 @@ use super::super::contract::Saved;
 use super::super::flow::{Incoming, Outgoing};
 use super::super::meta::CheckpointMeta;
 use super::super::name::split_reference;
-use super::super::nearest::{around, by_likeness, listed};
-use super::super::version::{Version, rfc3339};
+use super::super::nearest::{by_likeness, listed, no_such_version};
+use super::super::version::Version;
 use super::FileCheckpoints;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
@@ -223,37 +223,15 @@ impl FileCheckpoints {
     /// The error for a version that is not there: it lists what is nearest.
     pub(super) fn missing(&self, name: &str, version: &Version) -> Result<Error, Error> {
         let versions = self.list_versions(name).map_err(failed)?;
-        let Some((newest, _)) = versions.split_last() else {
+        let message = if versions.is_empty() {
             let names = by_likeness(name, self.list_names().map_err(failed)?);
             let names = listed(&names, |name| format!("`{name}`"));
             let root = self.root.display();
-            let message =
-                format!("no checkpoint is called `{name}` in `{root}`: there are {names}");
-            return Ok(Error::new(ErrorKind::Checkpoint, message));
-        };
-        let message = match version {
-            Version::At(time) => format!(
-                "checkpoint `{name}` has no version of {} or before: the oldest is {}",
-                rfc3339(*time),
-                versions[0]
-            ),
-            Version::Tag(tag) => {
-                let tags = self.list_tags(name).map_err(failed)?;
-                let tags = by_likeness(tag, tags.into_iter().map(|(tag, _)| tag).collect());
-                let tags = listed(&tags, |tag| format!("`{tag}`"));
-                format!(
-                    "checkpoint `{name}` has no tag `{}`: there are {tags}; or load `latest`, which is {newest}",
-                    tag.escape_debug()
-                )
-            }
-            version => {
-                let text = version.to_string();
-                let near = around(&text, &versions).join(", ");
-                format!(
-                    "checkpoint `{name}` has no version `{}`: the nearest are {near}; or load `latest`, which is {newest}",
-                    text.escape_debug()
-                )
-            }
+            format!("no checkpoint is called `{name}` in `{root}`: there are {names}")
+        } else {
+            // Tags that cannot be read are no reason to say nothing.
+            let tags = || self.list_tags(name).unwrap_or_default();
+            format!("checkpoint `{name}` has {}", no_such_version(version, &versions, tags))
         };
         Ok(Error::new(ErrorKind::Checkpoint, message))
     }
@@ -282,9 +260,13 @@ pub(super) fn meant(name: &str, version: Version) -> Result<(&str, Version), Err
 /// The error for a value that cannot be decoded as the type that was asked for.
 fn unreadable(meta: &CheckpointMeta, wanted: &str, cause: Error) -> Error {
     let CheckpointMeta { name, version, type_name, format, .. } = meta;
-    let message = format!(
-        "version {version} of checkpoint `{name}` cannot be read as `{wanted}`: it was saved from `{type_name}` in format \
-         `{format}`: load it as that type ({cause})"
-    );
+    // What is wrong with it as another type says nothing.
+    let why = if type_name == wanted {
+        cause.to_string()
+    } else {
+        format!("it was saved from `{type_name}` in format `{format}`: load it as that type")
+    };
+    let message =
+        format!("version {version} of checkpoint `{name}` cannot be read as `{wanted}`: {why}");
     Error::new(ErrorKind::Checkpoint, message).with_source(cause)
 }
