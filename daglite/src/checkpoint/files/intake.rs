@@ -5,9 +5,8 @@ use std::fs::File;
 use std::io::{self, Write};
 
 use super::FileCheckpoints;
-use super::workplace::Workplace;
 use crate::digest::Digest;
-use crate::store::{Staged, StoreError};
+use crate::store::{Living, Staged, StoreError};
 use crate::threads::both;
 
 /// Up to so many bytes are gathered: a value that has no more is compared with the latest version before a file is made.
@@ -20,7 +19,7 @@ pub(super) struct Draft {
     /// Before the workplace that it lies in, so that it goes first.
     pub(super) staged: Staged,
     /// Where it lies.
-    pub(super) workplace: Workplace,
+    pub(super) workplace: Living,
     /// The file of the value, which may not be on the disk yet.
     pub(super) file: File,
 }

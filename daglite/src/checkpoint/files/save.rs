@@ -10,11 +10,11 @@ use super::super::name::{are_case_twins, check_name};
 use super::super::version::Moment;
 use super::intake::{Body, Draft, Intake};
 use super::load::{read_document, refuse_link, value_file, verify_value};
-use super::workplace::{Workplace, sweep_abandoned, take_turn};
+use super::workplace::{sweep_abandoned, take_turn};
 use super::{FileCheckpoints, document};
 use crate::digest::{Digest, WORTH_A_THREAD};
 use crate::store::{
-    Durable, Staged, StoreError, WriteValue, is_missing, not_written, publish, sweep_stale,
+    Durable, Living, Staged, StoreError, WriteValue, is_missing, not_written, publish, sweep_stale,
     sync_folder,
 };
 use crate::threads::both;
@@ -159,19 +159,20 @@ impl FileCheckpoints {
     }
 
     /// A folder to work in, of this process alone.
-    pub(super) fn workplace(&self) -> Result<Workplace, StoreError> {
+    pub(super) fn workplace(&self) -> Result<Living, StoreError> {
         let tmp = self.tmp();
         let failed = |cause| StoreError::io("write checkpoints in", &self.root, cause);
         refuse_link(&tmp)?;
         sweep_stale(&tmp);
         sweep_abandoned(&tmp);
         // Its own name need not survive anything: only a new root is waited for.
-        let mut opened = Workplace::open(&tmp);
+        let open = || Living::open(&tmp, |_| Ok(())).map(|(living, ())| living);
+        let mut opened = open();
         for _ in 0..ATTEMPTS {
             if !opened.as_ref().is_err_and(is_missing) {
                 break;
             }
-            opened = self.create_durably(&tmp).and_then(|()| Workplace::open(&tmp));
+            opened = self.create_durably(&tmp).and_then(|()| open());
         }
         opened.map_err(failed)
     }
