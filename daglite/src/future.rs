@@ -1,5 +1,7 @@
 //! `TaskFuture`: the handle that a call of a task returns, and all that can be done with it.
 
+mod attempts;
+
 use std::any::Any;
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
@@ -35,6 +37,8 @@ use crate::task::{Task, Value};
 /// | [`also`](Self::also) | a side effect with `&T` |
 /// | [`checkpoint`](Self::checkpoint) | save under a name |
 /// | [`refresh`](Self::refresh) | compute again and overwrite the cache's entry |
+/// | [`retries`](Self::retries), [`retry_delay`](Self::retry_delay) | run the body again when it fails |
+/// | [`timeout`](Self::timeout) | give the body so much time |
 /// | [`run`](Self::run), [`run_in`](Self::run_in), `.await` | the value |
 /// | [`run_from`](Self::run_from), [`resume_from`](Self::resume_from) | the value, from a checkpoint on |
 /// | [`run_shared`](Self::run_shared) | the value in an `Arc` |

@@ -90,6 +90,25 @@ fn a_generic_task_carries_its_types() {
 }
 
 #[test]
+fn how_a_body_is_run_becomes_data() {
+    insta::assert_snapshot!(expanded(
+        quote!(
+            retries = 3,
+            retry_delay = "200ms",
+            retry_if = passes,
+            timeout = "30s",
+            weight = 4,
+            limits = ["db"]
+        ),
+        quote! {
+            fn parse(text: String) -> Result<u32, ParseIntError> {
+                text.parse()
+            }
+        }
+    ));
+}
+
+#[test]
 fn a_refused_task_keeps_its_signature_and_its_body() {
     insta::assert_snapshot!(expanded(
         quote!(cache, cache_tll = "1h"),

@@ -16,16 +16,18 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use crate::digest::Digest;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, PathStep};
 use crate::event::{Event, MissReason, Summary};
 use crate::graph::{Handover, Node, Origin, Slot};
 use crate::task::{Body, Value};
 
 use super::Engine;
 use super::ahead::{Batch, MOST_AHEAD, run_number};
+use super::attempts::Pauses;
 use super::block;
 use super::context::{Context, current};
 use super::execute::{Completion, Flying};
+use super::failures::{Failures, path_of};
 use super::hashes::Hashes;
 use super::pool::{Permit, without_permits};
 use super::resume::Resumption;
@@ -50,6 +52,8 @@ pub(super) struct Run {
     pub(super) carried: AtomicU64,
     /// What was made of values that several calls share.
     pub(super) hashes: Hashes,
+    /// The nodes that are to be tried again.
+    pub(super) pauses: Pauses,
 }
 
 /// What a run counts.
@@ -117,6 +121,10 @@ struct Queue {
     /// Whether a thread of the pool does the light work, or is about to.
     light_helper: bool,
     failure: Option<Error>,
+    /// Whether a failure stops only what depends on it.
+    keeps_going: bool,
+    /// The failures so far, if it does.
+    failures: Failures,
     /// Whether nobody waits for the run any more.
     cancelled: bool,
     /// The value that was asked for.
@@ -135,6 +143,8 @@ struct Cell {
     want_value: bool,
     /// Whether it has been looked for together with others, or begun.
     planned: bool,
+    /// Whether it has failed, or needs one that has.
+    doomed: bool,
 }
 
 /// Who looks for work.
@@ -184,7 +194,7 @@ impl Run {
                 ledger: Arc::clone(&ledger),
             })
         };
-        let resumes = engine.resume;
+        let (resumes, keeps_going) = (engine.resume, engine.keep_going);
         Arc::new(Self {
             number: OnceLock::new(),
             context: context(true),
@@ -203,6 +213,8 @@ impl Run {
                 coming: 0,
                 light_helper: false,
                 failure: None,
+                keeps_going,
+                failures: Failures::default(),
                 cancelled: false,
                 result: None,
             }),
@@ -212,6 +224,7 @@ impl Run {
             report: report.then(Mutex::default),
             carried: AtomicU64::new(0),
             hashes: Hashes::default(),
+            pauses: Pauses::default(),
         })
     }
 
@@ -275,6 +288,29 @@ impl Run {
         drop(flying);
     }
 
+    /// Notes that a body was sent to another thread: the run is not over before it comes back.
+    pub(super) fn sent_away(&self) {
+        self.queue.lock().active += 1;
+    }
+
+    /// Notes that a body that was sent away has ended or was given up, and has that seen to.
+    pub(super) fn came_back(self: &Arc<Self>, idx: u32, completion: Completion) {
+        let mut queue = self.queue.lock();
+        queue.light.push_front(Work::Record(idx, Box::new(completion)));
+        queue.active -= 1;
+        if queue.cancelled {
+            self.summon(queue, Worker::Nobody);
+        } else {
+            drop(queue);
+            self.wake_driver();
+        }
+    }
+
+    /// Notes that a body that was to be sent away has not begun.
+    pub(super) fn never_went(&self) {
+        self.step_down(self.queue.lock());
+    }
+
     /// Has an `async` body polled.
     pub(super) fn poll_soon(&self, flying: Arc<Flying>) {
         self.woken.lock().push(flying);
@@ -315,7 +351,7 @@ impl Run {
         };
         let outcome = super::caught(|| match completion {
             None => self.step(idx, &node, want_value, driver),
-            Some(completion) => self.record_completion(&node, *completion),
+            Some(completion) => self.conclude(idx, &node, *completion),
         });
         let progress = outcome.unwrap_or_else(|message| {
             // Code of the user that runs outside of a body has panicked: a `Clone`, a `Drop`, a waker.
@@ -327,7 +363,7 @@ impl Run {
             Progress::Settled => self.finish(idx, node),
             Progress::Again => self.end(Some(idx)),
             Progress::Parked => self.end(None),
-            Progress::Failed(error) => self.fail(error),
+            Progress::Failed(error) => self.fail(idx, error),
         }
     }
 
@@ -355,8 +391,15 @@ impl Run {
         self.step_down(queue);
     }
 
-    fn fail(&self, error: Error) {
-        self.queue.lock().failure.get_or_insert(error);
+    fn fail(&self, idx: u32, error: Error) {
+        let mut queue = self.queue.lock();
+        if queue.keeps_going {
+            queue.doom(idx, error);
+        } else if queue.failure.is_none() {
+            let path = queue.path_from(idx, &error);
+            queue.failure = Some(error.on_path(path));
+        }
+        drop(queue);
         self.end(None);
     }
 
@@ -538,9 +581,14 @@ impl Queue {
     }
 
     fn add(&mut self, node: Arc<Node>, want_value: bool) -> u32 {
-        let (missing, planned) = (0, false);
-        let cell =
-            Cell { node: Some(node), missing, dependents: SmallVec::new(), want_value, planned };
+        let cell = Cell {
+            node: Some(node),
+            missing: 0,
+            dependents: SmallVec::new(),
+            want_value,
+            planned: false,
+            doomed: false,
+        };
         self.cells.push(cell);
         index(self.cells.len() - 1)
     }
@@ -636,7 +684,40 @@ impl Queue {
         if self.result.is_some() {
             return true;
         }
-        self.failure.is_some() && self.active == 0 && self.flying.is_empty() && !self.has_work()
+        let has_failed = self.failure.is_some() || !self.failures.is_empty();
+        has_failed
+            && self.active == 0
+            && self.flying.is_empty()
+            && !self.has_work()
+            && (self.failure.is_some() || self.is_exhausted())
+    }
+
+    /// Whether all that does not depend on a failure is done; what is put aside somewhere is not.
+    fn is_exhausted(&self) -> bool {
+        self.launches.is_empty() && self.cells.iter().all(|cell| cell.node.is_none() || cell.doomed)
+    }
+
+    /// Notes a failure, and that all that depends on it cannot be made.
+    fn doom(&mut self, idx: u32, error: Error) {
+        let mut failures = std::mem::take(&mut self.failures);
+        failures.note(idx, error.clone(), || self.path_from(idx, &error));
+        self.failures = failures;
+        let mut doomed = vec![idx];
+        while let Some(at) = doomed.pop() {
+            let cell = &mut self.cells[at as usize];
+            if !std::mem::replace(&mut cell.doomed, true) {
+                doomed.extend(&cell.dependents);
+            }
+        }
+    }
+
+    /// What the node that has failed was needed for.
+    fn path_from(&self, idx: u32, error: &Error) -> Vec<PathStep> {
+        let cell = |at: u32| &self.cells[at as usize];
+        let above =
+            std::iter::successors(cell(idx).dependents.first(), |at| cell(**at).dependents.first());
+        let nodes = above.map(|at| cell(*at).node.as_deref());
+        path_of(error, cell(idx).node.as_deref(), nodes)
     }
 }
 
@@ -759,11 +840,15 @@ impl RunFuture {
         }
         let result = match queue.result.take() {
             Some(value) => Ok(value),
-            None => Err(queue.failure.clone().expect("a run is over with a result or a failure")),
+            None => {
+                let failure = queue.failure.clone().or_else(|| queue.failures.as_one());
+                Err(failure.expect("a run is over with a result or a failure"))
+            }
         };
         // What is still parked somewhere has nobody left to wait for it.
         queue.cancelled = true;
         drop(queue);
+        self.run.end_pauses();
         // The handle goes first, so that a value nobody else holds can be moved out.
         self.node = None;
         self.run.context.ledger.add(&self.run.tally);
@@ -877,6 +962,7 @@ impl Drop for RunFuture {
         } else {
             drop(queue);
         }
+        self.run.end_pauses();
         for body in flying.into_values() {
             let error = Error::new(
                 ErrorKind::Cancelled,

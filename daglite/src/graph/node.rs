@@ -174,6 +174,21 @@ pub(crate) struct TaskOp {
     pub(crate) waits_since: Option<Instant>,
     /// Whether that took too long, so that it is computed whatever other processes do.
     pub(crate) alone: bool,
+    /// How often and for how long the body may run, where the call says it or is between two attempts.
+    pub(crate) attempts: Option<Box<AttemptSettings>>,
+}
+
+/// What a call says about its attempts, and where it is between two of them.
+#[derive(Default)]
+pub(crate) struct AttemptSettings {
+    /// How often the body is run again.
+    pub(crate) retries: Option<u32>,
+    /// The longest pause before the first retry.
+    pub(crate) delay: Option<Duration>,
+    /// How long one attempt may take.
+    pub(crate) timeout: Option<Duration>,
+    /// What the engine knows of a call that waits for its next attempt.
+    pub(crate) pending: Option<Handover>,
 }
 
 /// A store's answer, asked for before it was needed.
@@ -203,7 +218,13 @@ impl TaskOp {
             seen: 0,
             waits_since: None,
             alone: false,
+            attempts: None,
         }
+    }
+
+    /// Whether it waits for another attempt.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.attempts.as_ref().is_some_and(|attempts| attempts.pending.is_some())
     }
 
     /// The call as it was before its key was made.
