@@ -120,7 +120,9 @@ impl Error {
     pub(crate) fn in_task(self, task: &'static str, location: &'static Location<'static>) -> Self {
         self.change(|inner| {
             inner.task.get_or_insert(task);
-            inner.location.get_or_insert(location);
+            if inner.location.is_none() {
+                inner.location = known(location);
+            }
         })
     }
 
@@ -277,20 +279,28 @@ impl Error {
     }
 }
 
+/// The place, unless it is inside the standard library, which called what it was handed: that tells nobody anything.
+fn known(location: &'static Location<'static>) -> Option<&'static Location<'static>> {
+    let file = location.file().replace('\\', "/");
+    let inside = ["library/core/src", "library/alloc/src", "library/std/src"];
+    (!inside.into_iter().any(|library| file.contains(library))).then_some(location)
+}
+
 impl Error {
     /// One line about this failure alone.
     fn line(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { message, task, location, attempts, .. } = &*self.0;
-        match (task, location) {
-            (Some(task), Some(at)) => {
-                write!(f, "task `{task}` (called at {}:{}", at.file(), at.line())?;
-                if *attempts > 1 {
-                    write!(f, ", {attempts} attempts")?;
-                }
-                write!(f, ") {message}")
+        let Some(task) = task else { return f.write_str(message) };
+        write!(f, "task `{task}` ")?;
+        match (location, attempts) {
+            (Some(at), 0 | 1) => write!(f, "(called at {}:{}) ", at.file(), at.line())?,
+            (Some(at), _) => {
+                write!(f, "(called at {}:{}, {attempts} attempts) ", at.file(), at.line())?;
             }
-            _ => f.write_str(message),
+            (None, 0 | 1) => {}
+            (None, _) => write!(f, "({attempts} attempts) ")?,
         }
+        f.write_str(message)
     }
 
     /// All that is known of this failure alone, a line each.
@@ -372,7 +382,7 @@ pub struct PathStep {
 impl PathStep {
     /// A task, called at `location`.
     pub(crate) fn task(name: &'static str, location: &'static Location<'static>) -> Self {
-        Self { what: Cow::Borrowed(name), is_task: true, location: Some(location) }
+        Self { what: Cow::Borrowed(name), is_task: true, location: known(location) }
     }
 
     /// Something else that a future was made of, at `location`.
@@ -380,7 +390,7 @@ impl PathStep {
         what: impl Into<Cow<'static, str>>,
         location: &'static Location<'static>,
     ) -> Self {
-        Self { what: what.into(), is_task: false, location: Some(location) }
+        Self { what: what.into(), is_task: false, location: known(location) }
     }
 
     /// So many steps that are left out.
@@ -405,7 +415,7 @@ impl PathStep {
         &self.what
     }
 
-    /// Where it was written; `None` for steps that are left out.
+    /// Where it was written; `None` for steps that are left out, and where only the standard library knows.
     ///
     /// ```
     /// # use daglite::prelude::*;
@@ -422,12 +432,11 @@ impl PathStep {
 impl fmt::Display for PathStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { what, is_task, location } = self;
-        let Some(at) = location else { return f.write_str(what) };
-        let (file, line) = (at.file(), at.line());
-        if *is_task {
-            write!(f, "task `{what}` (called at {file}:{line})")
-        } else {
-            write!(f, "`{what}` at {file}:{line}")
+        match (location, is_task) {
+            (Some(at), true) => write!(f, "task `{what}` (called at {}:{})", at.file(), at.line()),
+            (Some(at), false) => write!(f, "`{what}` at {}:{}", at.file(), at.line()),
+            (None, true) => write!(f, "task `{what}`"),
+            (None, false) => f.write_str(what),
         }
     }
 }

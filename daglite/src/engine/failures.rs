@@ -57,7 +57,12 @@ pub(super) fn path_of<'a>(
     above: impl Iterator<Item = Option<&'a Node>>,
 ) -> Vec<PathStep> {
     // A failure that was noticed by who needed the value: that is the first step.
-    let own = node.filter(|node| error.task().is_some() && error.location() != Some(node.location));
+    let is_other = |node: &&Node| {
+        let is_its_task = error.task() == node.task.map(|task| task.spec.name);
+        let is_its_place = error.location().is_none_or(|at| at == node.location);
+        error.task().is_some() && !(is_its_task && is_its_place)
+    };
+    let own = node.filter(is_other);
     let (mut first, mut last) = (Vec::new(), std::collections::VecDeque::new());
     let mut left_out = 0;
     for node in own.into_iter().map(Some).chain(above) {
