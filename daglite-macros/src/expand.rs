@@ -296,13 +296,18 @@ fn kept(result: &Output, private: &Path) -> TokenStream {
                     #storage
                 },
                 // A `let` with the function's type, so that a wrong function is told so at its path.
-                Some(function) => quote! {
-                    let __daglite_retry_if: fn(&#error) -> bool = #function;
-                    let __daglite_value = (&&#probe)
-                        .__daglite_error()
-                        .value_if::<#error, #whole>(__daglite_result, __daglite_retry_if)?;
-                    #storage
-                },
+                Some(function) => {
+                    let (start, end) = ends(error_at);
+                    let open = quote_spanned!(start=> fn);
+                    let close = quote_spanned!(end=> bool);
+                    quote! {
+                        let __daglite_retry_if: #open(&#error) -> #close = #function;
+                        let __daglite_value = (&&#probe)
+                            .__daglite_error()
+                            .value_if::<#error, #whole>(__daglite_result, __daglite_retry_if)?;
+                        #storage
+                    }
+                }
             }
         }
     }
