@@ -115,7 +115,7 @@ async fn async_bodies_in_flight_are_no_end() {
         for _ in 0..100 {
             tokio::task::yield_now().await;
         }
-        if n % 2 == 0 { Ok(n) } else { Err(format!("{n} is odd")) }
+        if n.is_multiple_of(2) { Ok(n) } else { Err(format!("{n} is odd")) }
     }
 
     let (session, log) = going();

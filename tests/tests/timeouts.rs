@@ -80,7 +80,7 @@ fn a_sync_body_is_abandoned_and_its_end_is_told() {
         let error = slow(1, scene.clone()).run_in(&session).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
         let text = error.to_string();
-        assert!(text.contains("its body still runs, as nothing can stop it after 30s"), "{text}");
+        assert!(text.contains("timed out after 30s, and its body still runs, as nothing can stop it: if that is too early"), "{text}");
         assert_eq!(log.count("timed out slow: attempt 1, still running"), 1);
         assert_eq!((log.count("failed"), log.count("ended late")), (1, 0));
         drop(key);
@@ -153,7 +153,7 @@ fn an_async_body_is_dropped_when_its_time_is_over() {
         assert_eq!(log.count("timed out stuck: attempt 1, dropped"), 1);
         let text = error.to_string();
         assert!(
-            text.contains("timed out: its body was dropped after 30s; if that is too early"),
+            text.contains("timed out after 30s, and its body was dropped: if that is too early"),
             "{text}"
         );
     });

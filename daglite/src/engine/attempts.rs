@@ -240,10 +240,7 @@ impl Run {
             Input::Value(value) => Some(value),
             Input::Node(_) => None,
         });
-        let values = values.collect();
-        let task = order.task.spec.name;
-        self.engine.tell(|| Event::Started { task });
-        self.run_body(idx, node, order, values)
+        self.run_body(idx, node, order, values.collect())
     }
 
     /// Has `idx` looked at again when `due` is reached.

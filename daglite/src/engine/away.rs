@@ -94,12 +94,16 @@ impl Away {
             run.not_begun(&node, order, values);
             return None;
         }
+        // Not under the lock: observers are anyone's code.
+        drop(waiting);
+        self.engine.tell(|| Event::Started { task: self.task });
         let away: Weak<Self> = Arc::downgrade(self);
         let over = Box::new(move || {
             if let Some(away) = away.upgrade() {
                 away.time_out();
             }
         });
+        let mut waiting = self.waiting.lock();
         let timer = self.engine.timers.after(self.limit, over);
         if let Some(attempt) = waiting.as_mut().and_then(|waiting| waiting.order.attempt.as_mut()) {
             attempt.timer = timer;

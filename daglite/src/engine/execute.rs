@@ -53,7 +53,7 @@ impl Cut {
             Some(_) => "still runs, as nothing can stop it",
         };
         let message = format!(
-            "timed out: its body {fate} after {limit:?}; if that is too early, give it a longer `timeout`"
+            "timed out after {limit:?}, and its body {fate}: if that is too early, give it a longer `timeout`"
         );
         Error::new(ErrorKind::TimedOut, message)
     }
@@ -104,7 +104,6 @@ impl Run {
         flight: Option<Flight>,
     ) -> Progress {
         let task = call.task;
-        let name = task.spec.name;
         let mut call = call;
         let policy = Policy::of(task, call.attempts.as_deref());
         let attempt = policy.map(|policy| Attempt::first(policy, &mut call));
@@ -114,7 +113,6 @@ impl Run {
         };
         let missed = call.missed.take().map(|(_, reason)| reason);
         let reason = missed.map(|reason| self.miss(&call, reason, &parts));
-        self.engine.tell(|| Event::Started { task: name });
         let checkpoints = lineage(&call);
         let order = Order { task, checkpoints, key: call.key, parts, reason, flight, attempt };
         let values: Option<SmallVec<[Value; 3]>> = call
@@ -148,6 +146,7 @@ impl Run {
             self.send_away(idx, node, body, order, values, limit);
             return Progress::Parked;
         }
+        self.engine.tell(|| Event::Started { task: name });
         let args = Args::new(values);
         let span = tracing::debug_span!("daglite task", task = name);
         match task.body {

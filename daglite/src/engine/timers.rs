@@ -74,8 +74,11 @@ impl Timers {
         let due = (at, state.asked);
         state.due.insert(due, action);
         if state.watched {
+            let is_first = state.due.first_key_value().is_some_and(|(first, _)| *first == due);
             drop(state);
-            shared.wake.notify_one();
+            if is_first {
+                shared.wake.notify_one();
+            }
         } else {
             state.watched = true;
             drop(state);
@@ -125,7 +128,8 @@ impl Shared {
                     if self.clock.is_manual() {
                         self.wake.wait(&mut state);
                     } else {
-                        self.wake.wait_for(&mut state, left);
+                        // Not longer, as it may be called off, and then nobody is here for nothing.
+                        self.wake.wait_for(&mut state, left.min(IDLE));
                     }
                 }
                 None => {
