@@ -83,8 +83,8 @@ fn the_last_failure_is_the_error_and_tells_how_many_attempts_there_were() {
     assert_eq!((log.count("retried"), log.count("failed")), (3, 1));
 }
 
-fn is_busy(error: &String) -> bool {
-    error.contains("busy")
+fn is_busy<E: ToString>(error: &E) -> bool {
+    error.to_string().contains("busy")
 }
 
 #[task(retries = 5, retry_delay = "0s", retry_if = is_busy)]
@@ -419,7 +419,7 @@ fn an_argument_that_cannot_be_given_twice_is_a_clear_error() {
 
     #[task]
     fn enter(ticket: Ticket) -> u32 {
-        drop(ticket);
+        let Ticket = ticket;
         1
     }
 
