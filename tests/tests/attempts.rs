@@ -258,23 +258,34 @@ fn two_runs_of_one_future_share_its_attempts() {
     });
 }
 
-/// Begins a run of `future`, and drops it in the pause before its first retry.
-fn drop_in_the_pause(future: TaskFuture<u32>, session: &Session, log: &Log) {
+/// Begins a run of `future`, and drops it in the pause before its last retry of `retries`.
+fn drop_in_a_pause(
+    future: TaskFuture<u32>,
+    session: &Session,
+    log: &Log,
+    hands: &ClockHands,
+    retries: usize,
+) {
     let mut run = Box::pin(future.await_in(session));
     let mut context = Context::from_waker(Waker::noop());
-    wait_until(|| {
-        assert!(run.as_mut().poll(&mut context).is_pending());
-        log.count("retried") == 1
-    });
+    for retry in 1..=retries {
+        wait_until(|| {
+            assert!(run.as_mut().poll(&mut context).is_pending());
+            log.count("retried") == retry
+        });
+        if retry < retries {
+            hands.advance(Duration::from_secs(60));
+        }
+    }
     drop(run);
 }
 
 #[test]
 fn a_dropped_run_frees_the_key_that_it_was_to_try_again() {
     in_time(|| {
-        let (session, log, _hands) = by_hand(Session::builder());
+        let (session, log, hands) = by_hand(Session::builder());
         let line = Line::busy(1);
-        drop_in_the_pause(kept(8, line.clone()), &session, &log);
+        drop_in_a_pause(kept(8, line.clone()), &session, &log, &hands, 1);
         // The clock stands still: who waited for the pause would wait for ever.
         assert_eq!(kept(8, line).run_in(&session).unwrap(), 10);
     });
@@ -283,10 +294,10 @@ fn a_dropped_run_frees_the_key_that_it_was_to_try_again() {
 #[test]
 fn a_future_whose_run_was_dropped_in_a_pause_can_be_run_again() {
     in_time(|| {
-        let (session, log, _hands) = by_hand(Session::builder());
+        let (session, log, hands) = by_hand(Session::builder());
         let line = Line::busy(1);
         let future = kept(9, line.clone());
-        drop_in_the_pause(future.clone(), &session, &log);
+        drop_in_a_pause(future.clone(), &session, &log, &hands, 1);
         assert_eq!(future.run_in(&session).unwrap(), 11);
     });
 }
@@ -451,13 +462,13 @@ fn a_text_that_is_no_time_fails_the_run_and_says_where() {
 #[test]
 fn a_refreshed_call_stays_refreshed_through_its_retries() {
     in_time(|| {
-        let (session, log, _hands) = by_hand(Session::builder());
+        let (session, log, hands) = by_hand(Session::builder());
         let line = Line::default();
         assert_eq!(kept(11, line.clone()).run_in(&session).unwrap(), 12);
-        let busy = Line::busy(1);
+        let busy = Line::busy(2);
         let refreshed = kept(11, busy.clone()).refresh();
-        drop_in_the_pause(refreshed.clone(), &session, &log);
-        assert_eq!(refreshed.run_in(&session).unwrap(), 13);
-        assert_eq!(busy.calls(), 2);
+        drop_in_a_pause(refreshed.clone(), &session, &log, &hands, 2);
+        assert_eq!(refreshed.run_in(&session).unwrap(), 14);
+        assert_eq!(busy.calls(), 3);
     });
 }
