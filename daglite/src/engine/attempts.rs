@@ -96,8 +96,9 @@ pub(super) struct Remains {
 impl Attempt {
     /// The first one of a call.
     pub(super) fn first(policy: Policy, call: &mut TaskOp) -> Box<Self> {
-        let settings = call.attempts.take();
-        let call = Remains { mode: mem::replace(&mut call.mode, Mode::Normal), settings };
+        let known = call.learn();
+        let settings = known.attempts.take();
+        let call = Remains { mode: mem::replace(&mut known.mode, Mode::Normal), settings };
         Box::new(Self { policy, number: 1, call, values: None, timer: None })
     }
 
@@ -194,7 +195,7 @@ impl Run {
         attempt.number += 1;
         order.attempt = Some(attempt);
         let pending = Pending { order, due, engine: Arc::clone(&self.engine) };
-        call.attempts.get_or_insert_default().pending = Some(Box::new(pending));
+        call.attempts().pending = Some(Mutex::new(Box::new(pending)));
         self.put_back(node, Op::Task(call));
         self.pause(idx, node, due);
         Progress::Parked
@@ -205,10 +206,10 @@ impl Run {
         self: &Arc<Self>,
         idx: u32,
         node: &Arc<Node>,
-        mut call: Box<TaskOp>,
+        mut call: TaskOp,
         driver: bool,
     ) -> Progress {
-        let taken = call.attempts.as_mut().and_then(|attempts| attempts.pending.take());
+        let taken = call.attempts().pending.take().map(Mutex::into_inner);
         let Some(Ok(pending)) = taken.map(|pending| pending.downcast::<Pending>()) else {
             self.put_back(node, Op::Task(call));
             return Progress::Again;
@@ -216,13 +217,13 @@ impl Run {
         if !Arc::ptr_eq(&pending.engine, &self.engine) {
             // Another session has other keys and another clock: it begins anew.
             drop(pending);
-            self.put_back(node, Op::Task(Box::new(call.without_key())));
+            self.put_back(node, Op::Task(call.without_key()));
             return Progress::Again;
         }
         let (due, is_due) = (pending.due, pending.due <= self.engine.timers.now());
         let launches = matches!(call.task.body, Body::Async(_)) && !driver;
         if !is_due || launches {
-            call.attempts.get_or_insert_default().pending = Some(pending);
+            call.attempts().pending = Some(Mutex::new(pending));
             self.put_back(node, Op::Task(call));
             if is_due {
                 self.request_launch(idx);
@@ -233,8 +234,9 @@ impl Run {
         }
         let Pending { mut order, .. } = *pending;
         if let Some(attempt) = &mut order.attempt {
-            attempt.call.settings = call.attempts.take();
-            attempt.call.mode = call.mode;
+            let known = call.learn();
+            attempt.call.settings = known.attempts.take();
+            attempt.call.mode = mem::replace(&mut known.mode, Mode::Normal);
         }
         let values = call.args.into_iter().filter_map(|arg| match arg.0 {
             Input::Value(value) => Some(value),
@@ -272,9 +274,7 @@ impl Run {
         let pauses = mem::take(&mut *self.pauses.0.lock());
         for Pause { node, .. } in pauses.into_values() {
             let pending = match &mut *node.slot.lock() {
-                Slot::Idle(Op::Task(call)) => {
-                    call.attempts.as_mut().and_then(|attempts| attempts.pending.take())
-                }
+                Slot::Idle(Op::Task(call)) if call.is_pending() => call.attempts().pending.take(),
                 _ => None,
             };
             // After the lock: the right to compute the key goes with it, which wakes others.
@@ -297,7 +297,7 @@ impl Run {
 
 impl Attempt {
     /// The call once more, as it was before this attempt.
-    fn call_again(&mut self, order: &Order) -> Box<TaskOp> {
+    fn call_again(&mut self, order: &Order) -> TaskOp {
         let values = self.values.take().unwrap_or_default();
         rebuilt(order, &mut self.call, values)
     }
@@ -308,11 +308,13 @@ pub(super) fn rebuilt(
     order: &Order,
     remains: &mut Remains,
     values: SmallVec<[Value; 3]>,
-) -> Box<TaskOp> {
+) -> TaskOp {
     let args = values.into_iter().map(|value| Arg(Input::Value(value))).collect();
     let mode = mem::replace(&mut remains.mode, Mode::Normal);
-    let (key, attempts) = (order.key.clone(), remains.settings.take());
-    Box::new(TaskOp { mode, key, attempts, ..TaskOp::new(order.task, args) })
+    let mut call = TaskOp::new(order.task, args);
+    let known = call.learn();
+    (known.mode, known.key, known.attempts) = (mode, order.key.clone(), remains.settings.take());
+    call
 }
 
 impl Engine {

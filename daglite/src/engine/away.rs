@@ -96,7 +96,7 @@ impl Away {
         }
         // Not under the lock: observers are anyone's code.
         drop(waiting);
-        self.engine.tell(|| Event::Started { task: self.task });
+        self.engine.tell_task(|| Event::Started { task: self.task });
         let away: Weak<Self> = Arc::downgrade(self);
         let over = Box::new(move || {
             if let Some(away) = away.upgrade() {

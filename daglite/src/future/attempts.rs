@@ -96,7 +96,7 @@ impl<T: Send + Sync + 'static> TaskFuture<T> {
     fn with_attempts(self, change: impl Fn(&mut AttemptSettings)) -> Self {
         each_op(&self.node, |op| {
             if let Op::Task(call) = op {
-                change(call.attempts.get_or_insert_default());
+                change(call.attempts());
             }
             !matches!(op, Op::Task(_))
         });
