@@ -70,8 +70,17 @@ pub(super) struct Cell {
     is_sync: bool,
     /// Whether that is all: no key, no look-up.
     is_plain: bool,
+}
+
+/// Stands in [`Cell::missing`] of a node that has failed, or needs one that has: there is no room for a flag in a million
+/// cells, and it will always lack something.
+const DOOMED: u32 = 1 << 31;
+
+impl Cell {
     /// Whether it has failed, or needs one that has.
-    doomed: bool,
+    fn is_doomed(&self) -> bool {
+        self.missing >= DOOMED
+    }
 }
 
 /// Who looks for work.
@@ -156,7 +165,6 @@ impl Queue {
             dependents: SmallVec::new(),
             want_value,
             planned: false,
-            doomed: false,
         });
         index(self.cells.len() - 1)
     }
@@ -352,7 +360,8 @@ impl Queue {
 
     /// Whether all that does not depend on a failure is done; what is put aside somewhere is not.
     fn is_exhausted(&self) -> bool {
-        self.launches.is_empty() && self.cells.iter().all(|cell| cell.node.is_none() || cell.doomed)
+        self.launches.is_empty()
+            && self.cells.iter().all(|cell| cell.node.is_none() || cell.is_doomed())
     }
 
     /// Notes that a node has failed; answers whether nothing more may be started.
@@ -371,7 +380,8 @@ impl Queue {
         let mut doomed = vec![idx];
         while let Some(at) = doomed.pop() {
             let cell = &mut self.cells[at as usize];
-            if !std::mem::replace(&mut cell.doomed, true) {
+            if !cell.is_doomed() {
+                cell.missing |= DOOMED;
                 doomed.extend(&cell.dependents);
             }
         }
