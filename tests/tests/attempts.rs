@@ -407,6 +407,27 @@ fn a_call_says_for_itself_how_often() {
 }
 
 #[test]
+fn calls_that_nobody_watches_are_tried_again_too() {
+    #[task]
+    fn once(line: &Line) -> Result<u32, String> {
+        line.call()
+    }
+
+    // No key, no observer, many at once: the shortest way through the engine.
+    let session = Session::builder().without_cache().concurrency(2).build().unwrap();
+    let by_task = join_all((0..500).map(|at| dial(Line::busy(at % 4))));
+    let expected: Vec<u32> = (0..500).map(|at| at % 4 + 1).collect();
+    assert_eq!(by_task.run_in(&session).unwrap(), expected);
+    let by_call = (0..500).map(|at| once(Line::busy(at % 4)).retries(3).retry_delay("0s"));
+    assert_eq!(join_all(by_call).run_in(&session).unwrap(), expected);
+    let in_time = (0..500).map(|at| once(Line::busy(at % 4)).retries(3).timeout("1h"));
+    assert_eq!(
+        join_all(in_time.map(|call| call.retry_delay("0s"))).run_in(&session).unwrap(),
+        expected
+    );
+}
+
+#[test]
 fn what_a_future_says_reaches_the_task_behind_it_and_not_its_arguments() {
     #[task]
     fn twice(number: u32, line: &Line) -> Result<u32, String> {
