@@ -14,7 +14,9 @@ use syn::{
 
 use crate::compiled::Compiled;
 use crate::fallback::Refused;
-use crate::model::{Cache, Fallible, Generics, Hash, HashAll, Output, Param, Taken, Task};
+use crate::model::{
+    Attempts, Cache, Fallible, Generics, Hash, HashAll, Output, Param, Running, Taken, Task,
+};
 use crate::option::{Options, read_all};
 use crate::parse::Input;
 use crate::shape;
@@ -41,6 +43,10 @@ pub(crate) fn check(compiled: &Compiled, input: Input) -> Result<Task, Box<Refus
         }
     }
     let result = read_result(&function.sig.output, &mut errors);
+    if let (Some((key, _)), Some(Output::Unit | Output::Plain(_))) = (&options.retry_if, &result) {
+        let message = "`retry_if` looks at the error of a task, and this one has none: return a `Result`, or drop `retry_if`";
+        errors.push(Error::new(key.span(), message));
+    }
     if function.sig.receiver().is_none() {
         errors.extend(shape::self_type(&function));
     }
@@ -131,10 +137,11 @@ fn build(
     options: Options,
     function: ItemFn,
     params: Vec<(TokenStream, Ident, Taken)>,
-    result: Output,
+    mut result: Output,
 ) -> Task {
     // No `..`: a new option does not compile until it has its place here.
     let Options {
+        given: _,
         cache,
         cache_ttl,
         cache_exclude,
@@ -144,6 +151,12 @@ fn build(
         cache_env,
         cache_deps: (_, files),
         cache_track_function: _,
+        retries,
+        retry_delay,
+        retry_if,
+        timeout,
+        weight,
+        limits,
         name,
         library: _,
     } = options;
@@ -176,6 +189,17 @@ fn build(
         hash,
     });
 
+    let attempts = (retries.is_some() || timeout.is_some()).then(|| Attempts {
+        retries: retries.unwrap_or(0),
+        delay_millis: retry_delay.map(|(_, millis)| millis),
+        timeout_millis: timeout,
+        picky: retry_if.is_some(),
+    });
+    let running = Running { attempts, weight: weight.unwrap_or(1), limits };
+    if let Output::Fallible(fallible) = &mut result {
+        fallible.retry_if = retry_if.map(|(_, function)| function);
+    }
+
     let (outer_attributes, body_attributes) = split_attributes(function.attrs);
     let Signature { asyncness, ident, generics, .. } = function.sig;
     Task {
@@ -188,6 +212,7 @@ fn build(
         notes: code.notes,
         files: files.iter().map(syn::LitStr::value).collect(),
         cache,
+        running,
         outer_attributes,
         body_attributes,
         visibility: function.vis,
@@ -306,6 +331,7 @@ fn read_result(output: &ReturnType, errors: &mut Vec<Error>) -> Option<Output> {
             Output::Fallible(Fallible {
                 value_at: at(0),
                 error_at: at(1),
+                retry_if: None,
                 whole: (**whole).clone(),
             })
         }

@@ -12,7 +12,8 @@ use syn::spanned::Spanned;
 use syn::{Path, Type, parse_quote};
 
 use crate::model::{
-    Cache, Fallible, Generics, Hash, HashAll, Output, Param, Strategy, Taken, Task,
+    Attempts, Cache, Fallible, Generics, Hash, HashAll, Output, Param, Running, Strategy, Taken,
+    Task,
 };
 
 /// The code of a task.
@@ -197,6 +198,20 @@ fn spec(task: &Task, private: &Path) -> TokenStream {
             #private::CacheSpec { ttl_millis: #ttl_millis, version: #version, env: &[#(#env),*] }
         }
     }));
+    let Running { attempts, weight, limits } = &task.running;
+    let attempts = option(attempts.as_ref().map(|attempts| {
+        let Attempts { retries, delay_millis, timeout_millis, picky } = attempts;
+        let delay_millis = option(delay_millis.map(ToTokens::into_token_stream));
+        let timeout_millis = option(timeout_millis.map(ToTokens::into_token_stream));
+        quote! {
+            #private::AttemptsSpec {
+                retries: #retries,
+                delay_millis: #delay_millis,
+                timeout_millis: #timeout_millis,
+                picky: #picky,
+            }
+        }
+    }));
     quote! {
         struct __DagliteHere;
         #[allow(unexpected_cfgs)]
@@ -209,6 +224,9 @@ fn spec(task: &Task, private: &Path) -> TokenStream {
             conditions: &[#(#conditions),*],
             params: &[#(#params),*],
             cache: #cache,
+            attempts: #attempts,
+            weight: #weight,
+            limits: &[#(#limits),*],
         };
     }
 }
@@ -229,7 +247,8 @@ fn body(task: &Task, private: &Path) -> TokenStream {
         match &param.taken {
             Taken::Lent(_) => quote!(let #local = #storage.lent::<#stored>(#args, #index);),
             Taken::Owned(_) => {
-                quote!(let #local = #storage.owned::<#stored>(#args, #index, #name)?;)
+                let owned = if task.is_repeated() { quote!(repeated) } else { quote!(owned) };
+                quote!(let #local = #storage.#owned::<#stored>(#args, #index, #name)?;)
             }
         }
     });
@@ -265,15 +284,30 @@ fn kept(result: &Output, private: &Path) -> TokenStream {
             quote!((&&&(&&#probe).__daglite_plain()).__daglite_storage().value::<#ty>(__daglite_result))
         }
         Output::Fallible(fallible) => {
-            let Fallible { whole, error_at, .. } = fallible;
+            let Fallible { whole, error_at, retry_if, .. } = fallible;
             let error = projected(private, whole, error_at, "Error");
             let value = value(private, result);
             let storage = ask_storage(&value, private, &quote!(value::<#value>(__daglite_value)));
             let probe = probe(private, &error);
-            quote! {
-                let __daglite_value =
-                    (&&#probe).__daglite_error().value::<#error, #whole>(__daglite_result)?;
-                #storage
+            match retry_if {
+                None => quote! {
+                    let __daglite_value =
+                        (&&#probe).__daglite_error().value::<#error, #whole>(__daglite_result)?;
+                    #storage
+                },
+                // A `let` with the function's type, so that a wrong function is told so at its path.
+                Some(function) => {
+                    let (start, end) = ends(error_at);
+                    let open = quote_spanned!(start=> fn);
+                    let close = quote_spanned!(end=> bool);
+                    quote! {
+                        let __daglite_retry_if: #open(&#error) -> #close = #function;
+                        let __daglite_value = (&&#probe)
+                            .__daglite_error()
+                            .value_if::<#error, #whole>(__daglite_result, __daglite_retry_if)?;
+                        #storage
+                    }
+                }
             }
         }
     }

@@ -50,10 +50,18 @@ use proc_macro::TokenStream;
 /// | `cache_env = ["TZ"]` | Names environment variables that count as inputs. |
 /// | `cache_deps = [path::to::item, "file"]` | Names items, and files of the package, that count as code: those that cannot be seen. |
 /// | `cache_track = "function"` | Lets only the function itself count, not what it reaches; the default is `"everything"`. |
+/// | `retries = 3` | How often the body is run again when it fails: see below. |
+/// | `retry_delay = "200ms"` | The longest pause before the first retry, which doubles from retry to retry; 200 ms if nothing is said. |
+/// | `retry_if = path::to::function` | Names a function that takes the error of the task by reference, and returns whether to try again. |
+/// | `timeout = "30s"` | How long one run of the body may take: see below. |
+/// | `weight = 4` | How many of the `concurrency` of a session the body counts for; 1 if nothing is said. |
+/// | `limits = ["db"]` | Names limits of the session (`Session::builder().limit("db", 2)`) that the body counts for. |
 /// | `name = "features"` | The name in messages, events and keys, in place of `module::path::function`. Two tasks of one name share nothing: where a function stands is in its keys, too. |
 /// | `crate = my_daglite` | The path of this library, when it has another name where the function is written. |
 ///
-/// All but `cache`, `name` and `crate` say something about the cache, and need `cache`.
+/// Those whose names begin with `cache_` say something about the cache, and need `cache`. `retries`, `retry_delay`, `retry_if`,
+/// `timeout`, `weight` and `limits` say how a body is run, and not what it computes: they are in no fingerprint and in no
+/// key, so that a change of them computes nothing again.
 ///
 /// # The function
 ///
@@ -70,6 +78,36 @@ use proc_macro::TokenStream;
 /// - The types and constants that a generic function is called with are part of the key, by their names.
 /// - `impl Trait`, `dyn Trait` and `&mut T` parameters, closures and function pointers, references in results,
 ///   `unsafe`, `const` and `extern` functions are refused; the message says what to write instead.
+///
+/// # Retries and timeouts
+///
+/// With `retries = 3` a body that fails is run up to three times more. What counts as a failure:
+///
+/// | what happened | run again |
+/// |---|---|
+/// | the body returned an error | yes, or as `retry_if` says |
+/// | it took longer than `timeout` | yes |
+/// | it panicked | yes, unless there is a `retry_if`: that says which failures pass, and a panic is none it knows |
+/// | its result could not be stored, or its arguments not be read | no: the body is not to blame |
+///
+/// Before each retry there is a pause, in which nothing is held: other tasks go on, at any `concurrency`. Only the key of a
+/// cached task stays claimed, so that whoever wants the same result waits for it. The pause is exponential with full
+/// jitter, as the AWS Architecture Blog has it ("Exponential Backoff And Jitter", 2015): a random time between nothing and
+/// `min(cap, retry_delay × 2^n)` before retry `n + 1`. The cap is a minute, or `retry_delay` if that is longer. A run that is
+/// cancelled, or that another task has failed, ends without waiting for pauses.
+///
+/// A body that may be run again is given its arguments again: what it takes by value is cloned for all runs but the last
+/// possible one. Values stay in memory until then.
+///
+/// `timeout` is for each run of the body by itself, without pauses, keys, look-ups and the storing of the result. The body
+/// of an `async` task is dropped when its time is over. A sync one cannot be stopped: it is abandoned. Its result is thrown
+/// away whenever it comes, its place among the `concurrency` is given to others, and its thread goes on until the body
+/// returns, which an event tells (`Event::AbandonedEnded`). A body that never returns holds a thread of its own for ever.
+///
+/// A call can say otherwise: `fetch(url).retries(5).retry_delay("1s").timeout("2m")`.
+///
+/// `weight` counts against the `concurrency` of the session; a task that is heavier than all of that runs alone. A name in
+/// `limits` that the session knows no limit of limits nothing. Both are checked; runs do not count them yet.
 ///
 /// # The fingerprint
 ///

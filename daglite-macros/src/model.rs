@@ -25,6 +25,8 @@ pub(crate) struct Task {
     pub(crate) files: Vec<String>,
     /// How results are cached; `None`: not at all.
     pub(crate) cache: Option<Cache>,
+    /// How bodies are run.
+    pub(crate) running: Running,
     /// Docs, `cfg`, lint levels and the like, for the function that callers see.
     pub(crate) outer_attributes: Vec<Attribute>,
     /// All other attributes, for the function with the body.
@@ -43,6 +45,35 @@ pub(crate) struct Task {
     pub(crate) result: Output,
     /// The body.
     pub(crate) block: Box<Block>,
+}
+
+/// What the options say about running a body.
+pub(crate) struct Running {
+    /// How often, and for how long.
+    pub(crate) attempts: Option<Attempts>,
+    /// `weight`, or 1.
+    pub(crate) weight: u32,
+    /// `limits`.
+    pub(crate) limits: Vec<String>,
+}
+
+/// How often and for how long a body may run.
+pub(crate) struct Attempts {
+    /// `retries`, or 0.
+    pub(crate) retries: u32,
+    /// `retry_delay`, in milliseconds.
+    pub(crate) delay_millis: Option<u64>,
+    /// `timeout`, in milliseconds.
+    pub(crate) timeout_millis: Option<u64>,
+    /// Whether there is a `retry_if`.
+    pub(crate) picky: bool,
+}
+
+impl Task {
+    /// Whether a body may be run again, and needs its arguments again then.
+    pub(crate) fn is_repeated(&self) -> bool {
+        self.running.attempts.as_ref().is_some_and(|attempts| attempts.retries > 0)
+    }
 }
 
 /// The options of a cached task.
@@ -149,4 +180,6 @@ pub(crate) struct Fallible {
     pub(crate) value_at: TokenStream,
     /// The tokens to point at when the error is at fault.
     pub(crate) error_at: TokenStream,
+    /// `retry_if`: a function of the error.
+    pub(crate) retry_if: Option<Path>,
 }

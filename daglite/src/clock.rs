@@ -1,9 +1,11 @@
 //! The one place where time is read, so that tests can move it.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, LazyLock, Weak};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use parking_lot::Mutex;
 
 use serde::{Deserialize, Serialize};
 
@@ -68,7 +70,33 @@ pub struct Clock(Source);
 #[derive(Clone)]
 enum Source {
     System,
-    Manual(Arc<AtomicU64>),
+    Manual(Arc<Dial>),
+}
+
+/// What a clock that is moved by hand shows, and who wants to know when it is moved.
+struct Dial {
+    millis: AtomicU64,
+    watchers: Mutex<Vec<Weak<dyn Moved>>>,
+}
+
+/// Whoever wants to know when a clock is moved by hand.
+pub(crate) trait Moved: Send + Sync {
+    /// It shows another time now.
+    fn moved(&self);
+}
+
+impl Dial {
+    /// Shows `time` from now on.
+    fn set(&self, time: Timestamp) {
+        self.millis.store(time.0, Ordering::SeqCst);
+        // Not under the lock: whoever is told may look at the clock.
+        let watchers = {
+            let mut watchers = self.watchers.lock();
+            watchers.retain(|watcher| watcher.strong_count() > 0);
+            watchers.clone()
+        };
+        watchers.iter().filter_map(Weak::upgrade).for_each(|watcher| watcher.moved());
+    }
 }
 
 impl Clock {
@@ -79,15 +107,37 @@ impl Clock {
 
     /// A clock that stands still until it is moved, and what moves it. It starts at noon of 2000-01-01, UTC.
     pub fn manual() -> (Self, ClockHands) {
-        let millis = Arc::new(AtomicU64::new(946_728_000_000));
-        (Self(Source::Manual(Arc::clone(&millis))), ClockHands(millis))
+        let millis = AtomicU64::new(946_728_000_000);
+        let dial = Arc::new(Dial { millis, watchers: Mutex::default() });
+        (Self(Source::Manual(Arc::clone(&dial))), ClockHands(dial))
     }
 
     /// The time it shows.
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::System => system_now(),
-            Source::Manual(millis) => Timestamp(millis.load(Ordering::SeqCst)),
+            Source::Manual(dial) => Timestamp(dial.millis.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// The time that has gone by since some start: unlike the time of day, it never jumps unless it is moved by hand.
+    pub(crate) fn reading(&self) -> Duration {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        match &self.0 {
+            Source::System => START.elapsed(),
+            Source::Manual(_) => Duration::from_millis(self.now().0),
+        }
+    }
+
+    /// Whether it moves only when somebody moves it.
+    pub(crate) fn is_manual(&self) -> bool {
+        matches!(self.0, Source::Manual(_))
+    }
+
+    /// Has `watcher` told whenever the clock is moved by hand.
+    pub(crate) fn tell_when_moved(&self, watcher: Weak<dyn Moved>) {
+        if let Source::Manual(dial) = &self.0 {
+            dial.watchers.lock().push(watcher);
         }
     }
 }
@@ -122,18 +172,23 @@ impl fmt::Debug for Clock {
 /// hands.set(Timestamp::from_millis(5));
 /// assert_eq!(clock.now().millis(), 5);
 /// ```
-#[derive(Debug, Clone)]
-pub struct ClockHands(Arc<AtomicU64>);
+#[derive(Clone)]
+pub struct ClockHands(Arc<Dial>);
+
+impl fmt::Debug for ClockHands {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ClockHands({})", self.0.millis.load(Ordering::SeqCst))
+    }
+}
 
 impl ClockHands {
     /// Moves the clock forward.
     pub fn advance(&self, duration: Duration) {
-        let later = Timestamp(self.0.load(Ordering::SeqCst)).after(duration);
-        self.0.store(later.0, Ordering::SeqCst);
+        self.0.set(Timestamp(self.0.millis.load(Ordering::SeqCst)).after(duration));
     }
 
     /// Sets the clock, back too.
     pub fn set(&self, time: Timestamp) {
-        self.0.store(time.0, Ordering::SeqCst);
+        self.0.set(time);
     }
 }

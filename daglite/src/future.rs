@@ -1,5 +1,8 @@
 //! `TaskFuture`: the handle that a call of a task returns, and all that can be done with it.
 
+mod attempts;
+mod place;
+
 use std::any::Any;
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
@@ -24,6 +27,8 @@ use crate::registry::{HasFormat, ValueFormats};
 use crate::session::Session;
 use crate::task::{CloneFn, Task, Value};
 
+use place::{called_at, place_of};
+
 /// A value that will be there when it is asked for: what the call of a task returns.
 ///
 /// Nothing runs until [`run`](Self::run) or `.await`. A `TaskFuture` can be passed to other tasks like the value itself;
@@ -38,6 +43,8 @@ use crate::task::{CloneFn, Task, Value};
 /// | [`also`](Self::also) | a side effect with `&T` |
 /// | [`checkpoint`](Self::checkpoint) | save under a name |
 /// | [`refresh`](Self::refresh) | compute again and overwrite the cache's entry |
+/// | [`retries`](Self::retries), [`retry_delay`](Self::retry_delay) | run the body again when it fails |
+/// | [`timeout`](Self::timeout) | give the body so much time |
 /// | [`run`](Self::run), [`run_in`](Self::run_in), `.await` | the value |
 /// | [`run_from`](Self::run_from), [`resume_from`](Self::resume_from) | the value, from a checkpoint on |
 /// | [`run_shared`](Self::run_shared) | the value in an `Arc` |
@@ -154,7 +161,7 @@ fn shared<T: Send + Sync + 'static>(value: Value) -> Result<Arc<T>, Error> {
 pub fn call<T, const N: usize>(task: &'static Task, args: [Arg; N]) -> TaskFuture<T> {
     let cloner = task.clone.map_or(Cloner::No, Cloner::Erased);
     TaskFuture {
-        node: call_node(task, args.into_iter().collect(), Location::caller()),
+        node: call_node(task, args.into_iter().collect(), place_of(Location::caller())),
         cloner,
         value: PhantomData,
     }
@@ -215,8 +222,9 @@ impl<T: Send + Sync + 'static> TaskFuture<T> {
     /// assert_eq!(half(8.0).then(half).then(half).run()?, 1.0);
     /// # Ok::<(), daglite::Error>(())
     /// ```
+    #[track_caller]
     pub fn then<R>(self, f: impl FnOnce(Self) -> R) -> R {
-        f(self)
+        called_at(Location::caller(), || f(self))
     }
 
     /// Changes the value inline: for what is too cheap to be a task. Not cached and not named; a task that takes the
@@ -267,7 +275,11 @@ impl<T: Send + Sync + 'static> TaskFuture<T> {
         f: impl FnOnce(T) -> TaskFuture<U> + Send + 'static,
     ) -> TaskFuture<U> {
         let cloner = self.cloner;
-        let next = Box::new(move |value| Ok(f(cloner.own(value)?).node));
+        let place = Location::caller();
+        let next = Box::new(move |value| {
+            let value = cloner.own(value)?;
+            Ok(called_at(place, || f(value)).node)
+        });
         TaskFuture::from_op(Op::AndThen { source: self.node, next }, Cloner::Typed(U::clone))
     }
 
@@ -801,11 +813,13 @@ impl<T: Send + Sync + 'static> TaskFuture<Vec<T>> {
         mut f: impl FnMut(T) -> TaskFuture<U> + Send + 'static,
     ) -> TaskFuture<Vec<U>> {
         let cloner = self.cloner;
+        let place = Location::caller();
         // How the results are cloned is known only once their futures are made.
         let results_cloner: Arc<OnceLock<Cloner<Vec<U>>>> = Arc::default();
         let told = Arc::clone(&results_cloner);
         let next = Box::new(move |value| {
-            let results = join_all(cloner.own(value)?.into_iter().map(&mut f));
+            let values = cloner.own(value)?;
+            let results = called_at(place, || join_all_at(place, values.into_iter().map(&mut f)));
             // Set once: the closure is called once.
             let _ = told.set(results.cloner);
             Ok(results.node)
@@ -1088,6 +1102,15 @@ fn next_value(values: &mut impl Iterator<Item = Value>) -> Result<Value, Error> 
 pub fn join_all<T: Send + Sync + 'static>(
     futures: impl IntoIterator<Item = TaskFuture<T>>,
 ) -> TaskFuture<Vec<T>> {
+    let place = Location::caller();
+    called_at(place, || join_all_at(place, futures))
+}
+
+/// [`join_all`], called at `place`.
+fn join_all_at<T: Send + Sync + 'static>(
+    place: &'static Location<'static>,
+    futures: impl IntoIterator<Item = TaskFuture<T>>,
+) -> TaskFuture<Vec<T>> {
     let mut cloner = Cloner::No;
     let sources = futures.into_iter().map(|future| {
         if matches!(cloner, Cloner::No) {
@@ -1104,5 +1127,6 @@ pub fn join_all<T: Send + Sync + 'static>(
     });
     let composed =
         move |values: &Vec<T>| values.iter().map(|value| cloner.clone_value(value)).collect();
-    TaskFuture::from_op(Op::Join { sources, gather }, Cloner::Composed(Arc::new(composed)))
+    let node = Node::new(Op::Join { sources, gather }, place);
+    TaskFuture { node, cloner: Cloner::Composed(Arc::new(composed)), value: PhantomData }
 }

@@ -146,13 +146,14 @@ mod size;
 pub mod store;
 mod task;
 mod threads;
+mod times;
 
 pub use checkpoint::{Checkpoint, CheckpointStore, FileCheckpoints};
 pub use digest::{Digest, ParseDigestError};
 pub use engine::{
     Plan, PlannedNode, PlannedState, Resumption, TaskOutcome, checkpoint_here, resume_here,
 };
-pub use error::{Error, ErrorKind};
+pub use error::{Error, ErrorKind, PathStep};
 pub use event::{Change, Event, ItemChange, MissReason, Observer, Summary};
 pub use future::{CheckpointOwnFormat, Join, Outcome, TaskFuture, TaskRun, join, join_all};
 pub use graph::{IntoArg, Origin};
@@ -169,6 +170,7 @@ pub use session::{Session, SessionBuilder};
 pub use signed::{Signed, SigningKey};
 pub use size::{ByteSize, IntoByteSize};
 pub use store::{CacheStore, Eviction, FileStore, FileStoreLayout, MemoryStore};
+pub use times::IntoDuration;
 
 /// The program in the README compiles.
 #[cfg(doctest)]

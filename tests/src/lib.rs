@@ -11,7 +11,11 @@ pub mod scratch;
 pub mod stores;
 
 use std::any::Any;
+use std::panic::resume_unwind;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use daglite::prelude::*;
 use daglite::{Event, SessionBuilder};
@@ -58,6 +62,14 @@ fn line(event: &Event) -> Option<String> {
             None => format!("waits for a process: {}", short(task)),
         },
         Event::Computed { task, .. } => format!("computed {}", short(task)),
+        Event::Retried { task, attempt, retries, .. } => {
+            format!("retried {}: attempt {attempt}, {retries} retries", short(task))
+        }
+        Event::TimedOut { task, attempt, still_running, .. } => {
+            let fate = if *still_running { "still running" } else { "dropped" };
+            format!("timed out {}: attempt {attempt}, {fate}", short(task))
+        }
+        Event::AbandonedEnded { task, .. } => format!("ended late {}", short(task)),
         Event::Failed { task, error } => format!("failed {}: {error}", short(task)),
         Event::Stored { task, .. } => format!("stored {}", short(task)),
         Event::Refused { task, reason, .. } => format!("refused {}: {reason}", short(task)),
@@ -85,6 +97,28 @@ pub fn logged_with(builder: SessionBuilder) -> (Session, Log) {
     let observer = log.clone();
     let session = builder.observe(move |event: &Event| observer.write(event)).build();
     (session.expect("the settings of a test are right"), log)
+}
+
+/// What `work` makes on a thread of its own; a panic if that takes longer than a minute.
+pub fn in_time<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
+    let (tell, told) = mpsc::channel();
+    let thread = thread::spawn(move || tell.send(work()));
+    match told.recv_timeout(Duration::from_secs(60)) {
+        Ok(result) => result,
+        Err(RecvTimeoutError::Timeout) => panic!("it takes longer than a minute"),
+        Err(RecvTimeoutError::Disconnected) => {
+            resume_unwind(thread.join().expect_err("it has told nothing"))
+        }
+    }
+}
+
+/// Waits until `condition` holds; a panic if that takes longer than a minute.
+pub fn wait_until(mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !condition() {
+        assert!(Instant::now() < deadline, "it does not come true in a minute");
+        thread::yield_now();
+    }
 }
 
 /// What a panic said.

@@ -11,6 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("digest", &["threads"]),
     ("clock", &[]),
     ("size", &["error"]),
+    ("times", &["error"]),
     ("hash", &[]),
     ("registry", &["hash"]),
     ("store", &[]),
@@ -27,7 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("prelude", &[]),
 ];
 
-const GROUND: &[&str] = &["error", "digest", "clock", "size", "threads"];
+const GROUND: &[&str] = &["error", "digest", "clock", "size", "threads", "times"];
 
 /// Names that `lib.rs` exports, and the module each comes from: a path through the root is an arrow too.
 fn exports(source: &Path) -> BTreeMap<String, String> {

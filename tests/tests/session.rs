@@ -24,6 +24,8 @@ fn default_session(folder: &Path, variables: &[(&str, &str)]) -> String {
         .env_remove("DAGLITE_WAIT_FOR_OTHERS")
         .env_remove("DAGLITE_RESUME")
         .env_remove("DAGLITE_HASH_STRATEGY")
+        .env_remove("DAGLITE_KEEP_GOING")
+        .env_remove("DAGLITE_LIMITS")
         .envs(variables.iter().copied())
         .output()
         .unwrap();
@@ -340,4 +342,38 @@ fn a_setting_of_the_cache_that_makes_no_sense_is_an_error_with_its_place() {
         let text = default_session(folder.path(), &[(&name, wrong)]);
         assert!(text.contains(&format!("{name} is `{wrong}`: set it to ")), "{text}");
     }
+}
+
+#[test]
+fn whether_to_keep_going_has_three_spellings() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = default_session(folder.path(), &[("DAGLITE_KEEP_GOING", "true")]);
+    assert!(text.contains(", keeps going"), "{text}");
+    assert!(with_file("keep_going = true\n").contains(", keeps going"));
+    assert!(!with_file("").contains("keeps going"));
+    let text = default_session(folder.path(), &[("DAGLITE_KEEP_GOING", "perhaps")]);
+    assert!(
+        text.contains("DAGLITE_KEEP_GOING is `perhaps`: set it to `true` or `false`"),
+        "{text}"
+    );
+    let session = Session::builder().keep_going(true).build().unwrap();
+    assert!(format!("{session:?}").contains(", keeps going"));
+}
+
+#[test]
+fn limits_have_three_spellings_and_go_by_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("daglite.toml"), "[limits]\ndb = 2\nnet = 8\n").unwrap();
+    let text = default_session(folder.path(), &[("DAGLITE_LIMITS", "db=3, gpu = 1")]);
+    let told = ", 3 of `db` at once, 1 of `gpu` at once, 8 of `net` at once";
+    assert!(text.contains(told), "{text}");
+    for wrong in ["db", "db=0", "db=two", "=2", "db=2,"] {
+        let text = default_session(folder.path(), &[("DAGLITE_LIMITS", wrong)]);
+        let told = format!("DAGLITE_LIMITS is `{wrong}`: set it to names with numbers from 1 up");
+        assert!(text.contains(&told), "{text}");
+    }
+    assert!(with_file("[limits]\ndb = 0\n").contains("the limit `db` is 0"));
+    let session = Session::builder().limit("db", 2).build().unwrap();
+    assert!(format!("{session:?}").contains(", 2 of `db` at once"));
+    assert!(Session::builder().limit("db", 0).build().is_err());
 }

@@ -48,6 +48,44 @@ fn derived(attribute: &Attribute) -> Option<Vec<Path>> {
     Some(paths.parse2(list.tokens.clone()).ok()?.into_iter().collect())
 }
 
+/// The options of `#[task]` that say how a body is run, and nothing of what it computes.
+const OF_RUNNING: [&str; 6] = ["retries", "retry_delay", "retry_if", "timeout", "weight", "limits"];
+
+/// Takes out of `#[task(…)]` the options that say nothing of what is computed.
+pub(crate) fn drop_options_of_running(attribute: &mut Attribute) {
+    let path = attribute.path();
+    let mut segments = path.segments.iter().map(|segment| &segment.ident);
+    let is_task = path.is_ident("task")
+        || (segments.len() == 2
+            && segments.next().is_some_and(|first| first == "daglite")
+            && segments.next().is_some_and(|last| last == "task"));
+    let Meta::List(list) = &mut attribute.meta else { return };
+    if !is_task {
+        return;
+    }
+    let tokens: Vec<TokenTree> = list.tokens.clone().into_iter().collect();
+    let is_comma =
+        |token: &TokenTree| matches!(token, TokenTree::Punct(sign) if sign.as_char() == ',');
+    let options: Vec<&[TokenTree]> = tokens.split(is_comma).collect();
+    let is_of_running = |option: &&&[TokenTree]| match option.first() {
+        Some(TokenTree::Ident(name)) => OF_RUNNING.iter().any(|option| name == option),
+        _ => false,
+    };
+    if !options.iter().any(|option| is_of_running(&option)) {
+        return;
+    }
+    let kept: Vec<TokenStream> = options
+        .iter()
+        .filter(|option| !is_of_running(option) && !option.is_empty())
+        .map(|option| option.iter().cloned().collect())
+        .collect();
+    if kept.is_empty() {
+        attribute.meta = Meta::Path(list.path.clone());
+    } else {
+        list.tokens = quote::quote!(#(#kept),*);
+    }
+}
+
 /// The inside of an attribute without the commas at the ends of its lists, which rustfmt adds and drops.
 pub(super) fn without_last_commas(stream: TokenStream) -> TokenStream {
     let mut tokens: Vec<TokenTree> = stream.into_iter().collect();

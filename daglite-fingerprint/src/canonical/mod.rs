@@ -21,6 +21,7 @@ use quote::ToTokens;
 use syn::visit_mut::VisitMut;
 use syn::{ItemFn, Path};
 
+pub(crate) use attributes::drop_options_of_running;
 use normalise::Normalise;
 use walk::{Tag, walk, write};
 

@@ -69,6 +69,7 @@ impl VisitMut for Normalise {
         }
         attributes::merge_derives(attributes);
         for attribute in attributes {
+            attributes::drop_options_of_running(attribute);
             self.visit_attribute_mut(attribute);
         }
     }

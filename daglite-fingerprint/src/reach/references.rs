@@ -10,6 +10,7 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, Expr, Lit, Meta, Pat, Path, Token};
 
 use super::loose;
+use crate::canonical::drop_options_of_running;
 use crate::known::PLAIN_MACROS;
 use crate::sources::conditions;
 use crate::sources::included;
@@ -509,6 +510,9 @@ impl<'ast> Visit<'ast> for Collector<'_> {
         if SILENT.contains(&name.as_str()) {
             return;
         }
+        let mut attribute = attribute.clone();
+        drop_options_of_running(&mut attribute);
+        let path = attribute.path();
         let tokens = match &attribute.meta {
             Meta::Path(_) => TokenStream::new(),
             Meta::List(list) => list.tokens.clone(),

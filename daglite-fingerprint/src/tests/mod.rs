@@ -4,4 +4,5 @@ mod canonical;
 mod current;
 mod deep;
 mod place;
+mod running;
 mod skim;

@@ -1,7 +1,7 @@
 //! Reads the shapes of values that several options share.
 
 use proc_macro2::Ident;
-use syn::{Error, Expr, ExprArray, ExprLit, Lit, LitStr, Path, Result};
+use syn::{Error, Expr, ExprArray, ExprLit, ExprUnary, Lit, LitInt, LitStr, Path, Result, UnOp};
 
 use crate::parse::{Given, Written};
 
@@ -32,6 +32,22 @@ fn string_in(value: &Expr, example: &str) -> Result<LitStr> {
         _ => "write plain text",
     };
     Err(Error::new_spanned(value, format!("expected a string: {message}, as in `{example}`")))
+}
+
+/// A whole number that is not negative.
+pub(super) fn number<'a>(written: &'a Written, example: &str) -> Result<&'a LitInt> {
+    let value = value(written, example)?;
+    let message = match value {
+        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) if number.suffix().is_empty() => {
+            return Ok(number);
+        }
+        Expr::Lit(ExprLit { lit: Lit::Int(_), .. }) => "write it without its type",
+        Expr::Lit(ExprLit { lit: Lit::Str(_), .. }) => "write it without quotes",
+        Expr::Lit(ExprLit { lit: Lit::Float(_), .. }) => "a fraction says nothing here",
+        Expr::Unary(ExprUnary { op: UnOp::Neg(_), .. }) => "a negative one says nothing here",
+        _ => "write its digits",
+    };
+    Err(Error::new_spanned(value, format!("expected a whole number: {message}, as in `{example}`")))
 }
 
 /// A list of strings in brackets.

@@ -1,7 +1,8 @@
 //! The options of `#[task]`: one file each, listed in [`ALL`].
 //!
 //! An option's file has its spelling, how its value is read, the rules that are its own, and its line in the docs.
-//! [`given`] reads the shapes of values that several options share, [`nearest`] finds what a wrong name was meant to be.
+//! [`given`] reads the shapes of values that several options share, [`time`] times, [`nearest`] finds what a wrong name was
+//! meant to be.
 
 use proc_macro2::Ident;
 use syn::{Error, LitStr, Path, Result};
@@ -20,8 +21,15 @@ mod cache_ttl;
 mod cache_version;
 mod given;
 mod library;
+mod limits;
 mod name;
 mod nearest;
+mod retries;
+mod retry_delay;
+mod retry_if;
+mod time;
+mod timeout;
+mod weight;
 
 /// Every option there is.
 pub(crate) static ALL: &[&dyn TaskOption] = &[
@@ -34,6 +42,12 @@ pub(crate) static ALL: &[&dyn TaskOption] = &[
     &cache_env::CacheEnv,
     &cache_deps::CacheDeps,
     &cache_track::CacheTrack,
+    &retries::Retries,
+    &retry_delay::RetryDelay,
+    &retry_if::RetryIf,
+    &timeout::Timeout,
+    &weight::Weight,
+    &limits::Limits,
     &name::Name,
     &library::Library,
 ];
@@ -68,6 +82,8 @@ pub(crate) trait TaskOption: Sync {
 /// The options of one attribute, as far as they could be read.
 #[derive(Default)]
 pub(crate) struct Options {
+    /// The names of those that are given, also where their values could not be read.
+    pub(crate) given: Vec<&'static str>,
     /// `cache`: the word.
     pub(crate) cache: Option<Ident>,
     /// `cache_ttl`, in milliseconds.
@@ -86,6 +102,18 @@ pub(crate) struct Options {
     pub(crate) cache_deps: (Vec<Path>, Vec<LitStr>),
     /// `cache_track = "function"`: whether nothing else counts.
     pub(crate) cache_track_function: bool,
+    /// `retries`.
+    pub(crate) retries: Option<u32>,
+    /// `retry_delay`: the word and the time, in milliseconds.
+    pub(crate) retry_delay: Option<(Ident, u64)>,
+    /// `retry_if`: the word and the function.
+    pub(crate) retry_if: Option<(Ident, Path)>,
+    /// `timeout`, in milliseconds.
+    pub(crate) timeout: Option<u64>,
+    /// `weight`.
+    pub(crate) weight: Option<u32>,
+    /// `limits`: their names.
+    pub(crate) limits: Vec<String>,
     /// `name`.
     pub(crate) name: Option<String>,
     /// `crate`.
@@ -100,7 +128,10 @@ pub(crate) fn read_all(written: &[Written], params: &[Ident], errors: &mut Vec<E
     for one in written {
         let name = one.key.to_string();
         let Some(option) = ALL.iter().copied().find(|option| option.name() == name) else {
-            cache_misspelt |= nearest::nearest(&name, names()) == Some("cache");
+            let meant = nearest::nearest(&name, names());
+            cache_misspelt |= meant == Some("cache");
+            // What is misspelt is there, for those options that need it.
+            options.given.extend(meant);
             errors.push(unknown(&one.key));
             continue;
         };
@@ -109,6 +140,7 @@ pub(crate) fn read_all(written: &[Written], params: &[Ident], errors: &mut Vec<E
             continue;
         }
         seen.push((option, &one.key));
+        options.given.push(option.name());
         if let Err(error) = option.read(one, &mut options) {
             errors.extend(error);
         }
@@ -123,6 +155,13 @@ pub(crate) fn read_all(written: &[Written], params: &[Ident], errors: &mut Vec<E
         errors.extend(option.check(&options, params));
     }
     options
+}
+
+/// The error of an option that speaks of retries where there are none.
+fn without_retries(key: &Ident) -> Error {
+    let message =
+        format!("`{key}` says nothing without `retries`: write `#[task(retries = 3, {key} …)]`");
+    Error::new(key.span(), message)
 }
 
 fn names() -> impl Iterator<Item = &'static str> + Clone {

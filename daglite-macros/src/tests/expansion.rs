@@ -90,6 +90,48 @@ fn a_generic_task_carries_its_types() {
 }
 
 #[test]
+fn how_a_body_is_run_becomes_data() {
+    insta::assert_snapshot!(expanded(
+        quote!(
+            retries = 3,
+            retry_delay = "200ms",
+            retry_if = passes,
+            timeout = "30s",
+            weight = 4,
+            limits = ["db"]
+        ),
+        quote! {
+            fn parse(text: String) -> Result<u32, ParseIntError> {
+                text.parse()
+            }
+        }
+    ));
+}
+
+#[test]
+fn how_a_body_is_run_is_not_in_its_fingerprint() {
+    let fingerprint = |attribute| {
+        let function = quote!(
+            fn parse(text: String) -> Result<u32, ParseIntError> {
+                text.parse()
+            }
+        );
+        let text = expanded(attribute, function);
+        let line = text.lines().find(|line| line.trim_start().starts_with("fingerprint: "));
+        line.expect("a task has a fingerprint").to_string()
+    };
+    let plain = fingerprint(quote!(cache));
+    for attribute in [
+        quote!(cache, retries = 3),
+        quote!(cache, retries = 4, retry_delay = "1s", retry_if = passes),
+        quote!(cache, timeout = "30s"),
+        quote!(cache, weight = 4, limits = ["db"]),
+    ] {
+        assert_eq!(fingerprint(attribute), plain);
+    }
+}
+
+#[test]
 fn a_refused_task_keeps_its_signature_and_its_body() {
     insta::assert_snapshot!(expanded(
         quote!(cache, cache_tll = "1h"),

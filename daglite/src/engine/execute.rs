@@ -8,27 +8,56 @@ use std::task::{Context as TaskContext, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::event::{Event, MissReason};
 use crate::graph::{Arg, Input, Key, Node, Op, Slot, TaskOp, take_value};
 use crate::store::KeyPart;
 use crate::task::{Args, Body, Failure, Task, Value};
 
-use super::caught;
+use super::attempts::{Attempt, Policy};
+use super::away::Away;
 use super::context::{Context, within, within_lent};
 use super::flight::Flight;
 use super::run::{Progress, Run, WeakRun};
 use super::step::lineage;
+use super::{Engine, caught, panicked};
 
 /// The end of a body.
 pub(super) struct Completion {
     /// What it was for.
     pub(super) order: Order,
-    /// What it returned; the message if it panicked.
-    pub(super) result: Result<Result<Value, Failure>, String>,
+    /// What it returned, if it did.
+    pub(super) result: Result<Result<Value, Failure>, Cut>,
     /// How long it ran.
     pub(super) took: Duration,
+}
+
+/// How a body ended that did not return.
+pub(super) enum Cut {
+    /// It panicked, with this message.
+    Panicked(String),
+    /// It took longer than `limit`; it is still at work if it is `away`.
+    TimedOut { limit: Duration, away: Option<Arc<Away>> },
+}
+
+impl Cut {
+    /// The error that users see, still without task and location.
+    pub(super) fn into_error(self) -> Error {
+        let (limit, away) = match self {
+            Self::Panicked(message) => return panicked(&message),
+            Self::TimedOut { limit, away } => (limit, away),
+        };
+        let fate = match away {
+            None => "was dropped",
+            Some(_) => "still runs, as nothing can stop it",
+        };
+        let message = format!(
+            "timed out after {limit:?}, and its body {fate}: if that is too early, give it a longer `timeout`"
+        );
+        Error::new(ErrorKind::TimedOut, message)
+    }
 }
 
 /// What a body is run for.
@@ -45,6 +74,8 @@ pub(super) struct Order {
     pub(super) flight: Option<Flight>,
     /// The checkpoints that the arguments were made from.
     pub(super) checkpoints: Vec<String>,
+    /// Which attempt it is, if there may be several, or if its time is limited.
+    pub(super) attempt: Option<Box<Attempt>>,
 }
 
 type BodyFuture = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send>>;
@@ -60,6 +91,8 @@ pub(super) struct Flying {
     body: Mutex<Option<(BodyFuture, Order, Arc<Node>)>>,
     /// Whether it already stands in line to be polled.
     queued: AtomicBool,
+    /// Whether its time is over, so that it is dropped in place of being polled.
+    timed_out: AtomicBool,
 }
 
 impl Run {
@@ -72,8 +105,9 @@ impl Run {
         flight: Option<Flight>,
     ) -> Progress {
         let task = call.task;
-        let name = task.spec.name;
         let mut call = call;
+        let policy = Policy::of(task, call.learnt().attempts.as_deref());
+        let attempt = policy.map(|policy| Attempt::first(policy, &mut call));
         let parts = match call.key() {
             Some(key) => self.engine.parts_of(task, &call.args, key, &self.hashes),
             None => Vec::new(),
@@ -81,11 +115,10 @@ impl Run {
         let missed = call.learnt().missed.is_some().then(|| call.learn().missed.take()).flatten();
         let missed = missed.map(|(_, reason)| reason);
         let reason = missed.map(|reason| self.miss(&call, reason, &parts));
-        self.engine.tell_task(|| Event::Started { task: name });
         let checkpoints = lineage(&call);
         let (args, key) = call.into_parts();
-        let order = Order { task, checkpoints, key, parts, reason, flight };
-        let values: Option<smallvec::SmallVec<[Value; 3]>> = args
+        let order = Order { task, checkpoints, key, parts, reason, flight, attempt };
+        let values: Option<SmallVec<[Value; 3]>> = args
             .into_iter()
             .map(|arg| match arg.0 {
                 Input::Value(value) => Some(value),
@@ -93,6 +126,29 @@ impl Run {
             })
             .collect();
         let Some(values) = values else { return self.lost(node) };
+        self.run_body(idx, node, order, values)
+    }
+
+    /// Runs a body where it stands, unless it is `async` or may not take for ever.
+    pub(super) fn run_body(
+        self: &Arc<Self>,
+        idx: u32,
+        node: &Arc<Node>,
+        mut order: Order,
+        values: SmallVec<[Value; 3]>,
+    ) -> Progress {
+        let task = order.task;
+        let name = task.spec.name;
+        let mut limit = None;
+        if let Some(attempt) = &mut order.attempt {
+            attempt.keep(&values);
+            limit = attempt.timeout();
+        }
+        if let (Body::Sync(body), Some(limit)) = (task.body, limit) {
+            self.send_away(idx, node, body, order, values, limit);
+            return Progress::Parked;
+        }
+        self.engine.tell_task(|| Event::Started { task: name });
         let args = Args::new(values);
         let span = tracing::debug_span!("daglite task", task = name);
         match task.body {
@@ -102,10 +158,10 @@ impl Run {
                 let started = self.wants_times(&order).then(Instant::now);
                 let _entered = span.enter();
                 let mut args = args;
-                let result = within(context, || caught(|| body(&mut args)));
+                let result = within(context, || caught(|| body(&mut args))).map_err(Cut::Panicked);
                 drop(args);
                 let took = started.map_or(Duration::ZERO, |started| started.elapsed());
-                self.record_completion(node, Completion { order, result, took })
+                self.conclude(idx, node, Completion { order, result, took })
             }
             Body::Async(body) => {
                 let context = self.context_for(&order, false);
@@ -114,10 +170,8 @@ impl Run {
                     Ok(future) => future,
                     Err(panic) => {
                         let took = started.elapsed();
-                        return self.record_completion(
-                            node,
-                            Completion { order, result: Err(panic), took },
-                        );
+                        let result = Err(Cut::Panicked(panic));
+                        return self.conclude(idx, node, Completion { order, result, took });
                     }
                 };
                 let flying = Arc::new(Flying {
@@ -127,7 +181,11 @@ impl Run {
                     started,
                     body: Mutex::new(Some((future, order, Arc::clone(node)))),
                     queued: AtomicBool::new(false),
+                    timed_out: AtomicBool::new(false),
                 });
+                if let Some(limit) = limit {
+                    flying.end_after(limit, &self.engine);
+                }
                 self.launched(idx, Arc::clone(&flying));
                 flying.poll(self);
                 Progress::Parked
@@ -145,12 +203,13 @@ impl Run {
         let task = node.task?;
         let Body::Sync(body) = task.body else { return None };
         let has_key = task.spec.cache.is_some() && self.engine.cache.is_some();
-        if has_key || self.is_watched() {
+        if has_key || self.is_watched() || task.spec.attempts.is_some() {
             return None;
         }
         let mut slot = node.slot.lock();
         match &*slot {
-            Slot::Idle(Op::Task(call)) if call.args.iter().all(is_plainly_there) => {}
+            Slot::Idle(Op::Task(call))
+                if call.learnt().attempts.is_none() && call.args.iter().all(is_plainly_there) => {}
             _ => return None,
         }
         let Slot::Idle(Op::Task(call)) = mem::replace(&mut *slot, Slot::Running(Vec::new())) else {
@@ -179,7 +238,16 @@ impl Run {
             return Some(self.done(node, value, None, None));
         }
         let (parts, checkpoints, took) = (Vec::new(), Vec::new(), Duration::ZERO);
-        let order = Order { task, key: None, parts, reason: None, flight: None, checkpoints };
+        let result = result.map_err(Cut::Panicked);
+        let order = Order {
+            task,
+            key: None,
+            parts,
+            reason: None,
+            flight: None,
+            checkpoints,
+            attempt: None,
+        };
         Some(self.record_completion(node, Completion { order, result, took }))
     }
 
@@ -208,7 +276,7 @@ impl Run {
         order.key.is_some() || self.report.is_some() || self.engine.wants_tasks
     }
 
-    fn context_for(&self, order: &Order, blocking: bool) -> Arc<Context> {
+    pub(super) fn context_for(&self, order: &Order, blocking: bool) -> Arc<Context> {
         let outer = if blocking { &self.context } else { &self.async_context };
         match &order.key {
             None => Arc::clone(outer),
@@ -237,25 +305,47 @@ impl Flying {
     pub(super) fn poll(self: &Arc<Self>, run: &Run) {
         self.queued.store(false, Ordering::Release);
         let mut body = self.body.lock();
-        let Some((future, ..)) = &mut *body else { return };
-        let waker = Waker::from(Arc::clone(self));
-        let mut cx = TaskContext::from_waker(&waker);
+        let Some((future, order, _)) = &mut *body else { return };
         let _entered = self.span.enter();
-        let polled = within(Arc::clone(&self.context), || caught(|| future.as_mut().poll(&mut cx)));
-        let result = match polled {
-            Ok(Poll::Pending) => return,
-            Ok(Poll::Ready(result)) => Ok(result),
-            Err(panic) => Err(panic),
+        let result = if self.timed_out.load(Ordering::Acquire) {
+            let limit = order.attempt.as_ref().and_then(|attempt| attempt.timeout());
+            Err(Cut::TimedOut { limit: limit.unwrap_or_default(), away: None })
+        } else {
+            let waker = Waker::from(Arc::clone(self));
+            let mut cx = TaskContext::from_waker(&waker);
+            let context = Arc::clone(&self.context);
+            match within(context, || caught(|| future.as_mut().poll(&mut cx))) {
+                Ok(Poll::Pending) => return,
+                Ok(Poll::Ready(result)) => Ok(result),
+                Err(panic) => Err(Cut::Panicked(panic)),
+            }
         };
         let ended = body.take();
         drop(body);
         if let Some((future, order, node)) = ended {
             // The body's own leftovers go before its result is told: they may hold what others need.
-            let leftovers = caught(|| drop(future));
+            let leftovers = within(Arc::clone(&self.context), || caught(|| drop(future)));
             drop(node);
-            let result = leftovers.map_or_else(Err, |()| result);
+            let result = leftovers.map_err(Cut::Panicked).and(result);
             let idx = self.owner.lock().1;
             run.landed(idx, Completion { order, result, took: self.started.elapsed() });
+        }
+    }
+
+    /// Has the body dropped after `limit`, by whoever polls it.
+    fn end_after(self: &Arc<Self>, limit: Duration, engine: &Engine) {
+        let flying = Arc::downgrade(self);
+        let over = Box::new(move || {
+            if let Some(flying) = flying.upgrade() {
+                flying.timed_out.store(true, Ordering::Release);
+                flying.wake();
+            }
+        });
+        let timer = engine.timers.after(limit, over);
+        if let Some((_, order, _)) = &mut *self.body.lock()
+            && let Some(attempt) = &mut order.attempt
+        {
+            attempt.timer = timer;
         }
     }
 

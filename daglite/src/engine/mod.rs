@@ -3,8 +3,9 @@
 //! Read in this order: `run` (the threads that settle nodes and the future that drives them), `queue` (where nodes stand), `hand` (calls that are taken
 //! along), `step` (what happens to one node),
 //! `key` (a call's cache key), `hashes` (values that several calls share), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the
-//! cache has), `ahead` (many look-ups at once), `memory` (results that are kept as they are), `execute` (bodies), `record`
-//! (what becomes of results), `files` (files in keys and in results), `notes` (digests of
+//! cache has), `ahead` (many look-ups at once), `memory` (results that are kept as they are), `execute` (bodies), `attempts` (bodies
+//! that are run again), `away` (bodies on threads of their own), `timers` (what is to be done later), `record`
+//! (what becomes of results), `failures` (what becomes of failures), `files` (files in keys and in results), `notes` (digests of
 //! files that other processes have read), `save` (checkpoints), `resume` (going on from them) and `differs` (what is
 //! not as it was then), `here` (those inside a body), `shortcut` (past all of that, to a result in memory), `flight` (one computation a
 //! key), `others` (other processes), `ledger` (what the store is told of a run), `plan` and `planner` (what a run would
@@ -12,11 +13,14 @@
 //! `context` (what a thread is doing).
 
 mod ahead;
+mod attempts;
+mod away;
 mod block;
 mod context;
 mod differs;
 mod execute;
 mod explain;
+mod failures;
 mod files;
 mod flight;
 mod hand;
@@ -40,8 +44,9 @@ mod run;
 mod save;
 mod shortcut;
 mod step;
+mod timers;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -75,6 +80,7 @@ use others::Others;
 use pool::Pool;
 use preimage::Records;
 use shortcut::Shortcuts;
+use timers::Timers;
 
 /// What runs graphs: the stores, the threads and those who watch.
 pub(crate) struct Engine {
@@ -91,6 +97,10 @@ pub(crate) struct Engine {
     warn_excluded: bool,
     /// Whether checkpoints that are there stand for what would be computed.
     resume: bool,
+    /// Whether a failure stops only what depends on it.
+    keep_going: bool,
+    /// How many bodies may run at once of those that name a limit.
+    limits: BTreeMap<String, usize>,
     /// What hashing consults.
     notes: Option<Arc<dyn Notes>>,
     /// How closely bulk data is read where nobody else says.
@@ -100,6 +110,9 @@ pub(crate) struct Engine {
     /// What the store has been told of tasks.
     records: Records,
     pool: Pool,
+    timers: Timers,
+    /// What random pauses are made of.
+    jitter_seed: u64,
     /// How far running bodies have come, where they have saved it.
     states: States,
     flights: Arc<Flights>,
@@ -152,6 +165,12 @@ pub(crate) struct Parts {
     pub(crate) resume: bool,
     /// How closely bulk data is read where nobody else says.
     pub(crate) hash_strategy: Strategy,
+    /// What random pauses are made of.
+    pub(crate) jitter_seed: u64,
+    /// Whether a failure stops only what depends on it.
+    pub(crate) keep_going: bool,
+    /// How many bodies may run at once of those that name a limit.
+    pub(crate) limits: BTreeMap<String, usize>,
 }
 
 impl Engine {
@@ -169,6 +188,9 @@ impl Engine {
             warn_excluded,
             resume,
             hash_strategy,
+            jitter_seed,
+            keep_going,
+            limits,
         } = parts;
         let wants_reasons = observers.iter().any(|observer| observer.wants_reasons());
         let wants_tasks = observers.iter().any(|observer| observer.wants_tasks());
@@ -185,6 +207,10 @@ impl Engine {
             cache,
             checkpoints,
             registry,
+            timers: Timers::new(clock.clone()),
+            jitter_seed,
+            keep_going,
+            limits,
             clock,
             observers,
             wants_reasons,
@@ -229,9 +255,15 @@ impl Engine {
         let threads = self.pool.concurrency();
         let strategy = self.hash_strategy;
         let resumes = if self.resume { ", goes on from checkpoints" } else { "" };
+        let keeps_going = if self.keep_going { ", keeps going" } else { "" };
+        let limits: String = self
+            .limits
+            .iter()
+            .map(|(name, most)| format!(", {most} of `{name}` at once"))
+            .collect();
         format!(
             "{cache}, {checkpoints}, {memory}, {threads} at once, waits {wait:?} for others, \
-             hashes by {strategy:?}{resumes}"
+             hashes by {strategy:?}{resumes}{keeps_going}{limits}"
         )
     }
 

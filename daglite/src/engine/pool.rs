@@ -83,6 +83,16 @@ impl Pool {
         Some(Permit::hold(Arc::clone(&self.shared)))
     }
 
+    /// Gives the permit of a thread that goes on without it to others, until [`take_again`](Self::take_again).
+    pub(super) fn lend(&self) {
+        self.shared.give_back();
+    }
+
+    /// Takes a permit for a thread that gave its own to others, whether one is left or not.
+    pub(super) fn take_again(&self) {
+        self.shared.state.lock().permits -= 1;
+    }
+
     /// Whether a permit is left.
     pub(super) fn has_permit(&self) -> bool {
         self.shared.state.lock().permits > 0

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::error::Error;
+use crate::error::{Error, PathStep};
 use crate::graph::{Key, Node, Slot};
 use crate::task::{Body, Value};
 
 use super::ahead::{Batch, MOST_AHEAD, Planned};
 use super::execute::{Completion, Flying};
+use super::failures::{Failures, path_of};
 use super::hand::{Hand, Handful, MOST_IN_HAND, Place};
 
 /// The nodes of a run and where they stand.
@@ -39,6 +40,10 @@ pub(super) struct Queue {
     /// Whether a thread of the pool does the light work, or is about to.
     pub(super) light_helper: bool,
     pub(super) failure: Option<Error>,
+    /// Whether a failure stops only what depends on it.
+    pub(super) keeps_going: bool,
+    /// The failures so far, if it does.
+    pub(super) failures: Failures,
     /// Whether nobody waits for the run any more.
     pub(super) cancelled: bool,
     /// The value that was asked for.
@@ -65,6 +70,17 @@ pub(super) struct Cell {
     is_sync: bool,
     /// Whether that is all: no key, no look-up.
     is_plain: bool,
+}
+
+/// Stands in [`Cell::missing`] of a node that has failed, or needs one that has: there is no room for a flag in a million
+/// cells, and it will always lack something.
+const DOOMED: u32 = 1 << 31;
+
+impl Cell {
+    /// Whether it has failed, or needs one that has.
+    fn is_doomed(&self) -> bool {
+        self.missing >= DOOMED
+    }
 }
 
 /// Who looks for work.
@@ -332,7 +348,51 @@ impl Queue {
         if self.result.is_some() {
             return true;
         }
-        self.failure.is_some() && self.active == 0 && self.flying.is_empty() && !self.has_work()
+        let has_failed = self.failure.is_some() || !self.failures.is_empty();
+        has_failed
+            && self.active == 0
+            && self.flying.is_empty()
+            && !self.has_work()
+            && (self.failure.is_some() || self.is_exhausted())
+    }
+
+    /// Whether all that does not depend on a failure is done; what is put aside somewhere is not.
+    fn is_exhausted(&self) -> bool {
+        self.launches.is_empty()
+            && self.cells.iter().all(|cell| cell.node.is_none() || cell.is_doomed())
+    }
+
+    /// Notes that a node has failed; answers whether nothing more may be started.
+    pub(super) fn fail(&mut self, idx: u32, error: Error) -> bool {
+        if !self.keeps_going {
+            if self.failure.is_none() {
+                let path = self.path_from(idx, &error);
+                self.failure = Some(error.on_path(path));
+            }
+            return true;
+        }
+        let mut failures = std::mem::take(&mut self.failures);
+        failures.note(idx, error.clone(), || self.path_from(idx, &error));
+        self.failures = failures;
+        // What depends on it cannot be made.
+        let mut doomed = vec![idx];
+        while let Some(at) = doomed.pop() {
+            let cell = &mut self.cells[at as usize];
+            if !cell.is_doomed() {
+                cell.missing |= DOOMED;
+                doomed.extend(&cell.dependents);
+            }
+        }
+        false
+    }
+
+    /// What the node that has failed was needed for.
+    fn path_from(&self, idx: u32, error: &Error) -> Vec<PathStep> {
+        let cell = |at: u32| &self.cells[at as usize];
+        let above =
+            std::iter::successors(cell(idx).dependents.first(), |at| cell(**at).dependents.first());
+        let nodes = above.map(|at| cell(*at).node.as_deref());
+        path_of(error, cell(idx).node.as_deref(), nodes)
     }
 }
 

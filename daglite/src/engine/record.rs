@@ -6,11 +6,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::digest::Digest;
+use crate::error::Error;
 use crate::event::Event;
 use crate::graph::{Key, Made, Node, Origin, Slot};
 use crate::hash::watching;
 use crate::registry::{Encoded, Encoding, Flowing};
-use crate::store::{Artifact, ArtifactMeta, CacheStore, KeyPart, Put, StoreError, Written};
+use crate::store::{
+    Artifact, ArtifactMeta, CacheStore, KeyPart, PartKind, Put, StoreError, Written,
+};
 use crate::task::{Task, Value};
 
 use super::block::wait;
@@ -29,10 +32,7 @@ impl Run {
         let value = match result {
             Ok(Ok(value)) => value,
             Ok(Err(failure)) => return self.record_failure(node, order, failure.into_error()),
-            Err(message) => {
-                let error = self.panicked_in(node, &message);
-                return self.record_failure(node, order, error);
-            }
+            Err(cut) => return self.record_failure(node, order, cut.into_error()),
         };
         self.tally.computed.fetch_add(1, Ordering::Relaxed);
         let (origin, saved, reason) = (Origin::Computed, Duration::ZERO, order.reason.take());
@@ -62,15 +62,26 @@ impl Run {
         Progress::Settled
     }
 
-    fn record_failure(&self, node: &Node, order: Order, error: crate::error::Error) -> Progress {
+    fn record_failure(&self, node: &Node, order: Order, error: Error) -> Progress {
         let task = order.task.spec.name;
-        let error = error.in_task(task, node.location);
+        let attempts = order.attempt.as_ref().map_or(1, |attempt| attempt.number);
+        let error = self.told_of(node, &order, error).after_attempts(attempts);
         tracing::debug!(task, %error, "a task failed");
         self.engine.tell(|| Event::Failed { task, error: error.clone() });
         if let Some(flight) = order.flight {
             flight.land(Landing::Failed(error.clone()));
         }
         self.failed(node, error)
+    }
+
+    /// An error of a body, with what is known of the call.
+    pub(super) fn told_of(&self, node: &Node, order: &Order, error: Error) -> Error {
+        let shown = order
+            .parts
+            .iter()
+            .filter(|part| part.kind == PartKind::Content && !part.shown.is_empty());
+        let arguments = shown.map(|part| (part.name.clone(), part.shown.clone())).collect();
+        error.in_task(order.task.spec.name, node.location).with_arguments(arguments)
     }
 
     /// Puts a result into the cache. Its digest, if it could be encoded, and whether the store has it.

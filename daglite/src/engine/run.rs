@@ -24,9 +24,11 @@ use crate::task::Value;
 
 use super::Engine;
 use super::ahead::{Batch, Looked, run_number};
+use super::attempts::Pauses;
 use super::block;
 use super::context::{Context, current};
 use super::execute::{Completion, Flying};
+use super::failures::Failures;
 use super::hand::{self, Hand};
 use super::hashes::Hashes;
 use super::pool::{Permit, without_permits};
@@ -55,6 +57,8 @@ pub(super) struct Run {
     pub(super) carried: AtomicU64,
     /// What was made of values that several calls share.
     pub(super) hashes: Hashes,
+    /// The nodes that are to be tried again.
+    pub(super) pauses: Pauses,
 }
 
 /// What a run counts.
@@ -133,6 +137,7 @@ impl Run {
             })
         };
         let (resumes, caches) = (engine.resume, engine.cache.is_some());
+        let keeps_going = engine.keep_going;
         Arc::new(Self {
             number: OnceLock::new(),
             context: context(true),
@@ -152,6 +157,8 @@ impl Run {
                 coming: 0,
                 light_helper: false,
                 failure: None,
+                keeps_going,
+                failures: Failures::default(),
                 cancelled: false,
                 result: None,
                 key: None,
@@ -164,6 +171,7 @@ impl Run {
             report: report.then(Mutex::default),
             carried: AtomicU64::new(0),
             hashes: Hashes::default(),
+            pauses: Pauses::default(),
         })
     }
 
@@ -232,6 +240,30 @@ impl Run {
         drop(flying);
     }
 
+    /// Notes that a body was sent to another thread: the run is not over before it comes back.
+    pub(super) fn sent_away(&self) {
+        self.queue.lock().active += 1;
+    }
+
+    /// Notes that a body that was sent away has ended or was given up, and has that seen to.
+    pub(super) fn came_back(self: &Arc<Self>, idx: u32, completion: Completion) {
+        let mut queue = self.queue.lock();
+        queue.light.push_front(Work::Record(idx, Box::new(completion)));
+        queue.active -= 1;
+        if queue.cancelled {
+            self.summon(queue, Worker::Nobody);
+        } else {
+            drop(queue);
+            self.wake_driver();
+        }
+    }
+
+    /// Notes that a body that was to be sent away has not begun.
+    pub(super) fn never_went(&self) {
+        self.queue.lock().active -= 1;
+        self.wake_driver();
+    }
+
     /// Has an `async` body polled.
     pub(super) fn poll_soon(&self, flying: Arc<Flying>) {
         self.woken.lock().push(flying);
@@ -296,7 +328,7 @@ impl Run {
             None => self
                 .step_plain(&node, &mut hand.context)
                 .unwrap_or_else(|| self.step(idx, &node, want_value, driver)),
-            Some(completion) => self.record_completion(&node, *completion),
+            Some(completion) => self.conclude(idx, &node, *completion),
         });
         hand.settled.extend(self.see_to(idx, node, progress));
     }
@@ -333,8 +365,9 @@ impl Run {
             Progress::Again => self.queue.lock().push_front(idx),
             Progress::Parked => {}
             Progress::Failed(error) => {
-                self.queue.lock().failure.get_or_insert(error);
-                self.stopping.store(true, Ordering::Relaxed);
+                if self.queue.lock().fail(idx, error) {
+                    self.stopping.store(true, Ordering::Relaxed);
+                }
             }
         }
         None
@@ -601,12 +634,16 @@ impl RunFuture {
         }
         let result = match queue.result.take() {
             Some(value) => Ok(value),
-            None => Err(queue.failure.clone().expect("a run is over with a result or a failure")),
+            None => {
+                let failure = queue.failure.clone().or_else(|| queue.failures.as_one());
+                Err(failure.expect("a run is over with a result or a failure"))
+            }
         };
         // What is still parked somewhere has nobody left to wait for it.
         queue.cancelled = true;
         self.run.stopping.store(true, Ordering::Relaxed);
         drop(queue);
+        self.run.end_pauses();
         // The handle goes first, so that a value nobody else holds can be moved out.
         self.node = None;
         self.run.context.ledger.add(&self.run.tally);
@@ -725,6 +762,7 @@ impl Drop for RunFuture {
         } else {
             drop(queue);
         }
+        self.run.end_pauses();
         for body in flying.into_values() {
             let error = Error::new(
                 ErrorKind::Cancelled,

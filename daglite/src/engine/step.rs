@@ -22,7 +22,7 @@ use super::lookup::Found;
 use super::memory::Kept;
 use super::others::Waiting;
 use super::run::{Progress, Run};
-use super::{Engine, caught, panicked};
+use super::{Engine, caught};
 
 /// A count of ended computations that no key ever has.
 const NEVER: u64 = u64::MAX;
@@ -349,6 +349,9 @@ impl Run {
         want_value: bool,
         driver: bool,
     ) -> Progress {
+        if call.is_pending() {
+            return self.step_pending(idx, node, call, driver);
+        }
         let task = call.task;
         if !self.make_key(&mut call) {
             return match self.have_values(idx, node, Op::Task(call)) {
@@ -634,14 +637,6 @@ impl Run {
             drop(node);
             run.requeue(idx);
         })
-    }
-
-    pub(super) fn panicked_in(&self, node: &Node, message: &str) -> Error {
-        let error = panicked(message);
-        match node.task {
-            Some(task) => error.in_task(task.spec.name, node.location),
-            None => error,
-        }
     }
 }
 

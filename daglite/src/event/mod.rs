@@ -117,7 +117,41 @@ pub enum Event {
         /// How long the body ran.
         took: Duration,
     },
-    /// The body of a task has failed or panicked.
+    /// The body of a task has failed, panicked or taken too long, and is run again after a pause, which begins now. The body
+    /// of the next attempt is [`Started`](Self::Started) again.
+    Retried {
+        /// The task.
+        task: &'static str,
+        /// The attempt that failed, from 1 on.
+        attempt: u32,
+        /// How many retries the call has in all.
+        retries: u32,
+        /// How long the pause is.
+        delay: Duration,
+        /// What went wrong.
+        error: Error,
+    },
+    /// The time of a body is over. What comes of that is told next: it is [`Retried`](Self::Retried), or has
+    /// [`Failed`](Self::Failed).
+    TimedOut {
+        /// The task.
+        task: &'static str,
+        /// The attempt, from 1 on.
+        attempt: u32,
+        /// How long it was allowed to take.
+        limit: Duration,
+        /// Whether the body is still at work: a sync one, which nothing can stop. An `async` one has been dropped.
+        still_running: bool,
+    },
+    /// A sync body that had timed out has ended at last, after [`TimedOut`](Self::TimedOut). Its result is thrown away. Its
+    /// run may be long over; nothing is told if its process ends first.
+    AbandonedEnded {
+        /// The task.
+        task: &'static str,
+        /// How long the body ran.
+        took: Duration,
+    },
+    /// The body of a task has failed, panicked or taken too long, and is not run again.
     Failed {
         /// The task.
         task: &'static str,

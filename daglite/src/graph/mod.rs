@@ -9,6 +9,6 @@ pub(crate) use arg::Input;
 pub use arg::{Arg, IntoArg};
 pub use node::Origin;
 pub(crate) use node::{
-    Ahead, ArgPart, Entry, Gather, Handover, Key, Known, Look, Made, Mode, Node, Op, Save, Slot,
-    TaskOp, Transform, WakeFn, take_value,
+    Ahead, ArgPart, AttemptSettings, Entry, Gather, Handover, Key, Known, Look, Made, Mode, Node,
+    Op, Save, Slot, TaskOp, Transform, WakeFn, take_value,
 };

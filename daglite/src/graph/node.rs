@@ -181,6 +181,21 @@ pub(crate) struct Learnt {
     pub(crate) waits_since: Option<Instant>,
     /// Whether that took too long, so that it is computed whatever other processes do.
     pub(crate) alone: bool,
+    /// How often and for how long the body may run, where the call says it or is between two attempts.
+    pub(crate) attempts: Option<Box<AttemptSettings>>,
+}
+
+/// What a call says about its attempts, and where it is between two of them.
+#[derive(Default)]
+pub(crate) struct AttemptSettings {
+    /// How often the body is run again.
+    pub(crate) retries: Option<u32>,
+    /// The longest pause before the first retry.
+    pub(crate) delay: Option<Duration>,
+    /// How long one attempt may take.
+    pub(crate) timeout: Option<Duration>,
+    /// What the engine knows of a call that waits for its next attempt. Nobody ever looks at it: it is taken.
+    pub(crate) pending: Option<Mutex<Handover>>,
 }
 
 /// Nothing.
@@ -192,6 +207,7 @@ static NOTHING: Learnt = Learnt {
     seen: 0,
     waits_since: None,
     alone: false,
+    attempts: None,
 };
 
 /// A store's answer, asked for before it was needed.
@@ -239,6 +255,16 @@ impl TaskOp {
         (self.args, self.known.and_then(|known| known.key))
     }
 
+    /// What it says about its attempts.
+    pub(crate) fn attempts(&mut self) -> &mut AttemptSettings {
+        self.learn().attempts.get_or_insert_default()
+    }
+
+    /// Whether it waits for another attempt.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.learnt().attempts.as_ref().is_some_and(|attempts| attempts.pending.is_some())
+    }
+
     /// The call as it was before its key was made.
     pub(crate) fn without_key(mut self) -> Self {
         if let Some(known) = &mut self.known {
@@ -251,7 +277,8 @@ impl TaskOp {
 impl Default for Learnt {
     fn default() -> Self {
         let (mode, key, missed, ahead) = (Mode::Normal, None, None, None);
-        Self { mode, key, missed, ahead, seen: 0, waits_since: None, alone: false }
+        let (waits_since, attempts) = (None, None);
+        Self { mode, key, missed, ahead, seen: 0, waits_since, alone: false, attempts }
     }
 }
 

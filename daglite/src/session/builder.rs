@@ -1,6 +1,8 @@
 //! `SessionBuilder`: puts a session together.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +44,9 @@ pub struct SessionBuilder {
     warn_excluded: Option<bool>,
     resume: Option<bool>,
     hash_strategy: Option<Strategy>,
+    jitter_seed: Option<u64>,
+    keep_going: Option<bool>,
+    limits: BTreeMap<String, usize>,
 }
 
 /// How long a key that another process computes is waited for if nobody says anything.
@@ -264,6 +269,56 @@ impl SessionBuilder {
         self
     }
 
+    /// Whether a run goes on after a failure, with all that does not depend on it, and then reports
+    /// [all failures](Error::failures) in one error. If not, which is so if nothing is said, the first failure ends the run:
+    /// nothing more is started, and what runs is finished.
+    ///
+    /// ```
+    /// use daglite::prelude::*;
+    ///
+    /// #[task]
+    /// fn parse(text: &str) -> Result<u32, std::num::ParseIntError> {
+    ///     text.parse::<u32>()
+    /// }
+    ///
+    /// let session = Session::builder().keep_going(true).build()?;
+    /// let error = join_all(["one", "2", "three"].map(parse)).run_in(&session).unwrap_err();
+    /// assert!(error.to_string().ends_with("invalid digit found in string; 1 more failure"));
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn keep_going(mut self, keep_going: bool) -> Self {
+        self.keep_going = Some(keep_going);
+        self
+    }
+
+    /// Lets at most `most` bodies run at once of those tasks that name this limit: `#[task(limits = ["db"])]`. The limits of
+    /// variables and of the file hold too, by their names. They are checked; runs do not count them yet.
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// let session = Session::builder().limit("db", 2).build()?;
+    /// let error = Session::builder().limit("db", 0).build().unwrap_err();
+    /// assert_eq!(error.to_string(), "the limit `db` is 0, so no task that names it could run: set it to 1 or more");
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn limit(mut self, name: impl Into<String>, most: usize) -> Self {
+        self.limits.insert(name.into(), most);
+        self
+    }
+
+    /// Makes the random pauses before retries of `seed`: for tests that want to know them. Another seed for each session if
+    /// nothing is said, so that programs that fail together do not try again together.
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// let session = Session::builder().jitter_seed(7).build()?;
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn jitter_seed(mut self, seed: u64) -> Self {
+        self.jitter_seed = Some(seed);
+        self
+    }
+
     /// Tells `observer` of each event. May be called several times. Without any, warnings go to standard error.
     ///
     /// ```
@@ -300,6 +355,9 @@ impl SessionBuilder {
             warn_excluded,
             resume,
             hash_strategy,
+            jitter_seed,
+            keep_going,
+            limits,
         } = self;
         let settings = Settings::read()?;
         let memory = match memory {
@@ -310,6 +368,8 @@ impl SessionBuilder {
         };
         let wait_for_others = wait_for_others.or(settings.wait_for_others).unwrap_or(DEFAULT_WAIT);
         let warn_excluded = warn_excluded.or(settings.warn_excluded).unwrap_or(false);
+        let keep_going = keep_going.or(settings.keep_going).unwrap_or(false);
+        let limits = all_limits(settings.limits, limits)?;
         let resume = resume.or(settings.resume).unwrap_or(false);
         let hash_strategy = hash_strategy.or(settings.hash_strategy).unwrap_or_default();
         let cache: Option<Arc<dyn CacheStore>> = match cache {
@@ -355,7 +415,27 @@ impl SessionBuilder {
             warn_excluded,
             resume,
             hash_strategy,
+            jitter_seed: jitter_seed.unwrap_or_else(|| RandomState::new().hash_one(0)),
+            keep_going,
+            limits,
         })))
+    }
+}
+
+/// The limits of both; those of `later` go first.
+fn all_limits(
+    mut limits: BTreeMap<String, usize>,
+    later: BTreeMap<String, usize>,
+) -> Result<BTreeMap<String, usize>, Error> {
+    limits.extend(later);
+    match limits.iter().find(|(_, most)| **most == 0) {
+        None => Ok(limits),
+        Some((name, _)) => {
+            let message = format!(
+                "the limit `{name}` is 0, so no task that names it could run: set it to 1 or more"
+            );
+            Err(Error::new(ErrorKind::Config, message))
+        }
     }
 }
 

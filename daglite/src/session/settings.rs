@@ -1,5 +1,6 @@
 //! What `daglite.toml` and the `DAGLITE_*` variables say.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use crate::error::{Error, ErrorKind};
 use crate::hash::Strategy;
 use crate::size::ByteSize;
 use crate::store::{Eviction, FileStore, FileStoreLayout};
+use crate::times;
 
 /// The settings of a session, after files and variables.
 pub(super) struct Settings {
@@ -25,6 +27,8 @@ pub(super) struct Settings {
     pub(super) warn_excluded: Option<bool>,
     pub(super) resume: Option<bool>,
     pub(super) hash_strategy: Option<Strategy>,
+    pub(super) keep_going: Option<bool>,
+    pub(super) limits: BTreeMap<String, usize>,
 }
 
 /// Where results are cached.
@@ -109,6 +113,9 @@ struct File {
     resume: Option<bool>,
     #[serde(default, deserialize_with = "strategy_in_file")]
     hash_strategy: Option<Strategy>,
+    keep_going: Option<bool>,
+    #[serde(default)]
+    limits: BTreeMap<String, usize>,
 }
 
 /// What is expected where a size of memory stands.
@@ -126,21 +133,11 @@ const LAYOUT_EXPECTED: &str = "`auto`, `index` or `files`";
 /// What is expected where a level of compression stands.
 const COMPRESSION_EXPECTED: &str = "a level from 1 to 22";
 
+/// What is expected where limits stand.
+const LIMITS_EXPECTED: &str = "names with numbers from 1 up, such as `db=2,net=8`";
+
 /// What is expected where a hash strategy stands.
 const STRATEGY_EXPECTED: &str = "`auto`, `exact`, `fast` or `sampled`";
-
-/// What is expected where a time stands.
-const TIME_EXPECTED: &str = "a time such as `10m` or `1h30m`";
-
-/// The units of time, with their milliseconds: those of `cache_ttl`.
-const TIME_UNITS: [(&str, u64); 6] = [
-    ("ms", 1),
-    ("s", 1_000),
-    ("m", 60_000),
-    ("h", 3_600_000),
-    ("d", 86_400_000),
-    ("w", 604_800_000),
-];
 
 const FILE_NAME: &str = "daglite.toml";
 
@@ -211,11 +208,15 @@ impl Settings {
         )?;
         let memory = setting("MEMORY", MEMORY_EXPECTED, memory_size, file.memory)?;
         let wait_for_others =
-            setting("WAIT_FOR_OTHERS", TIME_EXPECTED, time, file.wait_for_others)?;
+            setting("WAIT_FOR_OTHERS", times::EXPECTED, times::read, file.wait_for_others)?;
         let switch =
             |name, in_file| setting(name, "`true` or `false`", |text| text.parse().ok(), in_file);
         let warn_excluded = switch("WARN_EXCLUDED", file.warn_excluded)?;
         let resume = switch("RESUME", file.resume)?;
+        let keep_going = switch("KEEP_GOING", file.keep_going)?;
+        let mut limits = file.limits;
+        limits
+            .extend(setting("LIMITS", LIMITS_EXPECTED, limits_in_text, None)?.unwrap_or_default());
         let hash_strategy = setting(
             "HASH_STRATEGY",
             STRATEGY_EXPECTED,
@@ -233,6 +234,8 @@ impl Settings {
             warn_excluded,
             resume,
             hash_strategy,
+            keep_going,
+            limits,
         })
     }
 }
@@ -267,7 +270,7 @@ fn memory_in_file<'de, D: Deserializer<'de>>(written: D) -> Result<Option<ByteSi
 }
 
 fn time_in_file<'de, D: Deserializer<'de>>(written: D) -> Result<Option<Duration>, D::Error> {
-    text_in_file(written, TIME_EXPECTED, time)
+    text_in_file(written, times::EXPECTED, times::read)
 }
 
 fn max_size_in_file<'de, D: Deserializer<'de>>(written: D) -> Result<Option<MaxSize>, D::Error> {
@@ -313,20 +316,14 @@ fn memory_size(text: &str) -> Option<ByteSize> {
     if text == "off" { Some(ByteSize::default()) } else { text.parse().ok() }
 }
 
-/// The time that `text` stands for: numbers with units.
-fn time(text: &str) -> Option<Duration> {
-    let mut rest = text;
-    let mut millis: u64 = 0;
-    while !rest.is_empty() {
-        let digits = rest.find(|letter: char| !letter.is_ascii_digit())?;
-        let (number, after) = rest.split_at(digits);
-        let letters = after.find(|letter: char| letter.is_ascii_digit()).unwrap_or(after.len());
-        let (unit, after) = after.split_at(letters);
-        let factor = TIME_UNITS.iter().find(|(name, _)| *name == unit)?.1;
-        millis = millis.checked_add(number.parse::<u64>().ok()?.checked_mul(factor)?)?;
-        rest = after;
-    }
-    (!text.is_empty()).then(|| Duration::from_millis(millis))
+/// Limits with their names.
+fn limits_in_text(text: &str) -> Option<BTreeMap<String, usize>> {
+    let limits = text.split(',').map(|limit| {
+        let (name, most) = limit.split_once('=')?;
+        let most = most.trim().parse::<NonZeroUsize>().ok()?;
+        Some((name.trim().to_owned(), most.get())).filter(|(name, _)| !name.is_empty())
+    });
+    limits.collect()
 }
 
 fn cache_setting(folder: &Path, written: PathBuf) -> CacheSetting {

@@ -73,33 +73,54 @@ pub struct Failure(Kind);
 
 #[derive(Debug)]
 enum Kind {
-    /// The user's function returned an error.
-    Returned(BoxError),
+    /// The user's function returned an error, which `retry_if` may have looked at.
+    Returned { error: BoxError, verdict: Option<bool> },
     /// A by-value parameter, its argument shared and not `Clone`.
-    Shared { param: &'static str, type_name: &'static str },
+    Shared { param: &'static str, type_name: &'static str, why: &'static str },
 }
 
 impl Failure {
     /// The user's function returned `error`.
     pub(super) fn returned(error: BoxError) -> Self {
-        Self(Kind::Returned(error))
+        Self(Kind::Returned { error, verdict: None })
+    }
+
+    /// The user's function returned `error`, and `again` is what `retry_if` says of it.
+    pub(super) fn sorted(error: BoxError, again: bool) -> Self {
+        Self(Kind::Returned { error, verdict: Some(again) })
+    }
+
+    /// Whether another try may help.
+    pub(crate) fn is_worth_a_retry(&self) -> bool {
+        match &self.0 {
+            Kind::Returned { verdict, .. } => verdict.unwrap_or(true),
+            Kind::Shared { .. } => false,
+        }
     }
 
     /// The argument for `param` is held by others too, and cannot be cloned.
     pub(super) fn shared(param: &'static str, type_name: &'static str) -> Self {
-        Self(Kind::Shared { param, type_name })
+        Self(Kind::Shared { param, type_name, why: "shared" })
+    }
+
+    /// The same failure, of a body that may be run again.
+    pub(crate) fn of_a_repeated_body(mut self) -> Self {
+        if let Kind::Shared { why, .. } = &mut self.0 {
+            *why = "kept for a retry";
+        }
+        self
     }
 
     /// The error that users see, still without task and location.
     pub(crate) fn into_error(self) -> Error {
         match self.0 {
-            Kind::Returned(error) => {
+            Kind::Returned { error, .. } => {
                 Error::new(ErrorKind::Task, format!("failed: {error}")).with_source(error)
             }
-            Kind::Shared { param, type_name } => Error::new(
+            Kind::Shared { param, type_name, why } => Error::new(
                 ErrorKind::Shared,
                 format!(
-                    "takes parameter `{param}` of type `{type_name}` by value, but the value is shared and \
+                    "takes parameter `{param}` of type `{type_name}` by value, but the value is {why} and \
                      `{type_name}` is not `Clone`: take `&{type_name}`, or derive `Clone`"
                 ),
             ),

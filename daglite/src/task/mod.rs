@@ -22,8 +22,11 @@ pub use body::{Args, Body, BodyFuture, CloneFn, Failure, Value};
 pub use lend::Lent;
 pub use output::{CanCarry, Disguised, Fallible, PlainResult, Report};
 pub use param::{ParamHash, hashable};
-pub use probe::{CacheEntry, CacheKey, CanHash, CanKeep, CanStore, Graph, Probe, probe, probe_of};
-pub use spec::{CacheSpec, Task, TaskCell, TaskMemo, TaskSpec, generic_task};
+pub use probe::{
+    CacheEntry, CacheKey, CanHash, CanKeep, CanRepeat, CanStore, Graph, Probe, Retries, probe,
+    probe_of,
+};
+pub use spec::{AttemptsSpec, CacheSpec, Task, TaskCell, TaskMemo, TaskSpec, generic_task};
 
 pub(crate) use twins::note_task;
 

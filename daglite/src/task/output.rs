@@ -55,6 +55,18 @@ impl<E: Into<BoxError>> Boxable<E> {
     pub fn value<Asked, R: Fallible<Error = E>>(self, result: R) -> Result<R::Value, Failure> {
         result.into_result().map_err(|error| Failure::returned(error.into()))
     }
+
+    /// The same, where `retry_if` says which errors are worth another try.
+    pub fn value_if<Asked, R: Fallible<Error = E>>(
+        self,
+        result: R,
+        retry_if: fn(&E) -> bool,
+    ) -> Result<R::Value, Failure> {
+        result.into_result().map_err(|error| {
+            let again = retry_if(&error);
+            Failure::sorted(error.into(), again)
+        })
+    }
 }
 
 /// The error does not.
@@ -63,6 +75,18 @@ pub struct NotBoxable<E>(PhantomData<fn() -> E>);
 impl<E> NotBoxable<E> {
     /// The compile-time error.
     pub fn value<Asked, R: Fallible<Error = E>>(self, _: R) -> Result<R::Value, Failure>
+    where
+        Report: CanCarry<Asked>,
+    {
+        unreachable!("a report can carry no error that does not convert")
+    }
+
+    /// The compile-time error.
+    pub fn value_if<Asked, R: Fallible<Error = E>>(
+        self,
+        _: R,
+        _: fn(&E) -> bool,
+    ) -> Result<R::Value, Failure>
     where
         Report: CanCarry<Asked>,
     {

@@ -291,6 +291,17 @@ pub struct Graph;
 )]
 pub trait CanKeep<T> {}
 
+/// Whom the compiler names when an argument cannot be given a second time.
+pub struct Retries;
+
+/// Demanded of [`Retries`] for a type that is not `Clone`: it carries the message and is never there.
+#[diagnostic::on_unimplemented(
+    message = "`{T}` is not `Clone`, so a body that takes it by value cannot be run again",
+    label = "this parameter of a task with `retries` takes its argument by value",
+    note = "take a `&{T}`, derive `Clone` (bound a generic parameter with it), or drop `retries`"
+)]
+pub trait CanRepeat<T> {}
+
 impl<T: Clone + Send + Sync + 'static> ClonedValue<T> {
     /// An argument, lent.
     pub fn lent<Asked>(self, args: &mut Args, index: usize) -> Arc<T> {
@@ -305,6 +316,16 @@ impl<T: Clone + Send + Sync + 'static> ClonedValue<T> {
         _: &'static str,
     ) -> Result<T, Failure> {
         Ok(Arc::unwrap_or_clone(args.take(index)))
+    }
+
+    /// An argument of a body that may be run again, moved or cloned.
+    pub fn repeated<Asked>(
+        self,
+        args: &mut Args,
+        index: usize,
+        param: &'static str,
+    ) -> Result<T, Failure> {
+        self.owned::<Asked>(args, index, param)
     }
 
     /// A result, its type forgotten.
@@ -338,6 +359,14 @@ impl<T: Send + Sync + 'static> MovedValue<T> {
         Arc::try_unwrap(args.take(index)).map_err(|_| Failure::shared(param, type_name::<T>()))
     }
 
+    /// The compile-time error.
+    pub fn repeated<Asked>(self, _: &mut Args, _: usize, _: &'static str) -> Result<T, Failure>
+    where
+        Retries: CanRepeat<Asked>,
+    {
+        unreachable!("no argument that cannot be cloned can be given twice")
+    }
+
     /// A result, its type forgotten.
     pub fn value<Asked>(self, result: T) -> Result<Value, Failure> {
         Ok(Arc::new(result))
@@ -360,6 +389,14 @@ impl<T> RefusedValue<T> {
 
     /// The compile-time error.
     pub fn owned<Asked>(self, _: &mut Args, _: usize, _: &'static str) -> Result<T, Failure>
+    where
+        Graph: CanKeep<Asked>,
+    {
+        unreachable!("no type that threads cannot share can be kept")
+    }
+
+    /// The compile-time error.
+    pub fn repeated<Asked>(self, _: &mut Args, _: usize, _: &'static str) -> Result<T, Failure>
     where
         Graph: CanKeep<Asked>,
     {

@@ -36,9 +36,33 @@ pub struct TaskSpec {
     pub params: &'static [&'static str],
     /// How the results are cached; `None`: they are not.
     pub cache: Option<CacheSpec>,
+    /// How often and for how long the body may run; `None`: once, and as long as it takes.
+    pub attempts: Option<AttemptsSpec>,
+    /// How many of the places that a session has the body takes.
+    pub weight: u32,
+    /// The limits of the session that the body counts for.
+    pub limits: &'static [&'static str],
+}
+
+/// What the options say about running a body more than once, or not for ever. None of it is in any key.
+#[derive(Debug, Clone, Copy)]
+pub struct AttemptsSpec {
+    /// How often the body is run again.
+    pub retries: u32,
+    /// The longest pause before the first retry, in milliseconds; `None`: the usual one.
+    pub delay_millis: Option<u64>,
+    /// How long one run of the body may take, in milliseconds; `None`: as long as it takes.
+    pub timeout_millis: Option<u64>,
+    /// Whether a function says which errors are worth another try.
+    pub picky: bool,
 }
 
 impl TaskSpec {
+    /// How many of `concurrency` places the body takes: one that is heavier than all of them takes all.
+    pub fn weight_of(&self, concurrency: usize) -> usize {
+        usize::try_from(self.weight).unwrap_or(usize::MAX).clamp(1, concurrency.max(1))
+    }
+
     /// The items that the fingerprint covers: the path of each, and the first bytes of its digest.
     pub(crate) fn items(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.code.lines().filter_map(|line| {

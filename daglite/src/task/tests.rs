@@ -127,6 +127,9 @@ static SPEC: TaskSpec = TaskSpec {
     conditions: &[],
     params: &["x"],
     cache: Some(CacheSpec { ttl_millis: None, version: "", env: &[] }),
+    attempts: None,
+    weight: 4,
+    limits: &[],
 };
 
 fn task() -> Task {
@@ -170,8 +173,18 @@ fn two_generic_functions_do_not_share_their_tasks() {
         conditions: &[],
         params: &[],
         cache: None,
+        attempts: None,
+        weight: 1,
+        limits: &[],
     };
     let one = generic_task::<fn(u8)>(&SPEC, task);
     let other = generic_task::<fn(u8)>(&OTHER, || Task { spec: &OTHER, ..task() });
     assert_eq!((one.spec.name, other.spec.name), ("tests::task", "tests::other"));
+}
+
+#[test]
+fn a_task_that_is_heavier_than_all_places_takes_all_places() {
+    assert_eq!(SPEC.weight_of(8), 4);
+    assert_eq!(SPEC.weight_of(3), 3);
+    assert_eq!(SPEC.weight_of(0), 1);
 }

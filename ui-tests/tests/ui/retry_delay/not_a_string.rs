@@ -1,0 +1,8 @@
+use daglite::task;
+
+#[task(retries = 3, retry_delay = 200)]
+fn sum(a: u32, b: u32) -> Result<u32, std::fmt::Error> {
+    Ok(a + b)
+}
+
+fn main() {}
