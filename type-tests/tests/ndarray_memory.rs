@@ -80,7 +80,7 @@ fn is_stored_and_loaded_in_little_more_than_the_value(
         let store = FileStore::builder(folder.path()).open().unwrap();
         let session = Session::builder().cache(store).without_memory().build().unwrap();
         let (peak, outcome) = peak(|| task(0.5).outcome_in(&session).unwrap());
-        assert_eq!((outcome.summary.hits as u64, outcome.value[[0, 0]]), (hits, 0.5));
+        assert_eq!((outcome.summary.hits, outcome.value[[0, 0]]), (hits, 0.5));
         let extra = peak - VALUE;
         println!("{hits} hits: {} KiB beside the value", extra >> 10);
         assert!(extra < EXTRA, "{hits} hits: {extra} bytes beside the value");
