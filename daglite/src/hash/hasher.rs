@@ -137,7 +137,7 @@ impl ContentHasher {
     #[inline]
     pub fn begin_derived(&mut self, id: &[u8; 16], show: impl FnOnce(&mut Self)) {
         if self.is_sketch() {
-            return show(self);
+            return self.begin_shown(show);
         }
         self.tagged(tag::DERIVED, *id);
     }
@@ -147,8 +147,22 @@ impl ContentHasher {
     #[inline]
     pub fn derived_field(&mut self, name: &str) {
         if self.is_sketch() {
-            self.field(name);
+            self.field_shown(name);
         }
+    }
+
+    /// The beginning by names, out of the way of those who make digests.
+    #[cold]
+    #[inline(never)]
+    fn begin_shown(&mut self, show: impl FnOnce(&mut Self)) {
+        show(self);
+    }
+
+    /// The name of a field, out of the way too.
+    #[cold]
+    #[inline(never)]
+    fn field_shown(&mut self, name: &str) {
+        self.field(name);
     }
 
     /// Begins a struct whose fields have no names: `len` values follow.

@@ -45,18 +45,16 @@ pub(super) fn fill<A, B>(
 fn block<A, B>(array: ArrayViewD<'_, A>, into: &mut [B], convert: &impl Fn(&A) -> B) {
     let into = ArrayViewMutD::from_shape(array.raw_dim(), into).expect("it has as many elements");
     let axes = || array.axes().filter(|axis| axis.len > 1);
-    let closest = axes().min_by_key(|axis| axis.stride.unsigned_abs());
-    let inner = closest
-        .filter(|axis| axis.len >= WORTH_A_LOOP)
-        .or_else(|| axes().max_by_key(|axis| axis.len));
-    let Some(Axis(inner)) = inner.map(|axis| axis.axis) else {
+    let Some(closest) = axes().min_by_key(|axis| axis.stride.unsigned_abs()) else {
         return Zip::from(into).and(array).for_each(|into, element| *into = convert(element));
     };
-    let last = array.ndim() - 1;
-    if inner == last || array.len_of(Axis(last)) < WORTH_A_LOOP {
-        return lanes(array, into, Axis(inner), convert);
+    let (Axis(inner), last) = (closest.axis, array.ndim() - 1);
+    if inner < last && array.len_of(Axis(last)) >= WORTH_A_LOOP {
+        return tables(array, into, inner, convert);
     }
-    tables(array, into, inner, convert);
+    let longest = || axes().max_by_key(|axis| axis.len).map_or(closest.axis, |axis| axis.axis);
+    let inner = if closest.len >= WORTH_A_LOOP { closest.axis } else { longest() };
+    lanes(array, into, inner, convert);
 }
 
 /// Fills `into` with `array`, both of one shape, a line along the axis `inner` at a time.
