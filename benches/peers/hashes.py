@@ -64,6 +64,8 @@ def main():
     say("xxhash.xxh3_128", lambda: xxhash.xxh3_128(plain.data).digest())
     say("blake3, one thread", lambda: blake3.blake3(plain).digest())
     say("blake3, all threads", lambda: blake3.blake3(plain, max_threads=threads).digest())
+    image = (numpy.arange(3000 * 4000 * 3) * 7 >> 3).astype(numpy.uint8).reshape(3000, 4000, 3)
+    say("joblib.hash of an image", lambda: joblib.hash(image))
     options = {
         "window": 30, "rate": 0.1, "station": "north", "depth": 4, "seed": 42,
         "verbose": False, "low": -1.0, "high": 1.0, "mode": 2, "step": -3,

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
@@ -92,16 +92,11 @@ fn content(input: &DeriveInput, krate: &Path, errors: &mut Errors) -> TokenStrea
     let name = input.ident.unraw().to_string();
     match &input.data {
         Data::Struct(data) => {
-            let (pattern, parts) = parts(&data.fields, krate, errors);
-            let begin = match &data.fields {
-                Fields::Unnamed(_) => quote!(begin_tuple_struct),
-                Fields::Named(_) | Fields::Unit => quote!(begin_struct),
-            };
-            let (len, parts) = (parts.len(), parts);
+            let (pattern, contents) = contents(&data.fields, krate, errors);
+            let written = form(&name, None, &data.fields, contents, &hasher);
             quote! {
                 let Self #pattern = self;
-                #hasher::#begin(__daglite_hasher, #name, #len);
-                #(#parts)*
+                #written
             }
         }
         Data::Enum(data) if data.variants.is_empty() => quote!(match *self {}),
@@ -114,24 +109,11 @@ fn content(input: &DeriveInput, krate: &Path, errors: &mut Errors) -> TokenStrea
                     ));
                 }
                 let ident = &variant.ident;
-                let variant_name = ident.unraw().to_string();
                 let index = u32::try_from(index).expect("an enum has fewer variants");
-                let (pattern, parts) = parts(&variant.fields, krate, errors);
-                let len = parts.len();
-                let begin = match &variant.fields {
-                    Fields::Unit => quote!(#hasher::unit(__daglite_hasher)),
-                    Fields::Unnamed(_) => quote!(#hasher::begin_tuple(__daglite_hasher, #len)),
-                    Fields::Named(_) => {
-                        quote!(#hasher::begin_struct(__daglite_hasher, #variant_name, #len))
-                    }
-                };
-                quote! {
-                    Self::#ident #pattern => {
-                        #hasher::begin_variant(__daglite_hasher, #name, #index, #variant_name);
-                        #begin;
-                        #(#parts)*
-                    }
-                }
+                let of = (index, ident.unraw().to_string());
+                let (pattern, contents) = contents(&variant.fields, krate, errors);
+                let written = form(&name, Some(of), &variant.fields, contents, &hasher);
+                quote!(Self::#ident #pattern => { #written })
             });
             let arms: Vec<_> = arms.collect();
             quote!(match self { #(#arms)* })
@@ -205,19 +187,92 @@ fn transparent_content(
     }
 }
 
-/// The pattern that takes a struct or variant apart, and the statements for the fields that count.
-fn parts(fields: &Fields, krate: &Path, errors: &mut Errors) -> (TokenStream, Vec<TokenStream>) {
-    let (pattern, contents) = contents(fields, krate, errors);
-    let parts = contents.into_iter().map(|(name, content)| match name {
-        Some(name) => {
-            quote!(#krate::ContentHasher::field(__daglite_hasher, #name); #content)
-        }
-        None => content,
+/// The statements that write a struct, or a variant of an enum, with its number and name: what stands for all that is known of it
+/// here, worked out here, and the contents of its fields. Names are there for who shows a value.
+fn form(
+    name: &str,
+    variant: Option<(u32, String)>,
+    fields: &Fields,
+    contents: Vec<(Option<String>, TokenStream)>,
+    hasher: &TokenStream,
+) -> TokenStream {
+    let names: Vec<&str> = contents.iter().filter_map(|(name, _)| name.as_deref()).collect();
+    let form = Form { name, variant: variant.as_ref(), fields, len: contents.len(), names: &names };
+    let id = Literal::byte_string(&form.id());
+    let shown = form.shown(hasher);
+    let contents = contents.iter().map(|(name, content)| match name {
+        Some(name) => quote!(#hasher::derived_field(__daglite_hasher, #name); #content),
+        None => content.clone(),
     });
-    (pattern, parts.collect())
+    quote! {
+        #hasher::begin_derived(__daglite_hasher, #id, |__daglite_hasher| { #shown });
+        #(#contents)*
+    }
 }
 
-/// The same, with the name of each field apart from the statement that hashes its content.
+/// What is known of a struct or variant without a value.
+struct Form<'a> {
+    /// Of the type.
+    name: &'a str,
+    /// Number and name.
+    variant: Option<&'a (u32, String)>,
+    fields: &'a Fields,
+    /// How many fields count.
+    len: usize,
+    /// Their names, if they have some.
+    names: &'a [&'a str],
+}
+
+impl Form<'_> {
+    /// The 16 bytes that stand for it: `docs/format.md`.
+    fn id(&self) -> [u8; 16] {
+        let mut bytes = b"daglite derived v1".to_vec();
+        let mut text = |text: &str| {
+            bytes.extend((text.len() as u64).to_le_bytes());
+            bytes.extend(text.as_bytes());
+        };
+        text(self.name);
+        if let Some((index, variant)) = self.variant {
+            text(&index.to_string());
+            text(variant);
+        }
+        text(match (self.variant.is_some(), self.fields) {
+            (false, Fields::Named(_) | Fields::Unit) => "struct",
+            (false, Fields::Unnamed(_)) => "tuple struct",
+            (true, Fields::Named(_)) => "struct variant",
+            (true, Fields::Unnamed(_)) => "tuple variant",
+            (true, Fields::Unit) => "unit variant",
+        });
+        text(&self.len.to_string());
+        self.names.iter().copied().for_each(text);
+        let mut id = [0; 16];
+        id.copy_from_slice(&blake3::hash(&bytes).as_bytes()[..16]);
+        id
+    }
+
+    /// The statements that write its names.
+    fn shown(&self, hasher: &TokenStream) -> TokenStream {
+        let (name, len) = (self.name, self.len);
+        let Some((index, variant)) = self.variant else {
+            let begin = match self.fields {
+                Fields::Unnamed(_) => quote!(begin_tuple_struct),
+                Fields::Named(_) | Fields::Unit => quote!(begin_struct),
+            };
+            return quote!(#hasher::#begin(__daglite_hasher, #name, #len););
+        };
+        let begin = match self.fields {
+            Fields::Unit => quote!(#hasher::unit(__daglite_hasher)),
+            Fields::Unnamed(_) => quote!(#hasher::begin_tuple(__daglite_hasher, #len)),
+            Fields::Named(_) => quote!(#hasher::begin_struct(__daglite_hasher, #variant, #len)),
+        };
+        quote! {
+            #hasher::begin_variant(__daglite_hasher, #name, #index, #variant);
+            #begin;
+        }
+    }
+}
+
+/// The pattern that takes a struct or variant apart, and of each field that counts its name and the statement that hashes it.
 fn contents(
     fields: &Fields,
     krate: &Path,

@@ -67,7 +67,7 @@ impl Digest {
         let update = |range: Range<usize>, (): &mut (), hasher: &mut blake3::Hasher| {
             hasher.update(&bytes[range]);
         };
-        hash_in_parallel(bytes.len(), threads::of_machine(), || (), update)
+        hash_in_parallel(bytes.len(), SUBTREE, threads::of_machine(), || (), update)
     }
 
     /// Wraps 32 bytes that already are a digest.
@@ -100,15 +100,16 @@ const SUBTREE: usize = 256 << 10;
 /// The most subtrees: what is kept of them must not count.
 const MOST_SUBTREES: usize = 1 << 12;
 
-/// The BLAKE3 hash of `len` bytes, on up to `threads` threads. `update` hands those of a range to the hasher; what `room`
-/// makes is each thread's own.
+/// The BLAKE3 hash of `len` bytes, on up to `threads` threads. `update` hands those of a range to the hasher: `least` or more, but for
+/// the last range. What `room` makes is each thread's own.
 pub(crate) fn hash_in_parallel<S>(
     len: usize,
+    least: usize,
     threads: usize,
     room: impl Fn() -> S + Sync,
     update: impl Fn(Range<usize>, &mut S, &mut blake3::Hasher) + Sync,
 ) -> Digest {
-    let size = subtree_of(len);
+    let size = subtree_of(len).max(least.next_power_of_two());
     let threads = threads.min(len / WORTH_A_THREAD);
     if threads <= 1 || len <= size {
         let mut hasher = blake3::Hasher::new();
@@ -328,7 +329,7 @@ mod tests {
                 hasher.update(&bytes[range]);
             };
             for threads in [1, 2, 3, 8] {
-                let digest = hash_in_parallel(length, threads, || (), update);
+                let digest = hash_in_parallel(length, 1, threads, || (), update);
                 assert_eq!(
                     digest.as_bytes(),
                     blake3::hash(bytes).as_bytes(),

@@ -118,7 +118,7 @@
 //! hashed by what serde says: element by element, and maps without an order.
 //!
 //! An array in C order is hashed and written without a copy and without a loop over its elements, one in Fortran order is
-//! written so; all others take 64 KiB more. `npy` is numpy's own format: `numpy.load` opens such a checkpoint, and what
+//! written so; all others take less than 2 MiB more. `npy` is numpy's own format: `numpy.load` opens such a checkpoint, and what
 //! `numpy.save` wrote is decoded, in both orders, of both byte orders.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -38,6 +38,12 @@ variations! {
     variant_pair { enum E { A(u8, u8) } } E::A(1, 2);
     variant_struct { enum E { A { a: u8 } } } E::A { a: 1 };
     variant_renamed { enum E { C(u8) } } E::C(1);
+    variant_without_parts { enum E { A() } } E::A();
+    variant_without_fields { enum E { A {} } } E::A {};
+    of_the_variants_name { struct A(u8); } A(1);
+    enum_renamed { enum F { A(u8) } } F::A(1);
+    names_run_together { struct S { ab: u8, c: u8 } } S { ab: 1, c: 2 };
+    names_cut_elsewhere { struct S { a: u8, bc: u8 } } S { a: 1, bc: 2 };
 }
 
 #[test]
@@ -57,6 +63,12 @@ fn every_part_of_a_definition_counts() {
         ("variant_pair", variant_pair::digest()),
         ("variant_struct", variant_struct::digest()),
         ("variant_renamed", variant_renamed::digest()),
+        ("variant_without_parts", variant_without_parts::digest()),
+        ("variant_without_fields", variant_without_fields::digest()),
+        ("of_the_variants_name", of_the_variants_name::digest()),
+        ("enum_renamed", enum_renamed::digest()),
+        ("names_run_together", names_run_together::digest()),
+        ("names_cut_elsewhere", names_cut_elsewhere::digest()),
     ];
     for (index, (name, digest)) in all.iter().enumerate() {
         for (other_name, other) in &all[..index] {
@@ -73,6 +85,31 @@ where
     lent: &'a [T],
     array: [U; N],
     nothing: PhantomData<U>,
+}
+
+/// The digest of a derived value, as the docs of the format have it: of these texts, and of these bytes of its fields.
+fn documented(texts: &[&str], fields: &[u8]) -> Digest {
+    let mut form = b"daglite derived v1".to_vec();
+    for text in texts {
+        form.extend((text.len() as u64).to_le_bytes());
+        form.extend(text.as_bytes());
+    }
+    let id = &Digest::of_bytes(&form).as_bytes()[..16].to_vec();
+    Digest::of_bytes(&[b"daglite content v1\x4c", &id[..], fields].concat())
+}
+
+#[test]
+fn the_stream_of_a_derived_type_is_the_one_in_the_docs() {
+    let fields = [0x10, 1, 0x10, 2];
+    assert_eq!(named::digest(), documented(&["S", "struct", "2", "a", "b"], &fields));
+    assert_eq!(unnamed::digest(), documented(&["S", "tuple struct", "2"], &fields));
+    assert_eq!(unit::digest(), documented(&["S", "struct", "0"], &[]));
+    let empty = ["E", "0", "A", "unit variant", "0"];
+    assert_eq!(variant_unit::digest(), documented(&empty, &[]));
+    let pair = ["E", "0", "A", "tuple variant", "2"];
+    assert_eq!(variant_pair::digest(), documented(&pair, &fields));
+    let named = ["E", "0", "A", "struct variant", "1", "a"];
+    assert_eq!(variant_struct::digest(), documented(&named, &fields[..2]));
 }
 
 #[test]

@@ -267,8 +267,8 @@ fn digests_never_change() {
     let now: String =
         different().iter().map(|(name, digest)| format!("{digest} {name}\n")).collect();
     let golden = include_str!("hash_golden.txt");
-    for (now, golden) in now.lines().zip(golden.lines()) {
-        assert_eq!(now, golden, "a digest changed; all of them are now:\n{now}");
+    for (line, golden) in now.lines().zip(golden.lines()) {
+        assert_eq!(line, golden, "a digest changed; all of them are now:\n{now}");
     }
     assert_eq!(now, golden, "values were added; all digests are now:\n{now}");
     assert!(golden.lines().count() >= 60);

@@ -5,6 +5,9 @@ pub trait Apart<T>: Sync {
     /// How many there are.
     fn count(&self) -> usize;
 
+    /// As many of them, from a multiple of it on, are best asked for together.
+    fn row(&self) -> usize;
+
     /// The elements, from the first on.
     fn each<'a>(&'a self) -> impl Iterator<Item = &'a T>
     where

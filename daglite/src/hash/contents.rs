@@ -1,9 +1,12 @@
 //! How `ContentHasher` takes bulk data: the strategies differ here alone.
 
-use super::bulk::{Bulk, Room};
+use super::bulk::{Bulk, Fill, Room, Scattered};
 use super::strategy::Method;
 use super::{ContentHasher, Element, Strategy, fast, sample, tag};
 use crate::digest::hash_in_parallel;
+
+/// Bytes of the subtrees of what lies apart: a piece is best as long as there is room for.
+const SUBTREE_APART: usize = 1 << 20;
 
 /// Bulk data.
 impl ContentHasher {
@@ -78,12 +81,24 @@ impl ContentHasher {
         count: usize,
         fill: &(dyn Fn(usize, &mut [u8]) + Sync),
     ) {
+        self.bulk_rows_from(element, count, 1, fill);
+    }
+
+    /// The same, of numbers of which every `row` ones are best asked for together.
+    pub(super) fn bulk_rows_from(
+        &mut self,
+        element: Element,
+        count: usize,
+        row: usize,
+        fill: &Fill<'_>,
+    ) {
         let size = element.size();
         let Some(len) = count.checked_mul(size) else {
             return self
                 .fail(format_args!("{count} elements {element:?} are more than memory holds"));
         };
-        self.bulk_node(element, count, &Bulk::Apart { len, size, fill });
+        let row = row.max(1).saturating_mul(size);
+        self.bulk_node(element, count, &Bulk::Apart(Scattered { len, size, row, fill }));
     }
 
     /// A node of bulk data.
@@ -100,10 +115,13 @@ impl ContentHasher {
             _ if self.is_sketch() => self.whole(bulk),
             Method::Whole | Method::FastWhole => self.whole(bulk),
             Method::Apart => {
+                let threads = self.threads();
+                let least = if matches!(bulk, Bulk::Apart(_)) { SUBTREE_APART } else { 1 };
                 let digest = hash_in_parallel(
                     bulk.len(),
-                    self.threads(),
-                    Room::new,
+                    least,
+                    threads,
+                    || Room::of_each(threads),
                     |range, room, hasher| {
                         bulk.parts(range, room, |part| {
                             hasher.update(part);
@@ -128,7 +146,8 @@ impl ContentHasher {
 
     /// Every byte, into the stream itself.
     fn whole(&mut self, bulk: &Bulk<'_>) {
-        bulk.parts(0..bulk.len(), &mut Room::new(), |part| {
+        let mut room = if self.is_sketch() { Room::small() } else { Room::of_each(1) };
+        bulk.parts(0..bulk.len(), &mut room, |part| {
             self.write(part);
             !self.has_enough()
         });

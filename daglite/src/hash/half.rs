@@ -20,7 +20,8 @@ macro_rules! halves {
 
             fn content_hash_apart(elements: &impl Apart<Self>, hasher: &mut ContentHasher) {
                 hasher.begin_builtin($name);
-                hasher.bulk_from(Element::U16, elements.count(), &|first, into| {
+                let (count, row) = (elements.count(), elements.row());
+                hasher.bulk_rows_from(Element::U16, count, row, &|first, into| {
                     elements.fill(first, into.as_chunks_mut().0, |x| x.to_bits().to_le_bytes());
                 });
             }

@@ -131,6 +131,40 @@ impl ContentHasher {
         self.named(tag::FIELD, name);
     }
 
+    /// Begins a struct or variant whose form a derive knows: its name, and the names and number of its fields, for which `id`
+    /// stands. As many values follow. `show` begins it by its names, for who shows the value.
+    #[doc(hidden)]
+    #[inline]
+    pub fn begin_derived(&mut self, id: &[u8; 16], show: impl FnOnce(&mut Self)) {
+        if self.is_sketch() {
+            return self.begin_shown(show);
+        }
+        self.tagged(tag::DERIVED, *id);
+    }
+
+    /// Names a field of such a struct, for who shows the value: its value follows.
+    #[doc(hidden)]
+    #[inline]
+    pub fn derived_field(&mut self, name: &str) {
+        if self.is_sketch() {
+            self.field_shown(name);
+        }
+    }
+
+    /// The beginning by names, out of the way of those who make digests.
+    #[cold]
+    #[inline(never)]
+    fn begin_shown(&mut self, show: impl FnOnce(&mut Self)) {
+        show(self);
+    }
+
+    /// The name of a field, out of the way too.
+    #[cold]
+    #[inline(never)]
+    fn field_shown(&mut self, name: &str) {
+        self.field(name);
+    }
+
     /// Begins a struct whose fields have no names: `len` values follow.
     pub fn begin_tuple_struct(&mut self, name: &str, len: usize) {
         self.named(tag::TUPLE_STRUCT, name);

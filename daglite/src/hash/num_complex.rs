@@ -24,10 +24,13 @@ macro_rules! complex {
 
             fn content_hash_apart(elements: &impl Apart<Self>, hasher: &mut ContentHasher) {
                 hasher.begin_builtin(NAME);
-                hasher.bulk_from(Element::$element, elements.count() * 2, &|first, into| {
-                    parts(first, into, |first, whole| {
-                        elements.fill(first, whole, |x| [x.re, x.im].map(<$part>::to_le_bytes));
-                    });
+                let (count, row) = (elements.count() * 2, elements.row() * 2);
+                hasher.bulk_rows_from(Element::$element, count, row, &|first, into| {
+                    const SIZE: usize = size_of::<$part>();
+                    let mut pairs = |first, into: &mut [[[u8; SIZE]; 2]]| {
+                        elements.fill(first, into, |x| [x.re, x.im].map(<$part>::to_le_bytes));
+                    };
+                    fill_parts(first, into.as_chunks_mut().0, &mut pairs);
                 });
             }
         }
@@ -39,14 +42,18 @@ complex! {
     f64 as F64;
 }
 
-/// Writes the bytes of parts, from number `first` on, which may begin or end in the middle of a complex number, by `fill`,
-/// which writes whole ones.
-fn parts<P: Pod>(first: usize, into: &mut [u8], fill: impl Fn(usize, &mut [[P; 2]])) {
-    let size = size_of::<P>();
-    let end = first + into.len() / size;
-    let whole = first / 2..end.div_ceil(2);
-    let mut pairs = vec![[P::zeroed(); 2]; whole.len()];
-    fill(whole.start, &mut pairs);
-    let bytes: &[u8] = bytemuck::cast_slice(&pairs);
-    into.copy_from_slice(&bytes[(first % 2) * size..][..into.len()]);
+/// Fills `into` with parts, from number `first` on, which may begin or end in the middle of a complex number, by `pairs`, which
+/// fills in whole ones.
+fn fill_parts<P: Pod>(first: usize, into: &mut [P], pairs: &mut impl FnMut(usize, &mut [[P; 2]])) {
+    let mut half = |number, part: usize| {
+        let mut pair = [[P::zeroed(); 2]];
+        pairs(number, &mut pair);
+        pair[0][part]
+    };
+    let (head, into) = into.split_at_mut((first % 2).min(into.len()));
+    head.iter_mut().for_each(|part| *part = half(first / 2, 1));
+    let (whole, tail) = into.as_chunks_mut();
+    let number = first.div_ceil(2);
+    tail.iter_mut().for_each(|part| *part = half(number + whole.len(), 0));
+    pairs(number, whole);
 }

@@ -22,7 +22,8 @@ macro_rules! by_bulk {
             }
 
             fn content_hash_apart(elements: &impl Apart<Self>, hasher: &mut ContentHasher) {
-                hasher.bulk_from(Element::$element, elements.count(), &|first, into| {
+                let (count, row) = (elements.count(), elements.row());
+                hasher.bulk_rows_from(Element::$element, count, row, &|first, into| {
                     const SIZE: usize = Element::$element.size();
                     let (into, _) = into.as_chunks_mut::<SIZE>();
                     elements.fill(first, into, |&$one| $own);

@@ -20,7 +20,7 @@ pub(super) fn gather(bulk: &Bulk<'_>) -> Vec<u8> {
     let len = bulk.len();
     assert!(len > SAMPLE_WHOLE_LIMIT, "what is small is hashed whole");
     let mut sample = Vec::with_capacity((BLOCKS + 2) * BLOCK + 16);
-    let mut room = Room::new();
+    let mut room = Room::small();
     let starts = starts(len);
     touch(bulk, &starts);
     for start in starts {
@@ -65,6 +65,7 @@ fn starts(len: usize) -> [usize; BLOCKS + 2] {
 
 #[cfg(test)]
 mod tests {
+    use super::super::bulk::Scattered;
     use super::*;
 
     #[test]
@@ -87,7 +88,8 @@ mod tests {
         let fill = |first: usize, into: &mut [u8]| {
             into.copy_from_slice(&bytes[first * 8..][..into.len()]);
         };
-        assert_eq!(gather(&Bulk::Apart { len: bytes.len(), size: 8, fill: &fill }), whole);
+        let apart = Scattered { len: bytes.len(), size: 8, row: 8, fill: &fill };
+        assert_eq!(gather(&Bulk::Apart(apart)), whole);
         for seam in [0, 1, 512, 1024, 100_000, 199_999, 200_000] {
             let (first, second) = bytes.split_at(seam);
             assert_eq!(gather(&Bulk::Together([first, second])), whole, "seam at {seam}");

@@ -50,3 +50,5 @@ pub(super) const BUILTIN: u8 = 0x49;
 pub(super) const STREAM: u8 = 0x4a;
 /// Count of the nodes since the matching beginning.
 pub(super) const END: u8 = 0x4b;
+/// 16 bytes that stand for the form of a derived type; as many nodes follow as it has fields.
+pub(super) const DERIVED: u8 = 0x4c;

@@ -4,6 +4,8 @@ use std::any::Any;
 use std::io::{self, Read, Write};
 use std::sync::LazyLock;
 
+use bytemuck::Zeroable;
+
 use super::Format;
 use super::coding::ends_at;
 use crate::Digest;
@@ -129,24 +131,32 @@ pub(super) fn read<N: RawNumber>(from: &mut dyn Read, length: u64) -> Result<Vec
         )
         .into());
     }
-    let no_memory = || format!("there is no memory for {length} bytes");
-    let count = usize::try_from(length / size).map_err(|_| no_memory())?;
-    // Zeros that the system gives for nothing.
-    let zeros = bytemuck::allocation::try_zeroed_slice_box(count).map_err(|()| no_memory())?;
-    let mut numbers: Vec<N> = zeros.into_vec();
-    fill(bytemuck::cast_slice_mut(&mut numbers), from)?;
+    let count = usize::try_from(length / size).map_err(|_| no_memory(length))?;
+    let mut numbers: Vec<N> = zeroed(count)?;
+    fill(bytemuck::cast_slice_mut(&mut numbers), from, 0)?;
     if cfg!(target_endian = "big") {
         numbers.iter_mut().for_each(|number| *number = number.little_endian());
     }
     Ok(numbers)
 }
 
-/// Reads until `bytes` are full.
-fn fill(bytes: &mut [u8], from: &mut dyn Read) -> Result<(), BoxError> {
+/// So many zeros, which the system gives for nothing.
+pub(super) fn zeroed<N: Zeroable>(count: usize) -> Result<Vec<N>, BoxError> {
+    let zeros = bytemuck::allocation::try_zeroed_slice_box(count);
+    Ok(zeros.map_err(|()| no_memory(count as u64 * size_of::<N>() as u64))?.into_vec())
+}
+
+/// The error of a value that is larger than what is left.
+fn no_memory(length: u64) -> BoxError {
+    format!("there is no memory for {length} bytes").into()
+}
+
+/// Reads until `bytes` are full; the first of them is number `begin` of the file.
+pub(super) fn fill(bytes: &mut [u8], from: &mut dyn Read, begin: u64) -> Result<(), BoxError> {
     let mut at = 0;
     while at < bytes.len() {
         match from.read(&mut bytes[at..]) {
-            Ok(0) => return Err(ends_at(at as u64, bytes.len() as u64)),
+            Ok(0) => return Err(ends_at(begin + at as u64, begin + bytes.len() as u64)),
             Ok(read) => at += read,
             Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
             Err(cause) => return Err(cause.into()),

@@ -1,9 +1,15 @@
 //! `NpyElement`: what an array in the format `npy` may consist of.
 
-use std::borrow::Cow;
+use std::io::{self, Read, Write};
 
 use bytemuck::Pod;
 use num_complex::Complex;
+
+use super::super::raw::{fill, zeroed};
+use crate::error::BoxError;
+
+/// So many elements are turned around, or looked at, at a time.
+const SOME: usize = 8 << 10;
 
 /// An element of arrays that have the format `npy`: `bool`, `u8` to `u64`, `i8` to `i64`, `f32`, `f64`, their
 /// `num_complex::Complex`, and with the feature `half` `half::f16`.
@@ -49,10 +55,15 @@ mod sealed {
         type Bytes: Pod;
         /// Its bytes as they are written.
         fn little_endian(&self) -> Self::Bytes;
-        /// The bytes of many as they are written: where they lie, if the machine is little-endian.
-        fn bytes(elements: &[Self]) -> Cow<'_, [u8]>;
-        /// The elements of a whole number of `bytes`; or where something is wrong, and what.
-        fn read(bytes: &[u8], order: Order) -> Result<Vec<Self>, (usize, String)>;
+        /// Writes the bytes of many: from where they lie, if the machine is little-endian.
+        fn write(elements: &[Self], to: &mut dyn Write) -> io::Result<()>;
+        /// Reads so many elements, straight to where they stay; they begin at byte `at` of the file.
+        fn read(
+            from: &mut dyn Read,
+            count: usize,
+            order: Order,
+            at: u64,
+        ) -> Result<Vec<Self>, BoxError>;
     }
 }
 
@@ -67,16 +78,25 @@ macro_rules! numbers {
                 bytemuck::cast(in_order::<Self, $parts>(*self, Order::Little))
             }
 
-            fn bytes(elements: &[Self]) -> Cow<'_, [u8]> {
+            fn write(elements: &[Self], to: &mut dyn Write) -> io::Result<()> {
                 if Order::OWN == Order::Little {
-                    return Cow::Borrowed(bytemuck::cast_slice(elements));
+                    return to.write_all(bytemuck::cast_slice(elements));
                 }
-                Cow::Owned(elements.iter().flat_map(Self::little_endian).collect())
+                for some in elements.chunks(SOME) {
+                    let turned: Vec<Self::Bytes> = some.iter().map(Self::little_endian).collect();
+                    to.write_all(bytemuck::cast_slice(&turned))?;
+                }
+                Ok(())
             }
 
-            fn read(bytes: &[u8], order: Order) -> Result<Vec<Self>, (usize, String)> {
-                let mut elements = bytemuck::zeroed_vec(bytes.len() / size_of::<Self>());
-                bytemuck::cast_slice_mut(&mut elements).copy_from_slice(bytes);
+            fn read(
+                from: &mut dyn Read,
+                count: usize,
+                order: Order,
+                at: u64,
+            ) -> Result<Vec<Self>, BoxError> {
+                let mut elements = zeroed(count)?;
+                fill(bytemuck::cast_slice_mut(&mut elements), from, at)?;
                 if order != Order::OWN {
                     elements.iter_mut().for_each(|one| *one = in_order::<_, $parts>(*one, order));
                 }
@@ -123,17 +143,29 @@ impl sealed::Element for bool {
         u8::from(*self)
     }
 
-    fn bytes(elements: &[Self]) -> Cow<'_, [u8]> {
-        Cow::Borrowed(bytemuck::cast_slice(elements))
+    fn write(elements: &[Self], to: &mut dyn Write) -> io::Result<()> {
+        to.write_all(bytemuck::cast_slice(elements))
     }
 
-    fn read(bytes: &[u8], _: Order) -> Result<Vec<Self>, (usize, String)> {
-        match bytemuck::checked::try_cast_slice(bytes) {
-            Ok(flags) => Ok(flags.to_vec()),
-            Err(_) => {
-                let at = bytes.iter().position(|&byte| byte > 1).expect("a byte is neither");
-                Err((at, format!("a `bool` is 0 or 1, not {}", bytes[at])))
+    fn read(
+        from: &mut dyn Read,
+        count: usize,
+        _: Order,
+        mut at: u64,
+    ) -> Result<Vec<Self>, BoxError> {
+        let mut flags = zeroed(count)?;
+        // No byte but these two may lie in a `bool`: they are looked at before.
+        let mut bytes = vec![0; SOME.min(count)];
+        for flags in flags.chunks_mut(SOME) {
+            let bytes = &mut bytes[..flags.len()];
+            fill(bytes, from, at)?;
+            if let Some(wrong) = bytes.iter().position(|&byte| byte > 1) {
+                let (at, found) = (at + wrong as u64, bytes[wrong]);
+                return Err(format!("at byte {at}: a `bool` is 0 or 1, not {found}").into());
             }
+            flags.iter_mut().zip(&*bytes).for_each(|(flag, &byte)| *flag = byte == 1);
+            at += bytes.len() as u64;
         }
+        Ok(flags)
     }
 }

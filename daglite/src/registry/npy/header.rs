@@ -65,6 +65,22 @@ impl Header {
         bytes
     }
 
+    /// How many bytes to read next, after these first ones of a file, to have the header; `None` if they are enough, or wrong.
+    pub(super) fn missing(bytes: &[u8]) -> Option<usize> {
+        let short = |length: usize| length.checked_sub(bytes.len()).filter(|&more| more > 0);
+        let before = MAGIC.len() + 2;
+        let Some(&[major, minor]) = bytes.get(MAGIC.len()..before) else { return short(before) };
+        let begins = match (major, minor) {
+            (1, 0) => before + 2,
+            (2 | 3, 0) => before + 4,
+            _ => return None,
+        };
+        let Some(length) = bytes.get(before..begins) else { return short(begins) };
+        let length = length.iter().rev().fold(0, |length, &byte| length << 8 | u64::from(byte));
+        let text = usize::try_from(length).ok().filter(|&length| length <= LONGEST)?;
+        short(begins + text)
+    }
+
     /// The header of a file, and where its elements begin.
     pub(super) fn read(bytes: &[u8]) -> Result<(Self, usize), BoxError> {
         let Some(rest) = bytes.strip_prefix(MAGIC) else {
@@ -113,16 +129,16 @@ impl Header {
         })
     }
 
-    /// Whether as many bytes follow as the shape needs.
-    pub(super) fn check_length<A>(&self, at: usize, found: usize) -> Result<(), BoxError> {
+    /// How many elements the shape has, if they are the `found` bytes from `at` on.
+    pub(super) fn count<A>(&self, at: usize, found: u64) -> Result<usize, BoxError> {
         let shape = &self.shape;
         let needed = if shape.contains(&0) {
             Some(0)
         } else {
             shape.iter().try_fold(size_of::<A>(), |bytes, &length| bytes.checked_mul(length))
         };
-        if needed == Some(found) {
-            return Ok(());
+        if let Some(bytes) = needed.filter(|&bytes| bytes as u64 == found) {
+            return Ok(bytes / size_of::<A>());
         }
         let needed = needed.map_or("more than memory holds".into(), |bytes| bytes.to_string());
         Err(format!("at byte {at}: the shape {shape:?} needs {needed} bytes, and {found} follow")
