@@ -1,6 +1,7 @@
 //! Arrow's arrays, batches and schemas are hashed by what their rows hold, whatever lies around it.
 
 mod arrow_support;
+mod by_hand;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -11,6 +12,7 @@ use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::{concat, take};
 use arrow::datatypes::*;
 use arrow_support::{arrays, batch_of, by, digest, everything, without_columns};
+use by_hand::{Stream, golden};
 use daglite::Strategy;
 use proptest::prelude::*;
 
@@ -33,6 +35,24 @@ fn digests_never_change_and_no_two_types_share_one() {
     assert_eq!(lines, GOLDEN, "the digests are now:\n{lines}");
     let digests: BTreeSet<&str> = lines.lines().map(|line| &line[..64]).collect();
     assert_eq!(digests.len(), lines.lines().count());
+}
+
+#[test]
+fn the_golden_digests_are_those_of_the_streams_in_the_docs() {
+    // Seven rows, the third and the last missing. Under the third lie two items, of which nothing may be seen.
+    let mut list = Stream::new();
+    list.built_in("arrow::Array").tuple(3).usize(7);
+    list.some().tuple(2).bulk_u8(&[0b0011_1011]);
+    list.tuple(2).bulk_u32(&[2, 0, 0, 1, 1]);
+    list.some().tuple(2).bulk_u8(&[0b0101]).bulk_i32(&[1, 5]);
+    list.type_of_fields("List", 1).field("item", "Int32");
+    assert_eq!(list.digest(), golden(GOLDEN, "list"));
+
+    let words = ["one", "", "a text that is longer than twelve letters", "one", "ü\n\"x\", y"];
+    let mut dictionary = Stream::new();
+    dictionary.built_in("arrow::Array").tuple(3).usize(7).texts(0b0011_1011, &words);
+    dictionary.type_of_fields("Dictionary", 2).field("", "Int8").field("", "Utf8");
+    assert_eq!(dictionary.digest(), golden(GOLDEN, "dictionary i8"));
 }
 
 #[test]
@@ -337,4 +357,38 @@ proptest! {
 fn a_batch_of_one_column_is_not_its_column() {
     let array: ArrayRef = Arc::new(Int64Array::from(vec![1]));
     assert_ne!(digest(&batch_of(&array)), digest(&array));
+}
+
+#[test]
+fn a_row_is_missing_wherever_below_it_nothing_is() {
+    // A dictionary of nothing: no row is there, whatever the keys say.
+    let keys = Int8Array::from(vec![Some(0), Some(1), None]);
+    let of_nothing = |keys: Int8Array| DictionaryArray::new(keys, Arc::new(NullArray::new(2)));
+    assert_eq!(
+        digest(&of_nothing(keys)),
+        digest(&of_nothing(Int8Array::from(vec![None, None, None])))
+    );
+
+    // Runs of a dictionary of values, of which one is missing.
+    let runs = |ends: Vec<i32>, keys: Vec<Option<i8>>, words: Vec<Option<&str>>| {
+        let words = DictionaryArray::new(Int8Array::from(keys), Arc::new(StringArray::from(words)));
+        RunArray::<Int32Type>::try_new(&Int32Array::from(ends), &words).unwrap()
+    };
+    let one =
+        runs(vec![2, 3, 5], vec![Some(0), Some(1), Some(2)], vec![Some("a"), None, Some("b")]);
+    let other =
+        runs(vec![1, 2, 3, 5], vec![Some(1), Some(1), None, Some(0)], vec![Some("b"), Some("a")]);
+    assert_eq!(digest(&one), digest(&other));
+    let third =
+        runs(vec![2, 3, 5], vec![Some(0), Some(2), Some(2)], vec![Some("a"), None, Some("b")]);
+    assert_ne!(digest(&one), digest(&third));
+    // A dictionary whose values are such runs.
+    let of_runs = |keys: Vec<i8>, runs: RunArray<Int32Type>| {
+        DictionaryArray::new(Int8Array::from(keys), Arc::new(runs))
+    };
+    assert_eq!(
+        digest(&of_runs(vec![0, 2, 4], one.clone())),
+        digest(&of_runs(vec![1, 2, 3], other))
+    );
+    assert_ne!(digest(&of_runs(vec![0, 2, 4], one.clone())), digest(&of_runs(vec![0, 1, 4], one)));
 }
