@@ -75,19 +75,22 @@ fn write_series(series: &Series, repeated: Option<usize>, hasher: &mut ContentHa
     let chunks: Vec<_> = (0..series.n_chunks()).map(|at| series.to_arrow(at, newest)).collect();
     let columns: Option<Vec<Column<'_>>> = chunks.iter().map(|chunk| column(&**chunk)).collect();
     let Some(mut columns) = columns else { return refuse(name, ty, hasher) };
-    if let (Some(len), [_]) = (repeated, &columns[..]) {
-        let items = columns.drain(..).map(Box::new).next();
-        let all = items.map(|items| Column {
-            len,
-            validity: None,
-            content: Content::Indirect { index: Box::new(|_| 0), items },
-        });
-        columns.extend(all);
+    if let Some(len) = repeated {
+        columns = columns.into_iter().map(|one| times(len, one)).collect();
     }
     write_columns(&columns, hasher);
     hasher.begin_tuple(2);
     kind.content_hash(hasher);
     pairs(field.metadata.as_deref()).content_hash(hasher);
+}
+
+/// As many rows as `len`, each of which stands for the only one of another column.
+fn times(len: usize, one: Column<'_>) -> Column<'_> {
+    let content = match one.content {
+        Content::Null => Content::Null,
+        _ => Content::Indirect { index: Box::new(|_| 0), items: Box::new(one) },
+    };
+    Column { len, validity: None, content }
 }
 
 /// Says that a column has no hash.
@@ -347,9 +350,7 @@ mod tests {
         assert_ne!(values(&wide(2)), values(&wide(3)));
         let half = |last: f32| PrimitiveArray::<polars::prelude::pf16>::from_vec(vec![last.into()]);
         assert_ne!(values(&half(0.5)), values(&half(1.5)));
-        let text = |bytes: &[u8]| {
-            BinaryArray::<i64>::from_slice([&bytes[..1], &bytes[1..]])
-        };
+        let text = |bytes: &[u8]| BinaryArray::<i64>::from_slice([&bytes[..1], &bytes[1..]]);
         assert_ne!(values(&text(b"abc")), values(&text(b"abd")));
         let pairs = |last| {
             let items = PrimitiveArray::<i8>::from_vec(vec![1, 2, 3, last]).boxed();
