@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::clock::Timestamp;
@@ -46,7 +46,7 @@ impl Run {
         &self,
         task: &'static Task,
         key: &Key,
-        ahead: Option<Box<Ahead>>,
+        ahead: Option<Ahead>,
         landed: u64,
     ) -> Found {
         let Some(store) = &self.engine.cache else { return Found::Nothing(MissReason::NoEntry) };
@@ -108,7 +108,7 @@ impl Run {
         self.tally.saved_nanos.fetch_add(nanos, Ordering::Relaxed);
         let (origin, took, reason) = (Origin::Hit, Duration::ZERO, None);
         self.note(TaskOutcome { task: name, origin, took, saved, reason, resumed: None });
-        self.engine.tell(|| Event::Hit { task: name, key: key.digest, saved });
+        self.engine.tell_task(|| Event::Hit { task: name, key: key.digest, saved });
     }
 
     /// Reads the value of an entry; gives the operation back, to be done again, if that fails.
@@ -130,8 +130,9 @@ impl Run {
             let _ = tally.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         }
         self.forget_hit(task.spec.name);
-        call.mode = Mode::Recompute(reason);
-        call.missed = None;
+        let learnt = call.learn();
+        learnt.mode = Mode::Recompute(reason);
+        learnt.missed = None;
         Err(Op::Task(call))
     }
 
@@ -150,7 +151,7 @@ impl Run {
             None => self.decode(task, &self.fetch(&key, digest)?, &format, shape)?,
         };
         let name = task.spec.name;
-        self.engine.tell(|| Event::Loaded { task: name, key, size });
+        self.engine.tell_task(|| Event::Loaded { task: name, key, size });
         let kept = value.clone();
         let kept = Kept {
             task,
@@ -163,6 +164,7 @@ impl Run {
             size,
             excluded,
             removals,
+            is_past: AtomicBool::new(false),
         };
         self.engine.in_memory(|memory| memory.keep_read(key, kept));
         Ok(value)

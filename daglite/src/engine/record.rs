@@ -37,7 +37,7 @@ impl Run {
         self.tally.computed.fetch_add(1, Ordering::Relaxed);
         let (origin, saved, reason) = (Origin::Computed, Duration::ZERO, order.reason.take());
         self.note(TaskOutcome { task, origin, took, saved, reason, resumed: None });
-        self.engine.tell(|| Event::Computed { task, took });
+        self.engine.tell_task(|| Event::Computed { task, took });
         let (digest, stored) = match &order.key {
             Some(key) => {
                 let parts = std::mem::take(&mut order.parts);
@@ -151,7 +151,7 @@ impl Run {
         match put {
             Ok(Put::Kept) => {
                 engine.tell_unclaimable(store.as_ref());
-                engine.tell(|| Event::Stored { task: name, key: key.digest, digest, size });
+                engine.tell_task(|| Event::Stored { task: name, key: key.digest, digest, size });
                 (reference, true)
             }
             Ok(Put::Refused(reason)) => {
