@@ -14,9 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::checkpoint::{Checkpoint, Version};
-use crate::engine::{
-    Engine, Finished, Plan, RunFuture, Shortcut, TaskOutcome, block_on, current,
-};
+use crate::engine::{Engine, Finished, Plan, RunFuture, Shortcut, TaskOutcome, block_on, current};
 use crate::error::{Error, ErrorKind};
 use crate::event::Summary;
 use crate::graph::{Arg, Input, IntoArg, Mode, Node, Op, Save, Slot, TaskOp};

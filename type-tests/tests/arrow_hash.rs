@@ -56,6 +56,63 @@ fn the_golden_digests_are_those_of_the_streams_in_the_docs() {
 }
 
 #[test]
+fn what_is_brought_together_in_pieces_is_the_stream_in_the_docs() {
+    // More than one piece of 64 KiB of each: bytes of texts, items of lists, and the rows that a dictionary stands for.
+    const ROWS: usize = 6_000;
+    let is_there = |row: usize| row % 7 != 3;
+    let text = |row: usize| format!("{row}-").repeat(row % 11);
+    let texts: Vec<String> = (0..ROWS).filter(|row| is_there(*row)).map(text).collect();
+    let mut bitmap = vec![0; ROWS.div_ceil(8)];
+    (0..ROWS).filter(|row| is_there(*row)).for_each(|row| bitmap[row / 8] |= 1_u8 << (row % 8));
+    let lengths: Vec<u32> = texts.iter().map(|text| text.len() as u32).collect();
+    assert!(texts.concat().len() > 100_000);
+    let begin = |stream: &mut Stream| {
+        stream.built_in("arrow::Array").tuple(3).usize(ROWS).some().tuple(2).bulk_u8(&bitmap);
+    };
+    let of_texts = |ty: &str| {
+        let mut stream = Stream::new();
+        begin(&mut stream);
+        stream.tuple(2).bulk_u32(&lengths).bulk_u8(texts.concat().as_bytes()).plain_type(ty);
+        stream.digest()
+    };
+    let rows = || (0..ROWS).map(|row| is_there(row).then(|| text(row)));
+    let around = || [None, Some("before".to_owned())].into_iter().chain(rows()).chain([None]);
+    let views = StringViewArray::from_iter(around()).slice(2, ROWS);
+    assert_eq!(digest(&views).to_string(), of_texts("Utf8View"));
+    let plain = StringArray::from_iter(around()).slice(2, ROWS);
+    assert_eq!(digest(&plain).to_string(), of_texts("Utf8"));
+
+    // Lists of one to five numbers, also under the missing rows.
+    let mut lists = ListBuilder::new(Int32Builder::new());
+    let (mut lengths, mut items) = (Vec::new(), Vec::new());
+    for row in 0..ROWS {
+        let numbers: Vec<i32> = (0..row % 5 + 1).map(|n| (row * 10 + n) as i32).collect();
+        lists.values().append_slice(&numbers);
+        lists.append(is_there(row));
+        if is_there(row) {
+            lengths.push(numbers.len() as u32);
+            items.extend(numbers);
+        }
+    }
+    let mut stream = Stream::new();
+    begin(&mut stream);
+    stream.tuple(2).bulk_u32(&lengths).bulk_i32(&items);
+    stream.type_of_fields("List", 1).field("item", "Int32");
+    assert_eq!(digest(&lists.finish()).to_string(), stream.digest());
+
+    // Numbers by a dictionary, in no order of its slots.
+    let slots: Vec<i64> = (0..100).map(|slot| slot * slot).collect();
+    let slot = |row: usize| row * 37 % 100;
+    let keys = Int16Array::from_iter((0..4 * ROWS).map(|row| Some(slot(row) as i16)));
+    let dictionary = DictionaryArray::new(keys, Arc::new(Int64Array::from(slots.clone())));
+    let values: Vec<i64> = (0..4 * ROWS).map(|row| slots[slot(row)]).collect();
+    let mut stream = Stream::new();
+    stream.built_in("arrow::Array").tuple(3).usize(4 * ROWS).bulk_i64(&values);
+    stream.type_of_fields("Dictionary", 2).field("", "Int16").field("", "Int64");
+    assert_eq!(digest(&dictionary).to_string(), stream.digest());
+}
+
+#[test]
 fn every_strategy_reads_the_same_rows() {
     let batch = everything();
     for strategy in [Strategy::Auto, Strategy::Exact, Strategy::Fast, Strategy::Sampled] {

@@ -68,7 +68,19 @@ impl Kept {
         let ArtifactMeta { shape, size, created, took, .. } = *meta;
         let (value, format) = (Arc::clone(value), meta.format.clone());
         let is_past = AtomicBool::new(false);
-        Self { task, value, digest, took, format, shape, created, size, excluded, removals, is_past }
+        Self {
+            task,
+            value,
+            digest,
+            took,
+            format,
+            shape,
+            created,
+            size,
+            excluded,
+            removals,
+            is_past,
+        }
     }
 
     /// Whether no other has taken its place, nor has it been forgotten.

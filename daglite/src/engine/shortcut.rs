@@ -239,7 +239,8 @@ impl Shortcuts {
         let mut all = self.uses.lock();
         if all.len() == all.capacity() {
             all.retain(|uses| {
-                let is_told = uses.count.load(Ordering::Relaxed) <= uses.told.load(Ordering::Relaxed);
+                let is_told =
+                    uses.count.load(Ordering::Relaxed) <= uses.told.load(Ordering::Relaxed);
                 Arc::strong_count(uses) > 1 || !is_told
             });
         }
