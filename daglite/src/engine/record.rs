@@ -94,7 +94,8 @@ impl Run {
             tracing::debug!(task = name, "the result is an `Err`: it is used and not cached");
             return (None, false);
         }
-        let (encoding, watched) = watching(|| caught(|| formats.begin(&engine.registry, &**value)));
+        let (encoding, watched) =
+            watching(|| caught(|| formats.begin(&engine.registry, &**value, None)));
         let not_cached = |why: String| {
             engine.warn(format!("the result of `{name}` is used but not cached: {why}"));
             (None, false)

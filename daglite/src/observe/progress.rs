@@ -149,6 +149,10 @@ impl Observer for Progress {
             Event::Computed { task, took } if self.each_task => {
                 self.line(format_args!("computed  {task} in {}", Short(*took)));
             }
+            Event::Resumed { name, version, differs } if self.each_task => {
+                let differs: String = differs.iter().map(|what| format!("; {what}")).collect();
+                self.line(format_args!("resumed   {name}@{version}{differs}"));
+            }
             Event::CheckpointSaved { name, version } if self.each_task => {
                 self.line(format_args!("saved     {name}@{version}"));
             }
