@@ -8,6 +8,14 @@ check:
 test:
     cargo test -p daglite -p daglite-tests
 
+# That the library builds with each of its features alone: minutes, as arrow and polars are built for it.
+features:
+    bash .ci/features
+
+# Lines of the registry and of hashing that no test runs: a quarter of an hour.
+coverage:
+    bash .ci/coverage
+
 # Looks at what the compiler says about mistakes, and takes it as it is. Read the differences afterwards.
 bless:
     TRYBUILD=overwrite cargo test -p daglite-ui-tests

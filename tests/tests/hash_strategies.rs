@@ -258,3 +258,45 @@ fn an_entry_that_fails_makes_the_whole_fail() {
     hasher.fail("a later reason");
     assert_eq!(hasher.finish().unwrap_err().to_string(), "no value");
 }
+
+#[test]
+fn more_elements_than_memory_holds_are_refused_before_one_is_asked_for() {
+    let mut hasher = ContentHasher::new(Strategy::Exact);
+    hasher.bulk_from(Element::U128, usize::MAX, &|_, _| panic!("nothing is read"));
+    let error = hasher.finish().unwrap_err().to_string();
+    assert_eq!(error, format!("{} elements U128 are more than memory holds", usize::MAX));
+}
+
+#[test]
+fn the_stream_of_every_element_is_the_one_in_the_docs() {
+    macro_rules! check {
+        ($($type:ty, $tag:literal, $values:expr, |$one:ident| $bytes:expr;)*) => {$(
+            let values: &[$type] = &$values;
+            let mut stream = b"daglite content v1".to_vec();
+            stream.extend([0x31, $tag, 1]);
+            stream.extend((values.len() as u64).to_le_bytes());
+            values.iter().for_each(|&$one| stream.extend($bytes));
+            assert_eq!(digest(Strategy::Exact, values), Digest::of_bytes(&stream), stringify!($type));
+            let deque: std::collections::VecDeque<$type> = values.iter().copied().collect();
+            assert_eq!(digest(Strategy::Exact, &deque), digest(Strategy::Exact, values));
+        )*};
+    }
+    check! {
+        bool, 0x02, [true, false], |x| [u8::from(x)];
+        char, 0x03, ['a', '\u{10ffff}'], |x| u32::from(x).to_le_bytes();
+        u8, 0x10, [1, 255], |x| [x];
+        u16, 0x11, [1, 0x0203], |x| x.to_le_bytes();
+        u32, 0x12, [1, 0x0203_0405], |x| x.to_le_bytes();
+        u64, 0x13, [1, u64::MAX - 1], |x| x.to_le_bytes();
+        u128, 0x14, [1, u128::MAX - 1], |x| x.to_le_bytes();
+        usize, 0x15, [1, 0x0203], |x| (x as u64).to_le_bytes();
+        i8, 0x18, [1, -2], |x| x.to_le_bytes();
+        i16, 0x19, [1, -2], |x| x.to_le_bytes();
+        i32, 0x1a, [1, -2], |x| x.to_le_bytes();
+        i64, 0x1b, [1, -2], |x| x.to_le_bytes();
+        i128, 0x1c, [1, -2], |x| x.to_le_bytes();
+        isize, 0x1d, [1, -2], |x| (x as i64).to_le_bytes();
+        f32, 0x20, [1.5, -0.0, f32::NAN], |x| x.to_bits().to_le_bytes();
+        f64, 0x21, [1.5, -0.0, f64::NAN], |x| x.to_bits().to_le_bytes();
+    }
+}

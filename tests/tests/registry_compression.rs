@@ -170,3 +170,51 @@ fn a_checkpoint_ends_with_the_extension() {
     let bytes = std::fs::read(version.path().join("value.scan.zst")).unwrap();
     assert_eq!(zstd::decode_all(&bytes[..]).unwrap().len(), 4_000);
 }
+
+/// A frame by hand: of so many bytes, as it says, in blocks that are not compressed.
+fn frame(says: u8, blocks: &[&[u8]]) -> Vec<u8> {
+    // The magic number; one segment, whose length is in one byte; no checksum.
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x20, says];
+    for (number, block) in blocks.iter().enumerate() {
+        let is_last = u32::from(number + 1 == blocks.len());
+        let header = (block.len() as u32) << 3 | is_last;
+        frame.extend(&header.to_le_bytes()[..3]);
+        frame.extend(*block);
+    }
+    frame
+}
+
+#[test]
+fn a_frame_that_holds_more_than_it_says_is_refused() {
+    let format = Format::<String>::json().compress(3);
+    let text = format!("\"{}\"", "x".repeat(98));
+    let value = format.decode(&frame(100, &[text.as_bytes()])).unwrap();
+    assert_eq!(value, "x".repeat(98), "by hand as by zstd");
+    let longer = frame(100, &[text.as_bytes(), text.as_bytes(), b""]);
+    assert!(format.decode(&longer).is_err());
+    assert!(
+        Format::<String>::json().compress(3).read(&mut &longer[..], longer.len() as u64).is_err()
+    );
+}
+
+#[test]
+fn a_streaming_format_may_flush_while_it_is_compressed() {
+    let format = Format::streaming(
+        "lines",
+        "txt",
+        |lines: &Vec<String>, to| {
+            for line in lines {
+                to.write_all(line.as_bytes())?;
+                to.write_all(b"\n")?;
+                to.flush()?;
+            }
+            Ok(())
+        },
+        |from, _| Ok(std::io::read_to_string(from)?.lines().map(str::to_owned).collect()),
+    )
+    .compress(1);
+    let lines = vec!["one".to_owned(), "two".to_owned()];
+    let bytes = format.encode(&lines).unwrap();
+    assert_eq!(format.decode(&bytes).unwrap(), lines);
+    assert_eq!(zstd::decode_all(&bytes[..]).unwrap(), b"one\ntwo\n");
+}

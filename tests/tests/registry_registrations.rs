@@ -283,3 +283,84 @@ fn a_registry_shows_how_much_is_in_it() {
     let shown = format!("{:?}", registry.clone());
     assert_eq!(shown, "Registry { types_with_formats: 1, types_with_hashes: 0 }");
 }
+
+#[test]
+fn what_a_registry_knows_of_a_type_is_copied_though_its_values_cannot_be() {
+    let registry = Registry::new();
+    registry.register(as_byte("one", 1)).unwrap();
+    let opaque = registry.registered::<Opaque>();
+    let copies = [opaque, Clone::clone(&opaque)];
+    assert_eq!(copies.map(|copy| copy.names()), [["one"], ["one"]]);
+}
+
+#[test]
+fn a_vector_of_any_numbers_is_hashed_in_bulk_as_it_hashes_itself() {
+    macro_rules! check {
+        ($($type:ty)*) => {$(
+            let mut numbers: Vec<$type> = (0..150_000_u32).map(|n| (n % 100) as $type).collect();
+            let exact = Registry::new().hash_value(&numbers).unwrap();
+            assert_eq!(exact, daglite::content_digest(&numbers).unwrap(), stringify!($type));
+            // Only bulk data is sampled: a change in the middle of so much is not seen.
+            let registry = Registry::new();
+            registry.set_hash_strategy::<Vec<$type>>(Strategy::Sampled);
+            let sampled = registry.hash_value(&numbers).unwrap();
+            assert_ne!(sampled, exact, "{}", stringify!($type));
+            numbers[0] += 1 as $type;
+            assert_ne!(registry.hash_value(&numbers).unwrap(), sampled);
+        )*};
+    }
+    check! { u8 u16 u32 u64 i8 i16 i32 i64 f32 f64 }
+}
+
+#[task(cache, cache_hash_params(values = registry))]
+fn as_registered(values: Vec<f64>) -> f64 {
+    values[0]
+}
+
+/// Whether two vectors that differ only between the blocks of a sample are one to the task.
+fn misses_the_middle(registry: &Registry, task: fn(Vec<f64>) -> TaskFuture<f64>) -> bool {
+    let (session, log) =
+        logged_with(Session::builder().cache(MemoryStore::new()).registry(registry));
+    let one = vec![0.5_f64; 1 << 20];
+    task(one.clone()).run_in(&session).unwrap();
+    // One number in 2^20 is in the sample with a chance of 1 %; the places of the blocks are the same each time.
+    let mut other = one;
+    other[(1 << 19) + 77] = 0.25;
+    task(other).run_in(&session).unwrap();
+    log.count("hit") == 1
+}
+
+#[test]
+fn a_registered_strategy_is_for_parameters_that_ask_the_registry_and_a_set_one_for_all_of_the_type()
+{
+    let (sampled, exact) = (Strategy::Sampled, Strategy::Exact);
+    let set = Registry::new();
+    set.set_hash_strategy::<Vec<f64>>(sampled);
+    assert!(misses_the_middle(&set, |values| sum(values)));
+
+    let registered = Registry::new();
+    registered.register_strategy::<Vec<f64>>(sampled).unwrap();
+    assert!(misses_the_middle(&registered, |values| as_registered(values)));
+    assert!(!misses_the_middle(&registered, |values| sum(values)), "it asks nobody");
+    assert_eq!(
+        registered.register_strategy::<Vec<f64>>(exact).unwrap_err().kind(),
+        ErrorKind::Config
+    );
+
+    // Both: what is registered counts more where the registry is asked, in `hash_value` too.
+    let both = Registry::new();
+    both.set_hash_strategy::<Vec<f64>>(sampled);
+    both.register_strategy::<Vec<f64>>(exact).unwrap();
+    assert!(misses_the_middle(&both, |values| sum(values)));
+    assert!(!misses_the_middle(&both, |values| as_registered(values)));
+    let numbers = vec![0.5_f64; 1 << 20];
+    assert_eq!(both.hash_value(&numbers).unwrap(), Registry::new().hash_value(&numbers).unwrap());
+    assert_ne!(both.hash_value(&numbers).unwrap(), set.hash_value(&numbers).unwrap());
+
+    // A function of the user's reads bulk data as was set for its type.
+    let own = Registry::new();
+    own.register_hash(|values: &Vec<f64>, hasher| values.content_hash(hasher)).unwrap();
+    assert!(!misses_the_middle(&own, |values| as_registered(values)));
+    own.set_hash_strategy::<Vec<f64>>(sampled);
+    assert!(misses_the_middle(&own, |values| as_registered(values)));
+}

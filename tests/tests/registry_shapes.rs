@@ -373,3 +373,96 @@ fn wide_types_are_seen_in_reasonable_time() {
     levels!(Side A B C D E F G H I J K L M N O P Q R S T U V W X);
     seen::<X>();
 }
+
+/// Reads nothing, and refuses at once.
+struct Never;
+
+impl<'de> Deserialize<'de> for Never {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(serde::de::Error::custom("there is no value of this type"))
+    }
+}
+
+impl Serialize for Never {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
+    }
+}
+
+#[test]
+fn a_type_that_refuses_before_it_asks_is_kept_as_json() {
+    assert_eq!(Registry::new().formats::<Never>(), ["json"]);
+}
+
+/// Takes whatever comes.
+#[derive(Serialize)]
+struct Whatever;
+
+impl<'de> Deserialize<'de> for Whatever {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde::de::IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
+}
+
+#[test]
+fn a_type_that_ignores_what_it_reads_is_kept_as_json() {
+    let registry = Registry::new();
+    assert_eq!(registry.formats::<Vec<Whatever>>(), ["json"]);
+    let bytes = registry.serialize(&vec![Whatever, Whatever], None).unwrap();
+    assert_eq!(registry.deserialize::<Vec<Whatever>>(&bytes, "json").unwrap().len(), 2);
+}
+
+/// Tells why a part of it could not be read.
+#[derive(Serialize)]
+struct Talkative(Impossible);
+
+impl<'de> Deserialize<'de> for Talkative {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let part = Impossible::deserialize(deserializer);
+        let part = part.map_err(|error| serde::de::Error::custom(format!("no part: {error}")))?;
+        Ok(Self(part))
+    }
+}
+
+#[test]
+fn a_type_that_passes_on_an_error_of_the_probe_is_kept_as_json() {
+    assert_eq!(Registry::new().formats::<Talkative>(), ["json"]);
+}
+
+/// An enum of so many variants, all without parts.
+struct Wide<const VARIANTS: usize>;
+
+/// Names of variants.
+fn variants(count: usize) -> &'static [&'static str] {
+    static NAMES: std::sync::LazyLock<Vec<&'static str>> =
+        std::sync::LazyLock::new(|| (0..2_000).map(|n| &*format!("V{n}").leak()).collect());
+    &NAMES[..count]
+}
+
+impl<'de, const VARIANTS: usize> Deserialize<'de> for Wide<VARIANTS> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> serde::de::Visitor<'de> for Any {
+            type Value = ();
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a variant")
+            }
+            fn visit_enum<A: serde::de::EnumAccess<'de>>(self, access: A) -> Result<(), A::Error> {
+                let (_name, variant) = access.variant::<String>()?;
+                serde::de::VariantAccess::unit_variant(variant)
+            }
+        }
+        deserializer.deserialize_enum("Wide", variants(VARIANTS), Any).map(|()| Self)
+    }
+}
+
+impl<const VARIANTS: usize> Serialize for Wide<VARIANTS> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit_variant("Wide", 0, "V0")
+    }
+}
+
+#[test]
+fn an_enum_of_thousands_of_variants_is_seen() {
+    assert_eq!(Registry::new().formats::<Wide<2_000>>(), ["postcard", "json"]);
+}

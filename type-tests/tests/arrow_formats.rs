@@ -192,13 +192,18 @@ fn batches_come_back_one_by_one() {
     }
 }
 
-#[test]
-fn a_dictionary_for_each_batch_is_a_stream() {
-    let of = |words: Vec<&str>| {
-        let dictionary: DictionaryArray<Int8Type> = words.into_iter().collect();
+/// Batches of which each has a dictionary of its own.
+fn with_dictionaries() -> Vec<RecordBatch> {
+    let of = |words: &[&str]| {
+        let dictionary: DictionaryArray<Int8Type> = words.iter().copied().collect();
         batch_of(&(Arc::new(dictionary) as ArrayRef))
     };
-    let batches = vec![of(vec!["a", "b"]), of(vec!["c"]), of(vec!["a", "d"])];
+    vec![of(&["a", "b"]), of(&["c"]), of(&["a", "d"])]
+}
+
+#[test]
+fn a_dictionary_for_each_batch_is_a_stream() {
+    let batches = with_dictionaries();
     let back = round_trip("ipc", &batches).unwrap();
     assert_eq!(back.len(), 3);
     let bytes = format::<Vec<RecordBatch>>("ipc").encode(&batches).unwrap();
@@ -357,4 +362,42 @@ proptest! {
         // Text alone: a NaN has no payload in CSV.
         round_trip("csv", &batch.project(&[0, 1]).unwrap()).unwrap();
     }
+}
+
+#[test]
+fn a_file_whose_batches_are_not_its_rows_is_refused() {
+    let column: ArrayRef = Arc::new(Int8Array::from(vec![1, 2, 3]));
+    let batch = batch_of(&column);
+    let batches = vec![batch.slice(0, 2), batch.slice(2, 1)];
+    let bytes = format::<Vec<RecordBatch>>("parquet").encode(&batches).unwrap();
+    let name = b"daglite.batches";
+    let says = bytes.windows(name.len()).rposition(|window| window == name).unwrap() + name.len();
+    let at = says + bytes[says..].windows(3).position(|window| window == b"2,1").unwrap();
+    for (text, why) in [
+        (b"1,1", "1 rows belong to no batch"),
+        (b"2,9", "it says that rows 2 to 2 + 9 are a batch, and has 3"),
+    ] {
+        let mut changed = bytes.clone();
+        changed[at..at + 3].copy_from_slice(text);
+        let error = format::<Vec<RecordBatch>>("parquet").decode(&changed).unwrap_err().to_string();
+        assert_eq!(error, why);
+    }
+}
+
+#[test]
+fn a_type_with_a_colon_of_its_own_is_found_in_a_header_of_csv() {
+    let zone = "a: b".into();
+    let ty = DataType::Timestamp(TimeUnit::Second, Some(zone));
+    let text = format!("\"{}\"\n", format!("at: once: {ty}").replace('"', "\"\""));
+    let batch = format::<RecordBatch>("csv").decode(text.as_bytes()).unwrap();
+    assert_eq!(batch.schema().field(0), &Field::new("at: once", ty, true));
+}
+
+#[test]
+fn a_stream_behind_a_stream_is_refused() {
+    let batches = with_dictionaries();
+    let bytes = format::<Vec<RecordBatch>>("ipc").encode(&batches).unwrap();
+    assert!(format::<Vec<RecordBatch>>("ipc").decode(&bytes).is_ok());
+    let twice = [&bytes[..], &bytes[..]].concat();
+    assert!(format::<Vec<RecordBatch>>("ipc").decode(&twice).is_err());
 }

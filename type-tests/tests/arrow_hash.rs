@@ -1,6 +1,7 @@
 //! Arrow's arrays, batches and schemas are hashed by what their rows hold, whatever lies around it.
 
 mod arrow_support;
+mod by_hand;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -11,6 +12,7 @@ use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::{concat, take};
 use arrow::datatypes::*;
 use arrow_support::{arrays, batch_of, by, digest, everything, without_columns};
+use by_hand::{Stream, golden};
 use daglite::Strategy;
 use proptest::prelude::*;
 
@@ -33,6 +35,81 @@ fn digests_never_change_and_no_two_types_share_one() {
     assert_eq!(lines, GOLDEN, "the digests are now:\n{lines}");
     let digests: BTreeSet<&str> = lines.lines().map(|line| &line[..64]).collect();
     assert_eq!(digests.len(), lines.lines().count());
+}
+
+#[test]
+fn the_golden_digests_are_those_of_the_streams_in_the_docs() {
+    // Seven rows, the third and the last missing. Under the third lie two items, of which nothing may be seen.
+    let mut list = Stream::new();
+    list.built_in("arrow::Array").tuple(3).usize(7);
+    list.some().tuple(2).bulk_u8(&[0b0011_1011]);
+    list.tuple(2).bulk_u32(&[2, 0, 0, 1, 1]);
+    list.some().tuple(2).bulk_u8(&[0b0101]).bulk_i32(&[1, 5]);
+    list.type_of_fields("List", 1).field("item", "Int32");
+    assert_eq!(list.digest(), golden(GOLDEN, "list"));
+
+    let words = ["one", "", "a text that is longer than twelve letters", "one", "ü\n\"x\", y"];
+    let mut dictionary = Stream::new();
+    dictionary.built_in("arrow::Array").tuple(3).usize(7).texts(0b0011_1011, &words);
+    dictionary.type_of_fields("Dictionary", 2).field("", "Int8").field("", "Utf8");
+    assert_eq!(dictionary.digest(), golden(GOLDEN, "dictionary i8"));
+}
+
+#[test]
+fn what_is_brought_together_in_pieces_is_the_stream_in_the_docs() {
+    // More than one piece of 64 KiB of each: bytes of texts, items of lists, and the rows that a dictionary stands for.
+    const ROWS: usize = 6_000;
+    let is_there = |row: usize| row % 7 != 3;
+    let text = |row: usize| format!("{row}-").repeat(row % 11);
+    let texts: Vec<String> = (0..ROWS).filter(|row| is_there(*row)).map(text).collect();
+    let mut bitmap = vec![0; ROWS.div_ceil(8)];
+    (0..ROWS).filter(|row| is_there(*row)).for_each(|row| bitmap[row / 8] |= 1_u8 << (row % 8));
+    let lengths: Vec<u32> = texts.iter().map(|text| text.len() as u32).collect();
+    assert!(texts.concat().len() > 100_000);
+    let begin = |stream: &mut Stream| {
+        stream.built_in("arrow::Array").tuple(3).usize(ROWS).some().tuple(2).bulk_u8(&bitmap);
+    };
+    let of_texts = |ty: &str| {
+        let mut stream = Stream::new();
+        begin(&mut stream);
+        stream.tuple(2).bulk_u32(&lengths).bulk_u8(texts.concat().as_bytes()).plain_type(ty);
+        stream.digest()
+    };
+    let rows = || (0..ROWS).map(|row| is_there(row).then(|| text(row)));
+    let around = || [None, Some("before".to_owned())].into_iter().chain(rows()).chain([None]);
+    let views = StringViewArray::from_iter(around()).slice(2, ROWS);
+    assert_eq!(digest(&views).to_string(), of_texts("Utf8View"));
+    let plain = StringArray::from_iter(around()).slice(2, ROWS);
+    assert_eq!(digest(&plain).to_string(), of_texts("Utf8"));
+
+    // Lists of one to five numbers, also under the missing rows.
+    let mut lists = ListBuilder::new(Int32Builder::new());
+    let (mut lengths, mut items) = (Vec::new(), Vec::new());
+    for row in 0..ROWS {
+        let numbers: Vec<i32> = (0..row % 5 + 1).map(|n| (row * 10 + n) as i32).collect();
+        lists.values().append_slice(&numbers);
+        lists.append(is_there(row));
+        if is_there(row) {
+            lengths.push(numbers.len() as u32);
+            items.extend(numbers);
+        }
+    }
+    let mut stream = Stream::new();
+    begin(&mut stream);
+    stream.tuple(2).bulk_u32(&lengths).bulk_i32(&items);
+    stream.type_of_fields("List", 1).field("item", "Int32");
+    assert_eq!(digest(&lists.finish()).to_string(), stream.digest());
+
+    // Numbers by a dictionary, in no order of its slots.
+    let slots: Vec<i64> = (0..100).map(|slot| slot * slot).collect();
+    let slot = |row: usize| row * 37 % 100;
+    let keys = Int16Array::from_iter((0..4 * ROWS).map(|row| Some(slot(row) as i16)));
+    let dictionary = DictionaryArray::new(keys, Arc::new(Int64Array::from(slots.clone())));
+    let values: Vec<i64> = (0..4 * ROWS).map(|row| slots[slot(row)]).collect();
+    let mut stream = Stream::new();
+    stream.built_in("arrow::Array").tuple(3).usize(4 * ROWS).bulk_i64(&values);
+    stream.type_of_fields("Dictionary", 2).field("", "Int16").field("", "Int64");
+    assert_eq!(digest(&dictionary).to_string(), stream.digest());
 }
 
 #[test]
@@ -340,4 +417,38 @@ proptest! {
 fn a_batch_of_one_column_is_not_its_column() {
     let array: ArrayRef = Arc::new(Int64Array::from(vec![1]));
     assert_ne!(digest(&batch_of(&array)), digest(&array));
+}
+
+#[test]
+fn a_row_is_missing_wherever_below_it_nothing_is() {
+    // A dictionary of nothing: no row is there, whatever the keys say.
+    let keys = Int8Array::from(vec![Some(0), Some(1), None]);
+    let of_nothing = |keys: Int8Array| DictionaryArray::new(keys, Arc::new(NullArray::new(2)));
+    assert_eq!(
+        digest(&of_nothing(keys)),
+        digest(&of_nothing(Int8Array::from(vec![None, None, None])))
+    );
+
+    // Runs of a dictionary of values, of which one is missing.
+    let runs = |ends: Vec<i32>, keys: Vec<Option<i8>>, words: Vec<Option<&str>>| {
+        let words = DictionaryArray::new(Int8Array::from(keys), Arc::new(StringArray::from(words)));
+        RunArray::<Int32Type>::try_new(&Int32Array::from(ends), &words).unwrap()
+    };
+    let one =
+        runs(vec![2, 3, 5], vec![Some(0), Some(1), Some(2)], vec![Some("a"), None, Some("b")]);
+    let other =
+        runs(vec![1, 2, 3, 5], vec![Some(1), Some(1), None, Some(0)], vec![Some("b"), Some("a")]);
+    assert_eq!(digest(&one), digest(&other));
+    let third =
+        runs(vec![2, 3, 5], vec![Some(0), Some(2), Some(2)], vec![Some("a"), None, Some("b")]);
+    assert_ne!(digest(&one), digest(&third));
+    // A dictionary whose values are such runs.
+    let of_runs = |keys: Vec<i8>, runs: RunArray<Int32Type>| {
+        DictionaryArray::new(Int8Array::from(keys), Arc::new(runs))
+    };
+    assert_eq!(
+        digest(&of_runs(vec![0, 2, 4], one.clone())),
+        digest(&of_runs(vec![1, 2, 3], other))
+    );
+    assert_ne!(digest(&of_runs(vec![0, 2, 4], one.clone())), digest(&of_runs(vec![0, 1, 4], one)));
 }

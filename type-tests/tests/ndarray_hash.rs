@@ -284,3 +284,54 @@ fn tasks_take_and_give_arrays_and_hit_in_a_second_session() {
     let counts = array![[1, 2], [3, 4]].into_shared();
     hits_in_a_second_session(2, || turned(grid(3), counts.clone()), |(a, b)| own(&(a, b)));
 }
+
+#[test]
+fn views_of_every_element_hash_as_what_they_show() {
+    macro_rules! check {
+        ($($type:ty: |$n:ident| $of:expr;)*) => {$(
+            let array = Array2::from_shape_fn((7, 30), |(row, column)| {
+                let $n = (row * 30 + column) as u8;
+                let element: $type = $of;
+                element
+            });
+            let turned = array.t();
+            assert_eq!(own(&turned), own(&together(&turned.into_dyn())), stringify!($type));
+            assert_ne!(own(&turned), own(&array), stringify!($type));
+        )*};
+    }
+    check! {
+        bool: |n| n & 2 > 0;
+        char: |n| char::from(n);
+        u8: |n| n;
+        u16: |n| u16::from(n) << 7;
+        u32: |n| u32::from(n) << 20;
+        u64: |n| u64::from(n) << 40;
+        u128: |n| u128::from(n) << 100;
+        usize: |n| usize::from(n) << 20;
+        i8: |n| n as i8;
+        i16: |n| -i16::from(n) << 6;
+        i32: |n| -i32::from(n) << 20;
+        i64: |n| -i64::from(n) << 40;
+        i128: |n| -i128::from(n) << 100;
+        isize: |n| -isize::from(n) << 20;
+        f32: |n| f32::from(n) / 3.0;
+        f64: |n| f64::from(n) / 3.0;
+    }
+}
+
+#[test]
+fn a_miss_shows_the_first_elements_of_a_view() {
+    #[task(cache)]
+    fn letters(words: &Array2<String>) -> usize {
+        words.len()
+    }
+    let words = Array2::from_shape_fn((50, 60), |(row, column)| format!("{row}/{column}"));
+    let session = Session::builder().cache(MemoryStore::new()).build().unwrap();
+    letters(words.clone().reversed_axes()).run_in(&session).unwrap();
+    let outcome = letters(words).outcome_in(&session).unwrap();
+    let reason = outcome.tasks[0].reason.as_ref().expect("it was a miss").to_string();
+    assert!(
+        reason.contains(r#"["0/0", "1/0", "2/0""#) && reason.contains(r#"["0/0", "0/1", "0/2""#),
+        "{reason}"
+    );
+}

@@ -1,9 +1,12 @@
 //! Polars' frames and series: hashed by what they hold, however it is cut and coded, and read back as they were.
 
+mod by_hand;
+
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use by_hand::{Stream, golden};
 use daglite::prelude::*;
 use daglite::{ContentHasher, Digest, Format, HasFormat, Strategy};
 use polars::prelude::{
@@ -98,6 +101,23 @@ fn digests_never_change_and_no_two_types_share_one() {
 }
 
 #[test]
+fn the_golden_digests_are_those_of_the_streams_in_the_docs() {
+    // Five rows, the second missing.
+    let words = ["one", "", "a text longer than twelve", "one"];
+    let mut text = Stream::new();
+    text.built_in("polars::Series").tuple(4).text("str").usize(5).texts(0b1_1101, &words);
+    text.tuple(2).plain_type("Utf8View").seq(0);
+    assert_eq!(text.digest(), golden(GOLDEN, "str"));
+
+    let mut pair = Stream::new();
+    pair.built_in("polars::Series").tuple(4).text("struct").usize(5);
+    pair.tuple(2).some().tuple(2).bulk_u8(&[0b1_1101]).bulk_i64(&[1, 3, 3, 120]);
+    pair.texts(0b1_1101, &words);
+    pair.tuple(2).type_of_fields("Struct", 2).field("i64", "Int64").field("str", "Utf8View").seq(0);
+    assert_eq!(pair.digest(), golden(GOLDEN, "struct"));
+}
+
+#[test]
 fn chunks_and_slices_do_not_count() {
     for one in series() {
         let mut chunks = one.slice(0, 2);
@@ -123,6 +143,8 @@ fn chunks_and_slices_do_not_count() {
 
 #[test]
 fn a_value_that_stands_for_all_rows_is_as_many_values() {
+    let nothing = Column::new_scalar("n".into(), Scalar::null(DataType::Null), 3);
+    assert_eq!(digest(&nothing), digest(&Series::new_null("n".into(), 3)));
     for value in [AnyValue::Int64(7), AnyValue::Null] {
         let scalar = Scalar::new(DataType::Int64, value.clone());
         let one = Column::new_scalar("n".into(), scalar, 3);
@@ -310,4 +332,49 @@ proptest! {
         prop_assert_eq!(digest(&chunks), digest(&series));
         prop_assert_eq!(digest(&Series::new("text".into(), &other)) == digest(&series), one == other);
     }
+}
+
+#[test]
+fn lists_of_one_length_count_by_their_items() {
+    let of = |last: i32, width| {
+        let items = Series::new("a".into(), [1, 2, 3, 4, 5, last]);
+        items
+            .reshape_array(&[
+                polars::prelude::ReshapeDimension::Infer,
+                polars::prelude::ReshapeDimension::new(width),
+            ])
+            .unwrap()
+    };
+    assert_eq!(digest(&of(6, 2)), digest(&of(6, 2)));
+    assert_ne!(digest(&of(6, 2)), digest(&of(7, 2)));
+    assert_ne!(digest(&of(6, 2)), digest(&of(6, 3)));
+    for name in ["ipc", "parquet"] {
+        if let Ok(back) = round_trip(name, &of(6, 2)) {
+            assert_eq!(back.dtype(), of(6, 2).dtype(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_series_is_not_read_from_a_frame_of_several_columns() {
+    let bytes = format::<DataFrame>("ipc").encode(&frame()).unwrap();
+    let error = format::<Series>("ipc").decode(&bytes).unwrap_err().to_string();
+    assert_eq!(error, format!("it has {} columns, and not one", frame().width()));
+}
+
+#[test]
+fn a_packed_file_is_refused_by_arrow_before_room_is_made_for_what_it_says() {
+    use polars::prelude::{CompatLevel, IpcCompression, IpcWriter, SerWriter};
+
+    let mut frame =
+        DataFrame::new(1000, vec![Series::new("n".into(), vec![7_i64; 1000]).into_column()])
+            .unwrap();
+    let mut packed = Vec::new();
+    IpcWriter::new(&mut packed)
+        .with_compression(Some(IpcCompression::ZSTD(Default::default())))
+        .with_compat_level(CompatLevel::newest())
+        .finish(&mut frame)
+        .unwrap();
+    let error = format::<arrow::array::RecordBatch>("ipc").decode(&packed).unwrap_err().to_string();
+    assert!(error.contains("is compressed, which daglite never writes"), "{error}");
 }

@@ -71,6 +71,10 @@ use crate::{Digest, Error};
     note = "derive it: `#[derive(daglite::ContentHash)]`",
     note = "on a field, `#[content_hash(skip)]` leaves it out and `#[content_hash(serde)]` hashes it by `serde::Serialize`"
 )]
+#[cfg_attr(
+    feature = "polars",
+    diagnostic::on_unimplemented(note = "a `LazyFrame` of polars' has to be `collect()`ed first")
+)]
 pub trait ContentHash {
     /// Writes the content into `hasher`.
     fn content_hash(&self, hasher: &mut ContentHasher);

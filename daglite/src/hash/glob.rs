@@ -55,11 +55,9 @@ impl Glob {
                 parts,
                 &names,
                 |part| matches!(part, Part::Folders),
-                |part, name| match part {
-                    Part::Folders => true,
-                    Part::Name(pieces) => {
-                        is_match(pieces, name, |piece| matches!(piece, Piece::Many), Piece::suits)
-                    }
+                |part, name| {
+                    let of = |piece: &Piece| matches!(piece, Piece::Many);
+                    matches!(part, Part::Name(pieces) if is_match(pieces, name, of, Piece::suits))
                 },
             )
         })

@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use image::{DynamicImage, ImageBuffer, Luma, LumaA, Pixel, Rgb, Rgba};
+use image::{ColorType, DynamicImage, ImageBuffer, Luma, LumaA, Pixel, Rgb, Rgba};
 
 use super::{ContentHash, ContentHasher};
 
@@ -53,13 +53,15 @@ where
 impl ContentHash for DynamicImage {
     /// The same as the buffer that it holds.
     fn content_hash(&self, hasher: &mut ContentHasher) {
-        each_kind!(self, buffer => buffer.content_hash(hasher), _ => {
-            let color = self.color();
-            hasher.fail(format_args!(
-                "this version of daglite does not know images of {color:?}: convert them to a kind that it knows"
-            ));
-        });
+        each_kind!(self, buffer => buffer.content_hash(hasher), _ => hasher.fail(unknown_kind(self.color())));
     }
+}
+
+/// What is said of a kind of image that came after this version of daglite.
+pub(crate) fn unknown_kind(color: ColorType) -> String {
+    format!(
+        "this version of daglite does not know images of {color:?}: convert them to a kind that it knows"
+    )
 }
 
 /// A pixel alone: its channels.
@@ -75,3 +77,17 @@ macro_rules! pixels {
 }
 
 pixels! { Luma LumaA Rgb Rgba }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_of_a_later_kind_is_named_with_what_to_do() {
+        let text = unknown_kind(ColorType::Rgb16);
+        assert!(
+            text.ends_with("know images of Rgb16: convert them to a kind that it knows"),
+            "{text}"
+        );
+    }
+}

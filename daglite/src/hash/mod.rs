@@ -84,7 +84,7 @@ mod smallvec;
 mod uuid;
 
 #[cfg(feature = "image")]
-pub(crate) use self::image::each_kind;
+pub(crate) use self::image::{each_kind, unknown_kind};
 #[cfg(feature = "ndarray")]
 pub(crate) use self::ndarray::Strided;
 pub use self::serde::serde_hash;

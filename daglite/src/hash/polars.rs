@@ -67,31 +67,35 @@ impl ContentHash for Named {
 /// Hashes the values of a series and its type. If it is `repeated`, its one value stands for so many.
 fn write_series(series: &Series, repeated: Option<usize>, hasher: &mut ContentHasher) {
     let (name, ty) = (series.name(), series.dtype());
-    let refuse = |hasher: &mut ContentHasher| {
-        hasher.fail(format_args!("column `{name}` of type {ty:?} cannot be hashed"));
-    };
-    if matches!(ty, DataType::Unknown(_)) {
-        return refuse(hasher);
-    }
     let newest = CompatLevel::newest();
-    let field = ty.to_arrow_field(name.clone(), newest);
-    let Some(kind) = kind_of(&field.dtype) else { return refuse(hasher) };
+    let is_known = !matches!(ty, DataType::Unknown(_));
+    let field = is_known.then(|| ty.to_arrow_field(name.clone(), newest));
+    let Some(field) = field else { return refuse(name, ty, hasher) };
+    let Some(kind) = kind_of(&field.dtype) else { return refuse(name, ty, hasher) };
     let chunks: Vec<_> = (0..series.n_chunks()).map(|at| series.to_arrow(at, newest)).collect();
     let columns: Option<Vec<Column<'_>>> = chunks.iter().map(|chunk| column(&**chunk)).collect();
-    let Some(mut columns) = columns else { return refuse(hasher) };
-    if let (Some(len), [_]) = (repeated, &columns[..]) {
-        let items = columns.drain(..).map(Box::new).next();
-        let all = items.map(|items| Column {
-            len,
-            validity: None,
-            content: Content::Indirect { index: Box::new(|_| 0), items },
-        });
-        columns.extend(all);
+    let Some(mut columns) = columns else { return refuse(name, ty, hasher) };
+    if let Some(len) = repeated {
+        columns = columns.into_iter().map(|one| times(len, one)).collect();
     }
     write_columns(&columns, hasher);
     hasher.begin_tuple(2);
     kind.content_hash(hasher);
     pairs(field.metadata.as_deref()).content_hash(hasher);
+}
+
+/// As many rows as `len`, each of which stands for the only one of another column.
+fn times(len: usize, one: Column<'_>) -> Column<'_> {
+    let content = match one.content {
+        Content::Null => Content::Null,
+        _ => Content::Indirect { index: Box::new(|_| 0), items: Box::new(one) },
+    };
+    Column { len, validity: None, content }
+}
+
+/// Says that a column has no hash.
+fn refuse(name: &str, ty: &DataType, hasher: &mut ContentHasher) {
+    hasher.fail(format_args!("column `{name}` of type {ty:?} cannot be hashed"));
 }
 
 /// A field, as it is hashed.
@@ -273,5 +277,112 @@ fn dictionary<K: DictionaryKey>(array: &dyn Array) -> Option<Content<'_>> {
 impl<T: ViewType + ?Sized> Views for BinaryViewArrayGeneric<T> {
     fn bytes(&self, row: usize) -> &[u8] {
         self.value(row).to_bytes()
+    }
+}
+
+/// Types of polars' that stand behind features of its own, or in no column of a user's.
+#[cfg(test)]
+mod tests {
+    use polars_arrow::array::{Array, NullArray, Utf8Array};
+    use polars_arrow::bitmap::Bitmap;
+    use polars_arrow::datatypes::ExtensionType;
+
+    use super::*;
+    use crate::hash::Strategy;
+
+    fn digest(write: impl FnOnce(&mut ContentHasher)) -> Result<crate::Digest, String> {
+        let mut hasher = ContentHasher::new(Strategy::Exact);
+        write(&mut hasher);
+        hasher.finish().map_err(|error| error.to_string())
+    }
+
+    fn kind(ty: &ArrowDataType) -> Option<crate::Digest> {
+        kind_of(ty).map(|kind| digest(|hasher| kind.content_hash(hasher)).unwrap())
+    }
+
+    fn field(ty: ArrowDataType) -> Box<Field> {
+        Box::new(Field::new("item".into(), ty, true))
+    }
+
+    #[test]
+    fn every_type_is_told_from_every_other() {
+        use ArrowDataType as T;
+        let extension = |name: &str, metadata: Option<&str>| {
+            T::Extension(Box::new(ExtensionType {
+                name: name.into(),
+                inner: T::Int8,
+                metadata: metadata.map(Into::into),
+            }))
+        };
+        let dictionary = |key, ordered| T::Dictionary(key, Box::new(T::Utf8View), ordered);
+        let types = [
+            T::UInt128,
+            T::Float16,
+            T::LargeBinary,
+            T::Duration(TimeUnit::Second),
+            T::Duration(TimeUnit::Millisecond),
+            T::FixedSizeList(field(T::Int8), 2),
+            T::FixedSizeList(field(T::Int8), 3),
+            T::LargeList(field(T::Int8)),
+            dictionary(IntegerType::UInt8, false),
+            dictionary(IntegerType::UInt16, false),
+            dictionary(IntegerType::UInt16, true),
+            extension("a", None),
+            extension("b", None),
+            extension("a", Some("x")),
+        ];
+        let mut digests: Vec<_> =
+            types.iter().map(|ty| kind(ty).expect("it is a column's")).collect();
+        digests.sort();
+        digests.dedup();
+        assert_eq!(digests.len(), types.len());
+        for foreign in [T::Utf8, dictionary(IntegerType::Int8, false), T::Unknown] {
+            assert!(kind(&foreign).is_none(), "{foreign:?}");
+        }
+    }
+
+    #[test]
+    fn arrays_of_every_kind_show_their_values() {
+        let values = |array: &dyn Array| {
+            column(array).map(|column| digest(|hasher| write_columns(&[column], hasher)).unwrap())
+        };
+        let wide = |last| PrimitiveArray::<u128>::from_vec(vec![1, last]);
+        assert_ne!(values(&wide(2)), values(&wide(3)));
+        let half = |last: f32| PrimitiveArray::<polars::prelude::pf16>::from_vec(vec![last.into()]);
+        assert_ne!(values(&half(0.5)), values(&half(1.5)));
+        let text = |bytes: &[u8]| BinaryArray::<i64>::from_slice([&bytes[..1], &bytes[1..]]);
+        assert_ne!(values(&text(b"abc")), values(&text(b"abd")));
+        let pairs = |last| {
+            let items = PrimitiveArray::<i8>::from_vec(vec![1, 2, 3, last]).boxed();
+            let ty = ArrowDataType::FixedSizeList(field(ArrowDataType::Int8), 2);
+            FixedSizeListArray::new(ty, 2, items, None)
+        };
+        assert_ne!(values(&pairs(4)), values(&pairs(5)));
+        let words = |keys: Vec<u16>| {
+            let there = Bitmap::from_iter(keys.iter().map(|key| *key < 9));
+            let words = BinaryViewArrayGeneric::<str>::from_slice([Some("a"), Some("b")]).boxed();
+            DictionaryArray::try_from_keys(
+                PrimitiveArray::from_vec(keys).with_validity(Some(there)),
+                words,
+                false,
+            )
+            .unwrap()
+        };
+        assert_ne!(values(&words(vec![0, 1, 0])), values(&words(vec![0, 1, 1])));
+        let foreign: [Box<dyn Array>; 2] = [
+            Utf8Array::<i64>::from_slice(["a"]).boxed(),
+            PrimitiveArray::<polars_arrow::types::days_ms>::from_vec(vec![Default::default()])
+                .boxed(),
+        ];
+        for array in foreign {
+            assert!(values(&*array).is_none());
+        }
+        assert!(values(&NullArray::new(ArrowDataType::Null, 2)).is_some());
+    }
+
+    #[test]
+    fn a_column_that_cannot_be_hashed_is_named_with_its_type() {
+        let error = digest(|hasher| refuse("a", &DataType::Int8, hasher)).unwrap_err();
+        assert_eq!(error, "column `a` of type Int8 cannot be hashed");
     }
 }

@@ -283,9 +283,6 @@ impl<'a> Parts<'a> {
         let Some(digests) = &mut self.unordered else {
             return deeper(|| value.serialize(Canonical(self.hasher, kind)));
         };
-        if self.hasher.is_sketch() {
-            return Ok(());
-        }
         let mut part = self.hasher.child();
         deeper(|| value.serialize(Canonical(&mut part, kind)))?;
         digests.push(self.hasher.adopt(part));

@@ -441,6 +441,8 @@ mod tests {
 
     #[test]
     fn what_is_long_is_cut() {
+        assert_eq!(super::cut(&"é".repeat(40)), "é".repeat(40));
+        assert_eq!(super::cut(&"é".repeat(41)), format!("{}…", "é".repeat(40)));
         assert_eq!(shown(&"é".repeat(1000)), format!("\"{}…", "é".repeat(39)));
         assert_eq!(
             shown(&vec![0.25_f64; 1000]),

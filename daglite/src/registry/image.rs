@@ -10,7 +10,7 @@ use image::{DynamicImage, ImageBuffer, Luma, LumaA, Pixel, Rgb, Rgba};
 use super::raw::sealed::Number;
 use super::{Format, HasFormat, RawNumber};
 use crate::error::BoxError;
-use crate::hash::each_kind;
+use crate::hash::{each_kind, unknown_kind};
 
 /// All that is to be known of an image but its samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,11 +124,6 @@ fn dynamic(opened: impl Opened) -> Result<DynamicImage, BoxError> {
     })
 }
 
-/// A kind of image that came after this version of daglite.
-fn unknown(image: &DynamicImage) -> BoxError {
-    format!("this version of daglite does not know images of {:?}", image.color()).into()
-}
-
 /// The name of the format that holds the image, if `png` does not.
 fn beyond_png(head: &Head) -> Option<&'static str> {
     png::refusal(head).map(|_| raw::NAME)
@@ -147,8 +142,8 @@ fn raw_of_buffer<P: Stored>() -> Format<Buffer<P>> {
 /// `png`, unless it cannot hold the image (no pixels, samples of `f32`, a buffer larger than the image): then `raw`.
 impl HasFormat for DynamicImage {
     fn formats() -> Vec<Format<Self>> {
-        let png = |image: &Self| each_kind!(image, buffer => png::encode(&head_of(buffer), buffer.as_raw()), _ => Err(unknown(image)));
-        let raw = |image: &Self| each_kind!(image, buffer => raw::encode(&head_of(buffer), buffer.as_raw()), _ => Err(unknown(image)));
+        let png = |image: &Self| each_kind!(image, buffer => png::encode(&head_of(buffer), buffer.as_raw()), _ => Err(unknown_kind(image.color()).into()));
+        let raw = |image: &Self| each_kind!(image, buffer => raw::encode(&head_of(buffer), buffer.as_raw()), _ => Err(unknown_kind(image.color()).into()));
         vec![
             Format::new(png::NAME, png::NAME, png, |bytes| dynamic(png::open(bytes)?)).version("1"),
             Format::new(raw::NAME, raw::EXTENSION, raw, |bytes| dynamic(raw::open(bytes)?))

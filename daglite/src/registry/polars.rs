@@ -54,10 +54,7 @@ impl HasFormat for Series {
                     let frame = reader.decode(bytes)?;
                     match frame.columns() {
                         [column] => Ok(column.as_materialized_series().clone()),
-                        columns => {
-                            Err(format!("there is not one column in it, but {}", columns.len())
-                                .into())
-                        }
+                        all => Err(format!("it has {} columns, and not one", all.len()).into()),
                     }
                 },
             )
@@ -74,23 +71,20 @@ fn checked(
     decode: fn(&[u8]) -> Result<DataFrame, BoxError>,
 ) -> Result<Vec<u8>, BoxError> {
     let bytes = guarded(|| encode(frame))?;
-    let back =
-        decode(&bytes).map_err(|error| format!("{format} cannot hold it ({error}): {ELSE}"))?;
+    let whole = |back: DataFrame| {
+        let same = back.shape() == frame.shape();
+        same.then_some(back).ok_or_else(|| "rows or columns are lost".into())
+    };
+    let back = decode(&bytes).and_then(whole);
+    let back = back.map_err(|error| format!("{format} cannot hold it ({error}): {ELSE}"))?;
     for (column, now) in frame.columns().iter().zip(back.columns()) {
-        let (name, ty) = (column.name(), column.dtype());
-        if ty != now.dtype() || name != now.name() {
+        // The name is part of the digest.
+        if column.dtype() != now.dtype() || digest(column)? != digest(now)? {
+            let (name, ty) = (column.name(), column.dtype());
             return Err(
-                format!("{format} cannot hold column `{name}` of type {ty:?}: {ELSE}").into()
+                format!("{format} would change column `{name}` of type {ty:?}: {ELSE}").into()
             );
         }
-        if digest(column)? != digest(now)? {
-            return Err(format!("{format} would change values of column `{name}`: {ELSE}").into());
-        }
-    }
-    if frame.shape() != back.shape() {
-        return Err(
-            format!("{format} cannot hold {:?} rows and columns: {ELSE}", frame.shape()).into()
-        );
     }
     Ok(bytes)
 }

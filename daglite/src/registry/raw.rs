@@ -109,15 +109,28 @@ const TURNED_AT_ONCE: usize = 64 << 10;
 
 /// Writes the numbers.
 pub(super) fn write<N: RawNumber>(numbers: &[N], to: &mut dyn Write) -> Result<(), BoxError> {
-    if cfg!(target_endian = "little") {
-        to.write_all(bytemuck::cast_slice(numbers))?;
-        return Ok(());
-    }
+    let write = if cfg!(target_endian = "little") { write_as_they_lie } else { write_turned };
+    write(numbers, to)
+}
+
+/// Writes the numbers of a machine that keeps them as the format does.
+fn write_as_they_lie<N: RawNumber>(numbers: &[N], to: &mut dyn Write) -> Result<(), BoxError> {
+    Ok(to.write_all(bytemuck::cast_slice(numbers))?)
+}
+
+/// Writes the numbers, a piece at a time, each turned.
+fn write_turned<N: RawNumber>(numbers: &[N], to: &mut dyn Write) -> Result<(), BoxError> {
     for some in numbers.chunks(TURNED_AT_ONCE / size_of::<N>()) {
-        let turned: Vec<N> = some.iter().map(|number| number.little_endian()).collect();
+        let mut turned = some.to_vec();
+        turn(&mut turned);
         to.write_all(bytemuck::cast_slice(&turned))?;
     }
     Ok(())
+}
+
+/// Turns numbers to little-endian, or from there: nothing, where that is how they lie.
+fn turn<N: RawNumber>(numbers: &mut [N]) {
+    numbers.iter_mut().for_each(|number| *number = number.little_endian());
 }
 
 /// Reads the numbers in the next `length` bytes, straight to where they stay.
@@ -134,9 +147,7 @@ pub(super) fn read<N: RawNumber>(from: &mut dyn Read, length: u64) -> Result<Vec
     let count = usize::try_from(length / size).map_err(|_| no_memory(length))?;
     let mut numbers: Vec<N> = zeroed(count)?;
     fill(bytemuck::cast_slice_mut(&mut numbers), from, 0)?;
-    if cfg!(target_endian = "big") {
-        numbers.iter_mut().for_each(|number| *number = number.little_endian());
-    }
+    cfg!(target_endian = "big").then(|| turn(&mut numbers));
     Ok(numbers)
 }
 
@@ -163,4 +174,26 @@ pub(super) fn fill(bytes: &mut [u8], from: &mut dyn Read, begin: u64) -> Result<
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a big-endian machine runs: here it has nothing to turn, and so must change nothing.
+    #[test]
+    fn numbers_that_are_turned_piece_by_piece_are_those_that_lie_as_they_are() {
+        fn check<N: RawNumber>(of: impl Fn(u8) -> N) {
+            let numbers: Vec<N> = (0..40_000_u32).map(|n| of((n * 7 / 3) as u8)).collect();
+            let (mut turned, mut lying) = (Vec::new(), Vec::new());
+            write_turned(&numbers, &mut turned).unwrap();
+            write_as_they_lie(&numbers, &mut lying).unwrap();
+            assert!(turned == lying);
+        }
+        check(|n| n);
+        check(|n| i16::from_le_bytes([n, 1]));
+        check(|n| u64::from_le_bytes([n, 1, 2, 3, 4, 5, 6, 7]));
+        check(|n| f32::from_le_bytes([n, 1, 0xc0, 0x7f]));
+        check(|n| f64::from_le_bytes([n, 1, 2, 3, 4, 5, 0xf8, 0x7f]));
+    }
 }

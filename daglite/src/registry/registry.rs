@@ -28,6 +28,16 @@ type Hash = Arc<dyn Fn(&(dyn Any + Send + Sync), &mut ContentHasher) + Send + Sy
 /// `serialize`, `deserialize`, `formats`, `extension` and `hash_value` are for types with serde. For others the same
 /// methods are behind [`own`](Self::own) and [`registered`](Self::registered).
 ///
+/// How arguments of a type are hashed is said by three methods:
+///
+/// | method | says | of which parameters |
+/// |---|---|---|
+/// | [`set_hash_strategy`](Self::set_hash_strategy) | how closely bulk data is read | all of that type, but for those with a strategy of their own (`cache_hash_params(x = exact)`) |
+/// | [`register_hash`](Self::register_hash) | what is hashed, by a function | those that say `cache_hash_params(x = registry)` |
+/// | [`register_strategy`](Self::register_strategy) | that the type's own hash is taken, and how closely it reads | the same; there it counts more than `set_hash_strategy` |
+///
+/// [`hash_value`](Self::hash_value) goes by all of them.
+///
 /// ```
 /// use daglite::Registry;
 ///
@@ -199,8 +209,9 @@ impl Registry {
         self.add_hash::<T>(erased(hash), None)
     }
 
-    /// Sets by which strategy `T` is hashed, where a task says `cache_hash_params(x = registry)`: a choice that is made as
-    /// the program runs.
+    /// Sets by which strategy `T` is hashed, by its own [`ContentHash`], where a task says `cache_hash_params(x = registry)`: a
+    /// choice for single parameters that is made as the program runs. For all parameters of the type there is
+    /// [`set_hash_strategy`](Self::set_hash_strategy).
     ///
     /// ```
     /// use daglite::{Registry, Strategy};
@@ -246,7 +257,7 @@ impl Registry {
     where
         T: Serialize + DeserializeOwned + Send + Sync + 'static,
     {
-        TypeFormats::new(self, BuiltIn::serde())
+        TypeFormats::new(self, BuiltIn::serde)
     }
 
     /// The formats of a type that brings its own: the registered ones, and behind them those of [`HasFormat`].
@@ -269,7 +280,7 @@ impl Registry {
     /// # Ok::<(), daglite::Error>(())
     /// ```
     pub fn own<T: HasFormat>(&self) -> TypeFormats<'_, T> {
-        TypeFormats::new(self, BuiltIn::own())
+        TypeFormats::new(self, BuiltIn::own)
     }
 
     /// The formats that were registered for a type, which may be any type, and no others.
@@ -289,11 +300,11 @@ impl Registry {
     /// # Ok::<(), daglite::Error>(())
     /// ```
     pub fn registered<T: Send + Sync + 'static>(&self) -> TypeFormats<'_, T> {
-        TypeFormats::new(self, BuiltIn::none())
+        TypeFormats::new(self, BuiltIn::none)
     }
 
-    /// Sets how closely the bulk data of a `T` is read in cache keys, and by [`hash_value`](Self::hash_value). What a
-    /// parameter says by `cache_hash_params` counts more, what the session says counts less.
+    /// Sets how closely the bulk data of a `T` is read in cache keys, and by [`hash_value`](Self::hash_value); what was set
+    /// before counts no more. What a parameter says by `cache_hash_params` counts more, what the session says counts less.
     /// [`register_strategy`](Self::register_strategy) is for those parameters alone that say `registry`.
     ///
     /// ```

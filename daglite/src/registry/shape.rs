@@ -83,16 +83,18 @@ pub(super) enum Readers {
 
 /// What is learnt about `T`.
 fn describe<T: DeserializeOwned>(readers: Readers) -> Notes {
-    let mut notes = Notes::new(readers);
-    for _ in 0..MAX_PASSES {
+    look::<T>(Notes::new(readers))
+}
+
+/// What is learnt about `T` beside what is known.
+fn look<T: DeserializeOwned>(mut notes: Notes) -> Notes {
+    loop {
         notes.begin_pass();
         let result = T::deserialize(Probe { notes: &mut notes, depth: 0 });
         if notes.end_pass(result.is_ok()) == Next::Enough {
             return notes;
         }
     }
-    notes.complete = false;
-    notes
 }
 
 /// Passes over one type before giving up.
@@ -167,6 +169,8 @@ struct Notes {
     /// The last answer of this pass, and how many there are to try: if the type refuses, it is the likely cause.
     last_answer: Option<(Place, usize)>,
     finished: usize,
+    /// How many passes were begun.
+    passes: usize,
     questions: usize,
     progress: bool,
     /// Whether an answer was refused in this pass; the type may have swallowed that.
@@ -191,6 +195,7 @@ impl Notes {
             tries: HashMap::new(),
             last_answer: None,
             finished: 0,
+            passes: 0,
             questions: 0,
             progress: false,
             refused: false,
@@ -201,6 +206,8 @@ impl Notes {
     }
 
     fn begin_pass(&mut self) {
+        self.passes += 1;
+        self.exhausted |= self.passes == MAX_PASSES;
         self.frames.clear();
         self.frames.push(Frame::new(ROOT, 0, true));
         self.last_answer = None;
@@ -809,5 +816,25 @@ impl<'de> VariantAccess<'de> for Probe<'_> {
         self.notes.parts(fields.len());
         self.notes.note(format_args!("struct {fields:?}"));
         visitor.visit_seq(Parts { probe: self.inner(), left: fields.len() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(serde::Deserialize)]
+    enum Way {
+        _First,
+        _Second,
+        _Third,
+    }
+
+    #[test]
+    fn a_type_that_takes_too_many_passes_is_given_up_on() {
+        let after = |passes| look::<Way>(Notes { passes, ..Notes::new(Readers::Machines) });
+        assert!(after(0).complete);
+        assert!(after(MAX_PASSES - 3).complete);
+        assert!(!after(MAX_PASSES - 2).complete);
     }
 }

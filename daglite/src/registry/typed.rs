@@ -3,8 +3,8 @@
 use std::any::type_name;
 use std::fmt;
 
+use super::Registry;
 use super::value::{BuiltIn, Formats};
-use super::{Format, Registry};
 use crate::{Digest, Error};
 
 /// What a [`Registry`] knows of one type: made by [`Registry::own`] and [`Registry::registered`].
@@ -25,23 +25,22 @@ use crate::{Digest, Error};
 /// assert_eq!(levels.deserialize(&[7], "level")?.0, 7);
 /// # Ok::<(), daglite::Error>(())
 /// ```
-#[derive(Clone, Copy)]
 pub struct TypeFormats<'a, T> {
     /// What users have added.
     registry: &'a Registry,
     /// What there is without that.
-    built_in: BuiltIn<T>,
+    built_in: fn() -> BuiltIn<T>,
 }
 
 impl<'a, T: Send + Sync + 'static> TypeFormats<'a, T> {
     /// What `registry` knows of a type that has `built_in` without it.
-    pub(super) fn new(registry: &'a Registry, built_in: BuiltIn<T>) -> Self {
+    pub(super) fn new(registry: &'a Registry, built_in: fn() -> BuiltIn<T>) -> Self {
         Self { registry, built_in }
     }
 
     /// What there is at this moment.
     fn now(&self) -> Formats<T> {
-        Formats::of(self.registry, self.built_in)
+        Formats::of(self.registry, (self.built_in)())
     }
 
     /// The bytes of `value`, in the named format or in the default one.
@@ -98,15 +97,16 @@ impl<'a, T: Send + Sync + 'static> TypeFormats<'a, T> {
     }
 }
 
+impl<T> Clone for TypeFormats<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for TypeFormats<'_, T> {}
+
 impl<T: Send + Sync + 'static> fmt::Debug for TypeFormats<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("TypeFormats").field(&type_name::<T>()).field(&self.names()).finish()
     }
 }
-
-/// Keeps the compiler's eye on what threads share.
-const _: fn() = || {
-    fn shared<T: Send + Sync>() {}
-    shared::<Format<u8>>();
-    shared::<Registry>();
-};

@@ -390,14 +390,6 @@ pub(super) struct BuiltIn<T> {
     named: fn(&str) -> Option<Format<T>>,
 }
 
-impl<T> Clone for BuiltIn<T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for BuiltIn<T> {}
-
 impl<T> BuiltIn<T> {
     /// None.
     pub(super) fn none() -> Self {

@@ -88,6 +88,12 @@ pub struct CacheKey;
     note = "or leave the parameter out of the key: `cache_exclude = […]`,",
     note = "or name a function that makes something hashable of it: `cache_hash_params(parameter = path)`"
 )]
+#[cfg_attr(
+    feature = "polars",
+    diagnostic::on_unimplemented(
+        note = "a `LazyFrame` of polars' is a plan and not data: `collect()` it first, and take the `DataFrame`"
+    )
+)]
 pub trait CanHash<T> {}
 
 impl<T: ContentHash> OwnHash<T> {
@@ -210,6 +216,12 @@ pub struct CacheEntry;
             `DeserializeOwned`),",
     note = "or implement `daglite::HasFormat`,",
     note = "or drop `cache`, and cache the tasks that use it"
+)]
+#[cfg_attr(
+    feature = "polars",
+    diagnostic::on_unimplemented(
+        note = "a `LazyFrame` of polars' is a plan and not data: `collect()` it, and return the `DataFrame`"
+    )
 )]
 pub trait CanStore<T> {}
 

@@ -176,3 +176,32 @@ fn a_png_of_a_colour_space_that_no_image_can_have_is_refused() {
     let error = decode::<RgbImage>(&bytes, "png").unwrap_err();
     assert!(error.contains("primaries 9, transfer 16, matrix 0, range 0"), "{error}");
 }
+
+#[test]
+fn an_interlaced_png_of_somebody_elses_is_read() {
+    // 2 × 2 pixels in three passes: the first one, its neighbour, and the second row; each row begins with its filter.
+    let rows = [0, 10, 0, 20, 0, 30, 40];
+    let (low, high) = rows.iter().fold((1_u32, 0_u32), |(low, high), byte| {
+        ((low + byte) % 65_521, (high + low + byte) % 65_521)
+    });
+    let rows = rows.map(|byte| byte as u8);
+    let length = rows.len() as u8;
+    // Not compressed: one last block, its length, and the length turned.
+    let mut data = vec![0x78, 0x01, 1, length, 0, !length, 0xff];
+    data.extend(rows);
+    data.extend((high << 16 | low).to_be_bytes());
+    let bytes = png(&[(b"IHDR", head(2, 2, 8, 0, 1)), (b"IDAT", data), (b"IEND", vec![])]);
+    let image = decode::<image::GrayImage>(&bytes, "png").unwrap();
+    assert_eq!(image.into_raw(), [10, 20, 30, 40]);
+}
+
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn an_image_whose_side_is_too_long_for_png_goes_as_raw() {
+    use daglite::HasFormat;
+
+    // Memory that nobody has touched: nothing but the size of the image is looked at.
+    let side = 1_u32 << 31;
+    let image = image::GrayImage::from_raw(side, 1, vec![0; side as usize]).unwrap();
+    assert_eq!(image.preferred_format(), Some("raw"));
+}

@@ -57,7 +57,7 @@ fn write_values(parts: &[&Part<'_>], hasher: &mut ContentHasher) {
     let parts: Vec<&Part<'_>> = parts.iter().copied().filter(|part| part.rows.len() > 0).collect();
     let Some(first) = parts.first() else { return hasher.unit() };
     match &first.column.content {
-        Content::Null => hasher.unit(),
+        Content::Null => unreachable!("no row of it is there"),
         Content::Bits(_) => write_bits(
             &parts,
             |part, run, into, at| {
@@ -67,7 +67,7 @@ fn write_values(parts: &[&Part<'_>], hasher: &mut ContentHasher) {
             },
             hasher,
         ),
-        Content::Fixed(_) => write_fixed(&parts, hasher),
+        Content::Fixed(fixed) => write_fixed(&parts, fixed, hasher),
         Content::Text { spans, .. } => {
             hasher.begin_tuple(2);
             write_lengths(&parts, spans.length_element(), hasher);
@@ -152,12 +152,9 @@ fn write_bits(
     });
 }
 
-fn write_fixed(parts: &[&Part<'_>], hasher: &mut ContentHasher) {
-    let Some(Fixed { element, width, .. }) = parts.first().and_then(|part| part.column.fixed())
-    else {
-        return hasher.fail("a column's chunks are of several types");
-    };
-    let (element, width) = (*element, *width);
+/// Hashes values of one width, that of the `first` part's.
+fn write_fixed(parts: &[&Part<'_>], first: &Fixed<'_>, hasher: &mut ContentHasher) {
+    let (element, width) = (first.element, first.width);
     let size = element.size();
     let count = len(parts) * width / size;
     if let ([part], true) = (parts, cfg!(target_endian = "little"))
@@ -254,7 +251,7 @@ impl<'r> Bytes<'r> {
                 let anchors = Anchors::new(rows, |run| run.map(|row| views.bytes(row).len()).sum());
                 Some(Self::Views { rows, views: *views, anchors })
             }
-            _ => None,
+            _ => unreachable!("all parts of a column are of one kind"),
         }
     }
 
@@ -341,8 +338,11 @@ impl<'a> Column<'a> {
                 (None, Mask::All) => Mask::All,
                 (Some(bits), Mask::All) => Mask::Ones(bits),
                 (_, Mask::Nothing) => Mask::Nothing,
-                (validity, below) => Mask::Each(Box::new(move |row| {
+                (validity, Mask::Ones(below)) => Mask::Each(Box::new(move |row| {
                     validity.is_none_or(|bits| bits.get(row)) && below.get(index(row))
+                })),
+                (validity, Mask::Each(below)) => Mask::Each(Box::new(move |row| {
+                    validity.is_none_or(|bits| bits.get(row)) && below(index(row))
                 })),
             },
             _ => self.validity.map_or(Mask::All, Mask::Ones),
@@ -360,7 +360,7 @@ impl<'a> Column<'a> {
                 spans.places(row..row + 1).len()
             }
             Content::Views(views) => views.bytes(row).len(),
-            _ => 0,
+            _ => unreachable!("only text and lists have lengths"),
         }
     }
 
@@ -370,7 +370,7 @@ impl<'a> Column<'a> {
             Content::List { items, .. }
             | Content::FixedList { items, .. }
             | Content::Indirect { items, .. } => Some(items),
-            _ => None,
+            _ => unreachable!("nothing else has one column below"),
         }
     }
 
@@ -396,7 +396,7 @@ impl<'a> Column<'a> {
                 };
                 Some(Lead { gapless: false, places: Box::new(places) })
             }
-            _ => None,
+            _ => unreachable!("nothing else leads anywhere"),
         }
     }
 
@@ -417,25 +417,21 @@ impl<'a> Column<'a> {
     }
 }
 
-impl Mask<'_> {
-    fn get(&self, row: usize) -> bool {
-        match self {
-            Self::All => true,
-            Self::Nothing => false,
-            Self::Ones(bits) => bits.get(row),
-            Self::Each(there) => there(row),
-        }
-    }
-}
-
 impl Fixed<'_> {
     /// Bytes of the values, at most `wanted`, as a little-endian machine has them.
     fn little_endian(&self, range: Range<usize>, wanted: usize) -> Cow<'_, [u8]> {
-        let end = range.end.min(range.start + wanted);
-        if cfg!(target_endian = "little") {
-            return Cow::Borrowed(&self.bytes[range.start..end]);
-        }
-        let (first, last) = (range.start / self.width, end.div_ceil(self.width));
+        let range = range.start..range.end.min(range.start + wanted);
+        if cfg!(target_endian = "little") { self.lying(range) } else { self.turned(range) }
+    }
+
+    /// The bytes as they lie.
+    fn lying(&self, range: Range<usize>) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.bytes[range])
+    }
+
+    /// The bytes of numbers that lie the other way round.
+    fn turned(&self, range: Range<usize>) -> Cow<'_, [u8]> {
+        let (first, last) = (range.start / self.width, range.end.div_ceil(self.width));
         let mut values = self.bytes[first * self.width..last * self.width].to_vec();
         let mut rest = &mut values[..];
         for part in iter::repeat_n(self.parts, last - first).flatten() {
@@ -443,9 +439,8 @@ impl Fixed<'_> {
             number.reverse();
             rest = behind;
         }
-        let skip = range.start - first * self.width;
-        values.drain(..skip);
-        values.truncate(end - range.start);
+        values.drain(..range.start - first * self.width);
+        values.truncate(range.len());
         Cow::Owned(values)
     }
 }
@@ -476,4 +471,23 @@ fn fill<'i>(into: &'i mut [u8], bytes: &[u8]) -> &'i mut [u8] {
     let (filled, rest) = into.split_at_mut(count);
     filled.copy_from_slice(&bytes[..count]);
     rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a big-endian machine runs.
+    #[test]
+    fn each_part_of_a_value_is_turned_wherever_the_bytes_that_are_asked_for_begin() {
+        let bytes: Vec<u8> = (0..48).collect();
+        let fixed = Fixed { element: Element::U8, parts: &[4, 4, 8], width: 16, bytes: &bytes };
+        let turned = fixed.turned(0..48);
+        assert_eq!(turned[..16], [3, 2, 1, 0, 7, 6, 5, 4, 15, 14, 13, 12, 11, 10, 9, 8]);
+        assert_eq!(turned[32..36], [35, 34, 33, 32]);
+        for (start, end) in [(0, 16), (5, 6), (3, 20), (16, 48), (17, 47), (48, 48)] {
+            assert_eq!(fixed.turned(start..end)[..], turned[start..end], "{start}..{end}");
+            assert_eq!(fixed.lying(start..end)[..], bytes[start..end], "{start}..{end}");
+        }
+    }
 }

@@ -25,13 +25,15 @@ pub(super) fn encode(batches: &[RecordBatch]) -> Result<Vec<u8>, BoxError> {
     let schema = super::schema_of(batches)?;
     let mut file = FileWriter::try_new(Vec::new(), &schema)?;
     match batches.iter().try_for_each(|batch| file.write(batch)) {
-        Ok(()) => Ok(file.into_inner()?),
         Err(ArrowError::InvalidArgumentError(_)) if batches.len() > 1 => {
             let mut stream = StreamWriter::try_new(Vec::new(), &schema)?;
             batches.iter().try_for_each(|batch| stream.write(batch))?;
             Ok(stream.into_inner()?)
         }
-        Err(error) => Err(error.into()),
+        written => {
+            written?;
+            Ok(file.into_inner()?)
+        }
     }
 }
 
@@ -57,10 +59,6 @@ fn decode_stream(bytes: &[u8]) -> Result<Vec<RecordBatch>, BoxError> {
     let mut batches = Vec::new();
     while let Some(batch) = decoder.decode(&mut rest)? {
         batches.push(batch);
-    }
-    if !rest.is_empty() {
-        let at = bytes.len() - rest.len();
-        return Err(format!("the stream ends at byte {at} of {}", bytes.len()).into());
     }
     decoder.finish()?;
     Ok(batches)

@@ -32,9 +32,7 @@ pub(super) fn encode(batches: &[RecordBatch]) -> Result<Vec<u8>, BoxError> {
     writer.append_key_value_metadata(KeyValue::new(BATCHES.to_owned(), rows.join(",")));
     let bytes = writer.into_inner()?;
     let back = decode(&bytes)?;
-    if back.len() != batches.len() {
-        return Err(format!("{NAME} cannot hold these batches: {}", super::ELSE).into());
-    }
+    assert_eq!(back.len(), batches.len(), "the file says how many there are");
     batches.iter().zip(&back).try_for_each(|(batch, back)| same(NAME, batch, back))?;
     Ok(bytes)
 }
@@ -58,10 +56,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Vec<RecordBatch>, BoxError> {
     for rows in rows {
         let start = whole.num_rows() - left;
         left = left.checked_sub(rows).ok_or_else(|| {
-            format!(
-                "it says that rows {start} to {start} + {rows} are a batch, and has {}",
-                whole.num_rows()
-            )
+            let has = whole.num_rows();
+            format!("it says that rows {start} to {start} + {rows} are a batch, and has {has}")
         })?;
         batches.push(whole.slice(start, rows));
     }

@@ -112,12 +112,12 @@ pub(super) fn open(bytes: &[u8]) -> Result<Png<'_>, BoxError> {
         ColorType::GrayscaleAlpha => Color::LumaA,
         ColorType::Rgb => Color::Rgb,
         ColorType::Rgba => Color::Rgba,
-        ColorType::Indexed => return Err("it has a palette that cannot be read".into()),
+        ColorType::Indexed => unreachable!("the decoder was told to expand palettes"),
     };
     let sample = match depth {
         BitDepth::Eight => "u8",
         BitDepth::Sixteen => "u16",
-        depth => return Err(format!("it has samples of {depth:?} bits").into()),
+        _ => unreachable!("the decoder was told to expand what has less than eight bits"),
     };
     let space = match reader.info().coding_independent_code_points {
         None => Cicp::SRGB,
