@@ -9,7 +9,8 @@ use daglite::Digest;
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use object_store::path::Path;
 use object_store::{
-    GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
+    GetOptions, GetRange, GetResult, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions,
+    PutPayload,
 };
 
 use crate::runtime::Work;
@@ -80,7 +81,7 @@ pub(crate) async fn start_of(
     store: &dyn ObjectStore,
     path: &Path,
     most: u64,
-) -> Result<(Vec<u8>, object_store::ObjectMeta), Trouble> {
+) -> Result<(Vec<u8>, ObjectMeta), Trouble> {
     let options = GetOptions::new().with_range(Some(GetRange::Bounded(0..most)));
     let answer = store.get_opts(path, options).await?;
     let length = answer.range.end.saturating_sub(answer.range.start).min(most);
@@ -120,6 +121,23 @@ pub(crate) async fn whole_watched(
     };
     receive(answer, size, stall, &mut take).await?;
     Ok(bytes)
+}
+
+/// A whole object and what is known of it; no bytes if it has more than `most`.
+pub(crate) async fn small(
+    store: &dyn ObjectStore,
+    path: &Path,
+    most: u64,
+    stall: Duration,
+) -> Result<(Option<Vec<u8>>, ObjectMeta), Trouble> {
+    let answer = store.get(path).await?;
+    let meta = answer.meta.clone();
+    if meta.size > most {
+        return Ok((None, meta));
+    }
+    let mut bytes = Vec::new();
+    receive(answer, meta.size, stall, &mut |chunk| bytes.extend_from_slice(&chunk)).await?;
+    Ok((Some(bytes), meta))
 }
 
 /// The bytes of an object of exactly `size` bytes, several parts at once, and their digest.

@@ -5,4 +5,6 @@ mod checkpoints;
 mod faults;
 mod hostile;
 mod machines;
+mod orphans;
 mod support;
+mod tags;

@@ -2,6 +2,7 @@
 
 pub(crate) mod artifacts;
 pub(crate) mod locals;
+pub(crate) mod mini_objects;
 pub(crate) mod mini_s3;
 pub(crate) mod seaweed;
 
