@@ -2,6 +2,7 @@
 
 mod cache;
 mod checkpoints;
+mod clouds;
 mod faults;
 mod hostile;
 mod machines;

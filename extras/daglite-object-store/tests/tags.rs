@@ -13,7 +13,7 @@ use daglite_object_store::{ObjectCheckpoints, Place};
 use crate::support::{Fault, MiniS3};
 
 /// Saves `text` as the next version of `name`.
-async fn save(store: &impl CheckpointStore, name: &str, text: &str) -> String {
+pub(crate) async fn save(store: &impl CheckpointStore, name: &str, text: &str) -> String {
     let meta = CheckpointMeta {
         format: "raw".to_owned(),
         extension: "txt".to_owned(),

@@ -9,7 +9,7 @@ const TODAY: u32 = 28;
 
 /// An object.
 #[derive(Clone)]
-struct Object {
+pub(crate) struct Object {
     bytes: Vec<u8>,
     /// The day of January 2030 that it is of.
     day: u32,
@@ -61,7 +61,7 @@ impl MiniObjects {
     }
 
     /// Keeps an object.
-    fn insert(&mut self, name: String, bytes: Vec<u8>) -> &Object {
+    pub(crate) fn insert(&mut self, name: String, bytes: Vec<u8>) -> &Object {
         self.written += 1;
         let object = Object { bytes, day: TODAY, generation: self.written };
         self.all.entry(name).insert_entry(object).into_mut()
@@ -111,7 +111,7 @@ impl MiniObjects {
         for key in keys {
             let bucket = bucket.trim_end_matches('/');
             let meant = format!("{bucket}/{}", key.replace("&amp;", "&"));
-            self.all.retain(|name, _| decoded(name) != meant);
+            self.all.retain(|name, _| *name != meant);
             answer += &format!("<Deleted><Key>{key}</Key></Deleted>");
         }
         Answer::xml(&(answer + "</DeleteResult>"))
@@ -170,13 +170,13 @@ impl MiniObjects {
 
     /// The names in a bucket, from a prefix on, up to a delimiter.
     fn list(&self, bucket: &str, question: &str) -> Answer {
-        let prefix = decoded(field(question, "prefix").unwrap_or_default());
-        let delimiter = field(question, "delimiter").map(decoded);
+        let field = |name| field(question, name).map(|text| decoded(&text.replace('+', " ")));
+        let (prefix, delimiter) = (field("prefix").unwrap_or_default(), field("delimiter"));
         let mut groups = BTreeSet::new();
         let mut body = "<ListBucketResult>".to_owned();
         for (name, object) in &self.all {
             let key = name.strip_prefix(bucket).and_then(|name| name.strip_prefix('/'));
-            let Some(key) = key.filter(|key| !key.contains('#')).map(decoded) else { continue };
+            let Some(key) = key.filter(|key| !key.contains('#')) else { continue };
             let Some(rest) = key.strip_prefix(&prefix) else { continue };
             if let Some(delimiter) = &delimiter
                 && let Some((group, _)) = rest.split_once(delimiter.as_str())
@@ -185,7 +185,7 @@ impl MiniObjects {
                 continue;
             }
             let (key, size, day, tag) =
-                (escaped(&key), object.bytes.len(), object.day, object.tag());
+                (escaped(key), object.bytes.len(), object.day, object.tag());
             body += &format!(
                 "<Contents><Key>{key}</Key><Size>{size}</Size><LastModified>2030-01-{day:02}T00:00:00.000Z</LastModified>\
                  <ETag>{tag}</ETag></Contents>"
@@ -205,7 +205,7 @@ fn field<'a>(question: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// Text of an address, as it is meant.
-fn decoded(text: &str) -> String {
+pub(crate) fn decoded(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
@@ -216,7 +216,7 @@ fn decoded(text: &str) -> String {
                 rest = &after[2..];
             }
             _ => {
-                bytes.push(if *first == b'+' { b' ' } else { *first });
+                bytes.push(*first);
                 rest = after;
             }
         }

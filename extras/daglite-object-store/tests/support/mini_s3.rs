@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use daglite_object_store::Place;
 
-use super::mini_objects::MiniObjects;
+use super::mini_objects::{MiniObjects, decoded};
 use super::seaweed::client;
 
 /// What is done to requests.
@@ -127,6 +127,12 @@ impl MiniS3 {
         assert!(changed > 0, "no object has `{part}` in its name");
     }
 
+    /// Keeps an object at this path.
+    #[cfg(feature = "gcp")]
+    pub(crate) fn insert(&self, path: &str, bytes: &[u8]) {
+        self.shared.objects.lock().unwrap().insert(path.to_owned(), bytes.to_vec());
+    }
+
     /// Makes each object whose name has `part` older by `days`.
     pub(crate) fn age(&self, part: &str, days: u32) {
         let aged = self.shared.objects.lock().unwrap().age(part, days);
@@ -164,6 +170,11 @@ impl Request {
         reader.read_line(&mut line).ok().filter(|&length| length > 0)?;
         let mut words = line.split_whitespace().map(str::to_owned);
         let (method, path) = (words.next()?, words.next()?);
+        // Some clients write more of it as digits than others.
+        let path = match path.split_once('?') {
+            Some((name, question)) => format!("{}?{question}", decoded(name)),
+            None => decoded(&path),
+        };
         let mut headers = HashMap::new();
         loop {
             let mut line = String::new();
