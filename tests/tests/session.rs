@@ -24,6 +24,8 @@ fn default_session(folder: &Path, variables: &[(&str, &str)]) -> String {
         .env_remove("DAGLITE_WAIT_FOR_OTHERS")
         .env_remove("DAGLITE_RESUME")
         .env_remove("DAGLITE_HASH_STRATEGY")
+        .env_remove("DAGLITE_SIGNING_KEY")
+        .env_remove("DAGLITE_SIGNING_KEY_FILE")
         .envs(variables.iter().copied())
         .output()
         .unwrap();

@@ -31,7 +31,10 @@ pub use builder::SessionBuilder;
 /// | [`warn_excluded`](SessionBuilder::warn_excluded) | `DAGLITE_WARN_EXCLUDED` (`true` or `false`) | `warn_excluded` | `false` |
 /// | [`resume`](SessionBuilder::resume) | `DAGLITE_RESUME` (`true` or `false`) | `resume` | `false` |
 /// | [`hash_strategy`](SessionBuilder::hash_strategy) | `DAGLITE_HASH_STRATEGY` (`auto`, `exact`, `fast`, `sampled`) | `hash_strategy` | `auto` |
+/// | [`signing_key`](SessionBuilder::signing_key) | `DAGLITE_SIGNING_KEY_FILE` (a file with the secret), or `DAGLITE_SIGNING_KEY` (the secret) | `signing_key_file` | nothing is signed |
 /// | [`observe`](SessionBuilder::observe) | `DAGLITE_PROGRESS` (`off`, `summary`, `tasks`) | `progress` | warnings on standard error |
+///
+/// The signing key holds for all stores of the session, whoever names them.
 ///
 /// The settings of the store are those of a `FileStore`, which is told them by its [builder](crate::store::FileStoreBuilder); in variables
 /// and the file they hold for the store that is made from there.
