@@ -2,9 +2,12 @@
 
 mod checkpoint_support;
 
+use std::sync::{Arc, Mutex};
+
 use checkpoint_support::{EVENING, meta, now};
-use daglite::checkpoint::{CheckpointStore, Version};
+use daglite::checkpoint::{CheckpointMeta, CheckpointStore, Saved, Version};
 use daglite::prelude::*;
+use daglite::store::StoreFuture;
 use daglite::{Signed, SigningKey};
 
 /// A signed store with the versions `one` and `two` of `model`, in a folder.
@@ -132,4 +135,82 @@ fn a_tag_of_another_checkpoint_proves_nothing() {
     }
     let refused = now(CheckpointStore::load(&inside.store, "other", &Version::tag("prod")));
     assert!(refused.is_err());
+}
+
+/// A store in which somebody else does something just before a tag is taken away.
+struct Between {
+    files: Arc<FileCheckpoints>,
+    first: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl CheckpointStore for Between {
+    fn save<'a>(&'a self, meta: CheckpointMeta, bytes: Vec<u8>) -> StoreFuture<'a, Saved> {
+        CheckpointStore::save(&self.files, meta, bytes)
+    }
+
+    fn load<'a>(
+        &'a self,
+        name: &'a str,
+        version: &'a Version,
+    ) -> StoreFuture<'a, Option<(CheckpointMeta, Vec<u8>)>> {
+        CheckpointStore::load(&self.files, name, version)
+    }
+
+    fn head<'a>(
+        &'a self,
+        name: &'a str,
+        version: &'a Version,
+    ) -> StoreFuture<'a, Option<CheckpointMeta>> {
+        CheckpointStore::head(&self.files, name, version)
+    }
+
+    fn versions<'a>(&'a self, name: &'a str) -> StoreFuture<'a, Vec<String>> {
+        CheckpointStore::versions(&self.files, name)
+    }
+
+    fn names<'a>(&'a self) -> StoreFuture<'a, Vec<String>> {
+        CheckpointStore::names(&self.files)
+    }
+
+    fn delete<'a>(&'a self, name: &'a str, version: &'a str) -> StoreFuture<'a, bool> {
+        CheckpointStore::delete(&self.files, name, version)
+    }
+
+    fn location(&self) -> String {
+        CheckpointStore::location(&self.files)
+    }
+
+    fn keeps_tags(&self) -> bool {
+        true
+    }
+
+    fn tag<'a>(&'a self, name: &'a str, version: &'a str, tag: &'a str) -> StoreFuture<'a, bool> {
+        CheckpointStore::tag(&self.files, name, version, tag)
+    }
+
+    fn untag<'a>(&'a self, name: &'a str, tag: &'a str) -> StoreFuture<'a, bool> {
+        if let Some(first) = self.first.lock().unwrap().take() {
+            first();
+        }
+        CheckpointStore::untag(&self.files, name, tag)
+    }
+
+    fn tags<'a>(&'a self, name: &'a str) -> StoreFuture<'a, Vec<(String, String)>> {
+        CheckpointStore::tags(&self.files, name)
+    }
+}
+
+#[test]
+fn who_takes_an_old_proof_away_leaves_that_of_somebody_who_has_moved_the_tag_back() {
+    let inside = Inside::new();
+    inside.tag(&inside.one, "prod");
+    let files = Arc::new(FileCheckpoints::open(inside._folder.path()).unwrap());
+    let key = SigningKey::new("what only the team knows").unwrap();
+    let other = Signed::new(Arc::clone(&files), key.clone());
+    let one = inside.one.clone();
+    let back = move || assert!(now(other.tag("model", &one, "prod")).unwrap());
+    let between = Between { files, first: Mutex::new(Some(Box::new(back))) };
+    let ours = Signed::new(between, key);
+    assert!(now(ours.tag("model", &inside.two, "prod")).unwrap());
+    assert_eq!(inside.by("prod").unwrap().unwrap(), b"one", "the other one came last");
 }
