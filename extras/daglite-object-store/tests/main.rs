@@ -9,3 +9,4 @@ mod machines;
 mod orphans;
 mod support;
 mod tags;
+mod uploads;
