@@ -1,5 +1,6 @@
 //! Bodies: a sync one runs where it stands, an `async` one is polled by whoever drives the run.
 
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,12 +11,12 @@ use parking_lot::Mutex;
 
 use crate::error::Error;
 use crate::event::{Event, MissReason};
-use crate::graph::{Input, Key, Node, TaskOp, take_value};
+use crate::graph::{Arg, Input, Key, Node, Op, Slot, TaskOp, take_value};
 use crate::store::KeyPart;
 use crate::task::{Args, Body, Failure, Task, Value};
 
 use super::caught;
-use super::context::{Context, within};
+use super::context::{Context, within, within_lent};
 use super::flight::Flight;
 use super::run::{Progress, Run, WeakRun};
 use super::step::lineage;
@@ -67,23 +68,24 @@ impl Run {
         self: &Arc<Self>,
         idx: u32,
         node: &Arc<Node>,
-        call: Box<TaskOp>,
+        call: TaskOp,
         flight: Option<Flight>,
     ) -> Progress {
         let task = call.task;
         let name = task.spec.name;
         let mut call = call;
-        let parts = match &call.key {
+        let parts = match call.key() {
             Some(key) => self.engine.parts_of(task, &call.args, key, &self.hashes),
             None => Vec::new(),
         };
-        let missed = call.missed.take().map(|(_, reason)| reason);
+        let missed = call.learnt().missed.is_some().then(|| call.learn().missed.take()).flatten();
+        let missed = missed.map(|(_, reason)| reason);
         let reason = missed.map(|reason| self.miss(&call, reason, &parts));
-        self.engine.tell(|| Event::Started { task: name });
+        self.engine.tell_task(|| Event::Started { task: name });
         let checkpoints = lineage(&call);
-        let order = Order { task, checkpoints, key: call.key, parts, reason, flight };
-        let values: Option<smallvec::SmallVec<[Value; 3]>> = call
-            .args
+        let (args, key) = call.into_parts();
+        let order = Order { task, checkpoints, key, parts, reason, flight };
+        let values: Option<smallvec::SmallVec<[Value; 3]>> = args
             .into_iter()
             .map(|arg| match arg.0 {
                 Input::Value(value) => Some(value),
@@ -133,18 +135,66 @@ impl Run {
         }
     }
 
+    /// Runs the body of a call of a sync task that has no key and of which nobody is told; `None` if it is not such a
+    /// call, or its arguments are not all there.
+    pub(super) fn step_plain(
+        &self,
+        node: &Node,
+        context: &mut Option<Arc<Context>>,
+    ) -> Option<Progress> {
+        let task = node.task?;
+        let Body::Sync(body) = task.body else { return None };
+        let has_key = task.spec.cache.is_some() && self.engine.cache.is_some();
+        if has_key || self.is_watched() {
+            return None;
+        }
+        let mut slot = node.slot.lock();
+        match &*slot {
+            Slot::Idle(Op::Task(call)) if call.args.iter().all(is_plainly_there) => {}
+            _ => return None,
+        }
+        let Slot::Idle(Op::Task(call)) = mem::replace(&mut *slot, Slot::Running(Vec::new())) else {
+            unreachable!("matched above")
+        };
+        drop(slot);
+        let (args, _) = call.into_parts();
+        let mut values = Args::default();
+        for arg in args {
+            let value = match arg.0 {
+                Input::Value(value) => value,
+                Input::Node(source) => match take_value(source) {
+                    Some(value) => value,
+                    None => return Some(self.lost(node)),
+                },
+            };
+            values.push(value);
+        }
+        let span = tracing::debug_span!("daglite task", task = task.spec.name);
+        let entered = span.enter();
+        let result = within_lent(context, || caught(|| body(&mut values)));
+        drop(entered);
+        drop(values);
+        if let Ok(Ok(value)) = result {
+            self.tally.computed.fetch_add(1, Ordering::Relaxed);
+            return Some(self.done(node, value, None, None));
+        }
+        let (parts, checkpoints, took) = (Vec::new(), Vec::new(), Duration::ZERO);
+        let order = Order { task, key: None, parts, reason: None, flight: None, checkpoints };
+        Some(self.record_completion(node, Completion { order, result, took }))
+    }
+
     /// Notes a miss, and tells of it; answers why it was one.
     fn miss(&self, call: &TaskOp, reason: MissReason, parts: &[KeyPart]) -> MissReason {
         self.tally.misses.fetch_add(1, Ordering::Relaxed);
         let (engine, task) = (&self.engine, call.task);
-        let key = call.key.as_ref().map(|key| key.digest);
+        let key = call.key().map(|key| key.digest);
         let reason = match (reason, &key) {
             (MissReason::NoEntry, Some(key)) if self.wants_reasons() => {
                 engine.explain(&self.context.ledger.histories, task, key, parts)
             }
             (reason, _) => reason,
         };
-        engine.tell(|| Event::Miss { task: task.spec.name, key, reason: reason.clone() });
+        engine.tell_task(|| Event::Miss { task: task.spec.name, key, reason: reason.clone() });
         reason
     }
 
@@ -155,7 +205,7 @@ impl Run {
 
     /// Whether somebody will be told how long a body ran.
     fn wants_times(&self, order: &Order) -> bool {
-        order.key.is_some() || self.report.is_some() || self.engine.is_observed()
+        order.key.is_some() || self.report.is_some() || self.engine.wants_tasks
     }
 
     fn context_for(&self, order: &Order, blocking: bool) -> Arc<Context> {
@@ -171,6 +221,14 @@ impl Run {
                 ledger: Arc::clone(&outer.ledger),
             }),
         }
+    }
+}
+
+/// Whether an argument's value is there, and was made of no checkpoint.
+fn is_plainly_there(arg: &Arg) -> bool {
+    match &arg.0 {
+        Input::Value(_) => true,
+        Input::Node(source) => matches!(&*source.slot.lock(), Slot::Done { made: None, .. }),
     }
 }
 

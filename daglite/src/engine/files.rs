@@ -61,7 +61,7 @@ impl Run {
             Some(what) => Err(MissReason::OutputChanged(what)),
             None => {
                 let (name, size) = (task.spec.name, meta.size);
-                self.engine.tell(|| Event::Loaded { task: name, key: key.digest, size });
+                self.engine.tell_task(|| Event::Loaded { task: name, key: key.digest, size });
                 Ok(value)
             }
         }

@@ -2,13 +2,13 @@
 
 use std::io::Read;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::digest::Digest;
 use crate::event::{Event, MissReason};
-use crate::graph::{Ahead, Entry, Key, Known, Mode, Op, Origin, Slot};
+use crate::graph::{Ahead, Entry, Key, Known, Mode, Node, Op, Origin, Slot, TaskOp};
 use crate::store::{ArtifactMeta, CacheStore, Glimpse, Lookup, StoreError};
 use crate::task::{Task, Value};
 
@@ -94,6 +94,38 @@ impl Run {
         Found::Entry(digest, entry)
     }
 
+    /// The result of a call that was looked for together with others, if its bytes have come along and make a value. What
+    /// does not, goes the long way, which tells why.
+    pub(super) fn hit_ahead(
+        &self,
+        node: &Node,
+        call: &TaskOp,
+        key: &Arc<Key>,
+        glimpse: Glimpse,
+        removals: u64,
+    ) -> Result<Slot, Box<Glimpse>> {
+        let task = call.task;
+        let Glimpse { meta, bytes: Some(bytes) } = &glimpse else { return Err(Box::new(glimpse)) };
+        let unusable = self.engine.why_unusable(task, meta.created, &meta.format, &meta.shape);
+        if unusable.is_some() || task.has_files() {
+            return Err(Box::new(glimpse));
+        }
+        let Ok(value) = self.decode(task, bytes, &meta.format, meta.shape) else {
+            return Err(Box::new(glimpse));
+        };
+        let meta = glimpse.meta;
+        self.count_hit(task, key, meta.took);
+        let excluded = self.engine.excluded_of(&meta);
+        self.engine.tell_excluded(call, &key.digest, &excluded);
+        let (key_digest, size) = (key.digest, meta.size);
+        self.engine.tell_task(|| Event::Loaded { task: task.spec.name, key: key_digest, size });
+        let digest = reference(&meta);
+        let made = self.made_by_hit(node, call, Arc::clone(key), meta.took);
+        let kept = Kept::of(task, &value, digest, meta, excluded, removals);
+        self.engine.in_memory(|memory| memory.keep_read(key_digest, kept));
+        Ok(Slot::Done { value, digest: Some(digest), made: Some(made) })
+    }
+
     /// What the cache store has under `key`.
     fn ask(&self, key: &Key) -> Result<Lookup<Glimpse>, StoreError> {
         let Some(store) = self.store() else { return Ok(Lookup::Absent) };
@@ -108,7 +140,7 @@ impl Run {
         self.tally.saved_nanos.fetch_add(nanos, Ordering::Relaxed);
         let (origin, took, reason) = (Origin::Hit, Duration::ZERO, None);
         self.note(TaskOutcome { task: name, origin, took, saved, reason, resumed: None });
-        self.engine.tell(|| Event::Hit { task: name, key: key.digest, saved });
+        self.engine.tell_task(|| Event::Hit { task: name, key: key.digest, saved });
     }
 
     /// Reads the value of an entry; gives the operation back, to be done again, if that fails.
@@ -130,8 +162,9 @@ impl Run {
             let _ = tally.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         }
         self.forget_hit(task.spec.name);
-        call.mode = Mode::Recompute(reason);
-        call.missed = None;
+        let learnt = call.learn();
+        learnt.mode = Mode::Recompute(reason);
+        learnt.missed = None;
         Err(Op::Task(call))
     }
 
@@ -150,7 +183,7 @@ impl Run {
             None => self.decode(task, &self.fetch(&key, digest)?, &format, shape)?,
         };
         let name = task.spec.name;
-        self.engine.tell(|| Event::Loaded { task: name, key, size });
+        self.engine.tell_task(|| Event::Loaded { task: name, key, size });
         let kept = value.clone();
         let kept = Kept {
             task,
@@ -163,6 +196,7 @@ impl Run {
             size,
             excluded,
             removals,
+            is_past: AtomicBool::new(false),
         };
         self.engine.in_memory(|memory| memory.keep_read(key, kept));
         Ok(value)

@@ -1,11 +1,12 @@
 //! The engine: runs a graph against the stores.
 //!
-//! Read in this order: `run` (the queue of nodes and the future that drives it), `step` (what happens to one node),
+//! Read in this order: `run` (the threads that settle nodes and the future that drives them), `queue` (where nodes stand), `hand` (calls that are taken
+//! along), `step` (what happens to one node),
 //! `key` (a call's cache key), `hashes` (values that several calls share), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the
 //! cache has), `ahead` (many look-ups at once), `memory` (results that are kept as they are), `execute` (bodies), `record`
 //! (what becomes of results), `files` (files in keys and in results), `notes` (digests of
 //! files that other processes have read), `save` (checkpoints), `resume` (going on from them), `here` (those inside a
-//! body), `flight` (one computation a
+//! body), `shortcut` (past all of that, to a result in memory), `flight` (one computation a
 //! key), `others` (other processes), `ledger` (what the store is told of a run), `plan` and `planner` (what a run would
 //! do), `pool` (threads),
 //! `context` (what a thread is doing).
@@ -17,6 +18,7 @@ mod execute;
 mod explain;
 mod files;
 mod flight;
+mod hand;
 mod hashes;
 mod here;
 mod key;
@@ -30,10 +32,12 @@ mod planner;
 
 mod pool;
 mod preimage;
+mod queue;
 mod record;
 mod resume;
 mod run;
 mod save;
+mod shortcut;
 mod step;
 
 use std::collections::HashSet;
@@ -60,6 +64,7 @@ pub use plan::{Plan, PlannedNode, PlannedState};
 pub use resume::Resumption;
 pub use run::TaskOutcome;
 pub(crate) use run::{Finished, RunFuture, block_on};
+pub(crate) use shortcut::Shortcut;
 
 use flight::Flights;
 use here::States;
@@ -68,6 +73,7 @@ use notes::StoreNotes;
 use others::Others;
 use pool::Pool;
 use preimage::Records;
+use shortcut::Shortcuts;
 
 /// What runs graphs: the stores, the threads and those who watch.
 pub(crate) struct Engine {
@@ -78,6 +84,8 @@ pub(crate) struct Engine {
     observers: Vec<Box<dyn Observer>>,
     /// Whether one of them makes use of the reasons of misses.
     wants_reasons: bool,
+    /// Whether one of them makes use of the course of single calls.
+    wants_tasks: bool,
     /// Whether a hit whose excluded arguments differ is told.
     warn_excluded: bool,
     /// Whether checkpoints that are there stand for what would be computed.
@@ -96,6 +104,8 @@ pub(crate) struct Engine {
     flights: Arc<Flights>,
     /// Results that need not be asked of the store.
     memory: Option<Memory>,
+    /// Short ways to them, unless somebody wants to know of each run.
+    shortcuts: Option<Shortcuts>,
     /// Keys that other processes are computing.
     others: Arc<Others>,
     /// How long they are waited for.
@@ -160,10 +170,14 @@ impl Engine {
             hash_strategy,
         } = parts;
         let wants_reasons = observers.iter().any(|observer| observer.wants_reasons());
+        let wants_tasks = observers.iter().any(|observer| observer.wants_tasks());
         let memory = cache
             .as_ref()
             .filter(|_| memory.bytes() > 0)
             .map(|store| Memory::new(memory, caught(|| store.removals()).unwrap_or_default()));
+        let is_told = observers.iter().any(|observer| observer.wants_runs());
+        let is_open = memory.is_some() && !wants_tasks && !is_told && !warn_excluded;
+        let shortcuts = is_open.then(Shortcuts::default);
         let notes = cache.as_ref().map(StoreNotes::of);
         Arc::new(Self {
             notes,
@@ -173,6 +187,7 @@ impl Engine {
             clock,
             observers,
             wants_reasons,
+            wants_tasks,
             warn_excluded,
             resume,
             hash_strategy,
@@ -182,6 +197,7 @@ impl Engine {
             states: States::default(),
             flights: Arc::default(),
             memory,
+            shortcuts,
             others: Arc::default(),
             wait_for_others,
             told_unwritable: AtomicBool::new(false),
@@ -218,20 +234,28 @@ impl Engine {
         )
     }
 
-    /// Whether anybody listens.
-    fn is_observed(&self) -> bool {
-        !self.observers.is_empty()
-    }
-
     /// Tells everybody what `event` makes, if anybody listens.
     fn tell(&self, event: impl FnOnce() -> Event) {
-        if self.observers.is_empty() {
-            return;
+        if !self.observers.is_empty() {
+            self.tell_those(|_| true, &event());
         }
-        let event = event();
+    }
+
+    /// The same, of the course of a single call.
+    fn tell_task(&self, event: impl FnOnce() -> Event) {
+        if self.wants_tasks {
+            self.tell_those(|observer| observer.wants_tasks(), &event());
+        }
+    }
+
+    fn tell_those(&self, wants: impl Fn(&dyn Observer) -> bool, event: &Event) {
         for observer in &self.observers {
             // What an observer does is its own affair: its panic must not touch the run.
-            let _ = catch_unwind(AssertUnwindSafe(|| observer.event(&event)));
+            let _ = catch_unwind(AssertUnwindSafe(|| {
+                if wants(observer.as_ref()) {
+                    observer.event(event);
+                }
+            }));
         }
     }
 

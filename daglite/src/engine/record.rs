@@ -37,7 +37,7 @@ impl Run {
         self.tally.computed.fetch_add(1, Ordering::Relaxed);
         let (origin, saved, reason) = (Origin::Computed, Duration::ZERO, order.reason.take());
         self.note(TaskOutcome { task, origin, took, saved, reason, resumed: None });
-        self.engine.tell(|| Event::Computed { task, took });
+        self.engine.tell_task(|| Event::Computed { task, took });
         let (digest, stored) = match &order.key {
             Some(key) => {
                 let parts = std::mem::take(&mut order.parts);
@@ -139,19 +139,19 @@ impl Run {
         // A value with files is hashed wherever it is an argument: the files may change, its bytes do not.
         let (digest, stands) = (meta.digest, reference(&meta));
         let reference = (!task.has_files()).then_some(stands);
+        let size = meta.size;
         engine.in_memory(|memory| match &put {
             Ok(Put::Kept) if !task.has_files() => {
                 let excluded = engine.excluded_of(&meta);
-                let kept = Kept::of(task, value, stands, &meta, excluded, removals);
+                let kept = Kept::of(task, value, stands, meta, excluded, removals);
                 memory.keep(key.digest, kept);
             }
             Ok(_) | Err(_) => memory.forget(&key.digest),
         });
-        let size = meta.size;
         match put {
             Ok(Put::Kept) => {
                 engine.tell_unclaimable(store.as_ref());
-                engine.tell(|| Event::Stored { task: name, key: key.digest, digest, size });
+                engine.tell_task(|| Event::Stored { task: name, key: key.digest, digest, size });
                 (reference, true)
             }
             Ok(Put::Refused(reason)) => {

@@ -308,6 +308,33 @@ pub trait Observer: Send + Sync + 'static {
     fn wants_reasons(&self) -> bool {
         true
     }
+
+    /// Whether it makes use of what tells the course of each single call: [`Event::Started`], [`Event::Computed`],
+    /// [`Event::Hit`], [`Event::Miss`], [`Event::Loaded`] and [`Event::Stored`]. If it does not, it is told all else, and a
+    /// run of a million small calls is not held up by a million events.
+    ///
+    /// ```
+    /// use daglite::{Observer, Progress};
+    ///
+    /// assert!(!Progress::warnings().wants_tasks());
+    /// assert!(Progress::stderr().each_task().wants_tasks());
+    /// ```
+    fn wants_tasks(&self) -> bool {
+        true
+    }
+
+    /// Whether it makes use of [`Event::RunStarted`] and [`Event::RunFinished`]. If no observer of a session wants either
+    /// runs or tasks, a lone call whose result is in memory needs no run, and has no such events.
+    ///
+    /// ```
+    /// use daglite::{Observer, Progress};
+    ///
+    /// assert!(!Progress::warnings().wants_runs());
+    /// assert!(Progress::stderr().wants_runs());
+    /// ```
+    fn wants_runs(&self) -> bool {
+        true
+    }
 }
 
 impl<F: Fn(&Event) + Send + Sync + 'static> Observer for F {

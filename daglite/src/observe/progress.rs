@@ -113,6 +113,14 @@ impl Observer for Progress {
         self.each_task
     }
 
+    fn wants_tasks(&self) -> bool {
+        self.each_task
+    }
+
+    fn wants_runs(&self) -> bool {
+        self.summary || self.each_task
+    }
+
     fn event(&self, event: &Event) {
         match event {
             Event::Warning { message } => self.line(format_args!("warning: {message}")),
