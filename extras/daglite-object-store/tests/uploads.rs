@@ -108,3 +108,20 @@ fn credentials_that_expire_between_two_runs_are_told_once_and_nothing_is_wrong()
     );
     assert_eq!(server.objects("entries").len(), 21);
 }
+
+#[tokio::test]
+async fn trouble_with_writing_and_then_with_reading_is_told_once() {
+    let server = MiniS3::start();
+    let cache = RemoteCache::builder(server.place(), MemoryStore::new()).upload(Upload::Inline);
+    let cache = cache.rest(Duration::from_secs(60)).open().unwrap();
+    let body = || "<Error><Code>ExpiredToken</Code></Error>".to_owned();
+    server.set(Fault::AnswerWrites(403, body()));
+    cache.put(&key("ours"), &artifact(b"value")).await.unwrap();
+    assert_eq!(cache.notices().len(), 1);
+    server.set(Fault::Answer(403, body()));
+    drop(cache.get(&key("theirs")).await.unwrap());
+    let asked = server.requests();
+    drop(cache.get(&key("theirs")).await.unwrap());
+    assert_eq!(server.requests(), asked, "it is left alone");
+    assert_eq!(cache.notices(), Vec::<String>::new());
+}
