@@ -1,6 +1,7 @@
 //! `Digest`: the 32 bytes that stand for content, code or a cache key.
 
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::ops::Range;
 use std::str::FromStr;
@@ -29,6 +30,28 @@ use crate::threads;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);
+
+/// How digests find their places in tables: they are hashes already, and nobody can choose their bytes.
+pub(crate) type ByDigest = BuildHasherDefault<FirstBytes>;
+
+/// Takes the first eight bytes for the hash of all.
+#[derive(Default)]
+pub(crate) struct FirstBytes(u64);
+
+impl Hasher for FirstBytes {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 = u64::from_le_bytes(*first);
+        }
+    }
+
+    /// The length that stands before an array.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 impl Digest {
     /// The BLAKE3 digest of `bytes`.
