@@ -22,7 +22,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("graph", &["hash", "registry", "store", "checkpoint", "task", "event"]),
     ("engine", &["hash", "registry", "store", "checkpoint", "task", "event", "graph"]),
     ("observe", &["event"]),
-    ("session", &["hash", "registry", "store", "checkpoint", "event", "engine", "observe"]),
+    (
+        "session",
+        &["hash", "registry", "store", "checkpoint", "signed", "event", "engine", "observe"],
+    ),
     ("future", &["registry", "checkpoint", "task", "event", "graph", "engine", "session"]),
     ("conformance", &["store", "checkpoint"]),
     ("prelude", &[]),

@@ -26,6 +26,8 @@ fn default_session(folder: &Path, variables: &[(&str, &str)]) -> String {
         .env_remove("DAGLITE_HASH_STRATEGY")
         .env_remove("DAGLITE_KEEP_GOING")
         .env_remove("DAGLITE_LIMITS")
+        .env_remove("DAGLITE_SIGNING_KEY")
+        .env_remove("DAGLITE_SIGNING_KEY_FILE")
         .envs(variables.iter().copied())
         .output()
         .unwrap();

@@ -195,6 +195,11 @@ pub trait CheckpointStore: Send + Sync + 'static {
         })
     }
 
+    /// Whether what is not signed is refused here, so that a session with a signing key need not see to it.
+    fn is_signed(&self) -> bool {
+        false
+    }
+
     /// Whether versions can have tags here.
     fn keeps_tags(&self) -> bool {
         false
@@ -287,6 +292,10 @@ impl<S: CheckpointStore + ?Sized> CheckpointStore for Arc<S> {
         version: &'a Version,
     ) -> StoreFuture<'a, Option<String>> {
         (**self).resolve(name, version)
+    }
+
+    fn is_signed(&self) -> bool {
+        (**self).is_signed()
     }
 
     fn keeps_tags(&self) -> bool {

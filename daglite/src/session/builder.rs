@@ -15,6 +15,7 @@ use crate::event::Observer;
 use crate::hash::Strategy;
 use crate::observe::Progress;
 use crate::registry::Registry;
+use crate::signed::{Signed, SigningKey};
 use crate::size::{ByteSize, IntoByteSize};
 use crate::store::CacheStore;
 
@@ -47,6 +48,7 @@ pub struct SessionBuilder {
     jitter_seed: Option<u64>,
     keep_going: Option<bool>,
     limits: BTreeMap<String, usize>,
+    signing_key: Option<SigningKey>,
 }
 
 /// How long a key that another process computes is waited for if nobody says anything.
@@ -319,6 +321,32 @@ impl SessionBuilder {
         self
     }
 
+    /// Signs what this session puts into its cache and its checkpoints, and takes nothing from them that is not signed with
+    /// the same key: see [`Signed`], which also says what a signature cannot do. For stores that others can write to, a
+    /// bucket above all. A store that is a [`Signed`] one already stays as it is.
+    ///
+    /// What was cached before without the key is computed once more, and checkpoints from before have to be saved again.
+    ///
+    /// Best is a file that only those can read who should: `DAGLITE_SIGNING_KEY_FILE`, or `signing_key_file` in
+    /// `daglite.toml`. On servers that hand out secrets as variables, `DAGLITE_SIGNING_KEY` is the secret itself; other
+    /// programs of the same user can read that, and so can all that this one starts. It cannot stand in `daglite.toml`, which
+    /// people share.
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// use daglite::SigningKey;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("team.key");
+    /// # std::fs::write(&path, "what only the team knows")?;
+    /// let session = Session::builder().signing_key(SigningKey::from_file(&path)?).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn signing_key(mut self, key: SigningKey) -> Self {
+        self.signing_key = Some(key);
+        self
+    }
+
     /// Tells `observer` of each event. May be called several times. Without any, warnings go to standard error.
     ///
     /// ```
@@ -358,6 +386,7 @@ impl SessionBuilder {
             jitter_seed,
             keep_going,
             limits,
+            signing_key,
         } = self;
         let settings = Settings::read()?;
         let memory = match memory {
@@ -380,9 +409,15 @@ impl SessionBuilder {
                 CacheSetting::Folder(path) => Some(Arc::new(settings.cache_limits.open(&path)?)),
             },
         };
-        let checkpoints = match checkpoints {
+        let checkpoints: Arc<dyn CheckpointStore> = match checkpoints {
             Some(store) => store,
             None => Arc::new(FileCheckpoints::open(settings.checkpoints)?),
+        };
+        let (cache, checkpoints) = match signing_key.or(settings.signing_key) {
+            Some(key) => {
+                (cache.map(|store| signed_cache(store, &key)), signed_checkpoints(checkpoints, key))
+            }
+            None => (cache, checkpoints),
         };
         let concurrency = match concurrency {
             Some(0) => {
@@ -437,6 +472,19 @@ fn all_limits(
             Err(Error::new(ErrorKind::Config, message))
         }
     }
+}
+
+/// `store`, with signatures.
+fn signed_cache(store: Arc<dyn CacheStore>, key: &SigningKey) -> Arc<dyn CacheStore> {
+    if store.is_signed() { store } else { Arc::new(Signed::new(store, key.clone())) }
+}
+
+/// The same for checkpoints.
+fn signed_checkpoints(
+    store: Arc<dyn CheckpointStore>,
+    key: SigningKey,
+) -> Arc<dyn CheckpointStore> {
+    if store.is_signed() { store } else { Arc::new(Signed::new(store, key)) }
 }
 
 fn machine_threads() -> usize {

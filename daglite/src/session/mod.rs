@@ -33,7 +33,10 @@ pub use builder::SessionBuilder;
 /// | [`hash_strategy`](SessionBuilder::hash_strategy) | `DAGLITE_HASH_STRATEGY` (`auto`, `exact`, `fast`, `sampled`) | `hash_strategy` | `auto` |
 /// | [`keep_going`](SessionBuilder::keep_going) | `DAGLITE_KEEP_GOING` (`true` or `false`) | `keep_going` | `false` |
 /// | [`limit`](SessionBuilder::limit) | `DAGLITE_LIMITS` (such as `db=2,net=8`) | `[limits]`, with `db = 2` | no limits |
+/// | [`signing_key`](SessionBuilder::signing_key) | `DAGLITE_SIGNING_KEY_FILE` (a file with the secret), or `DAGLITE_SIGNING_KEY` (the secret) | `signing_key_file` | nothing is signed |
 /// | [`observe`](SessionBuilder::observe) | `DAGLITE_PROGRESS` (`off`, `summary`, `tasks`) | `progress` | warnings on standard error |
+///
+/// The signing key holds for all stores of the session, whoever names them.
 ///
 /// The settings of the store are those of a `FileStore`, which is told them by its [builder](crate::store::FileStoreBuilder); in variables
 /// and the file they hold for the store that is made from there.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, ErrorKind};
 use crate::hash::Strategy;
+use crate::signed::SigningKey;
 use crate::size::ByteSize;
 use crate::store::{Eviction, FileStore, FileStoreLayout};
 use crate::times;
@@ -29,6 +30,7 @@ pub(super) struct Settings {
     pub(super) hash_strategy: Option<Strategy>,
     pub(super) keep_going: Option<bool>,
     pub(super) limits: BTreeMap<String, usize>,
+    pub(super) signing_key: Option<SigningKey>,
 }
 
 /// Where results are cached.
@@ -116,6 +118,7 @@ struct File {
     keep_going: Option<bool>,
     #[serde(default)]
     limits: BTreeMap<String, usize>,
+    signing_key_file: Option<PathBuf>,
 }
 
 /// What is expected where a size of memory stands.
@@ -223,6 +226,7 @@ impl Settings {
             |text| text.parse().ok(),
             file.hash_strategy,
         )?;
+        let signing_key = signing_key(&here, file.signing_key_file.map(in_folder))?;
         Ok(Self {
             cache,
             cache_limits,
@@ -236,6 +240,7 @@ impl Settings {
             hash_strategy,
             keep_going,
             limits,
+            signing_key,
         })
     }
 }
@@ -331,6 +336,23 @@ fn cache_setting(folder: &Path, written: PathBuf) -> CacheSetting {
         CacheSetting::Off
     } else {
         CacheSetting::Folder(folder.join(written))
+    }
+}
+
+/// The key that the variables say, or the file that they or `in_file` name. No message shows a secret.
+fn signing_key(here: &Path, in_file: Option<PathBuf>) -> Result<Option<SigningKey>, Error> {
+    let (secret, path) = (variable("DAGLITE_SIGNING_KEY"), variable("DAGLITE_SIGNING_KEY_FILE"));
+    let refused = |message: String| Error::new(ErrorKind::Config, message);
+    match (secret, path) {
+        (Some(_), Some(_)) => Err(refused(
+            "DAGLITE_SIGNING_KEY and DAGLITE_SIGNING_KEY_FILE are both set: set one of them"
+                .to_owned(),
+        )),
+        (Some(secret), None) => SigningKey::new(secret.as_encoded_bytes())
+            .map(Some)
+            .map_err(|cause| refused(format!("DAGLITE_SIGNING_KEY: {cause}"))),
+        (None, Some(path)) => SigningKey::from_file(here.join(path)).map(Some),
+        (None, None) => in_file.map(SigningKey::from_file).transpose(),
     }
 }
 

@@ -109,6 +109,10 @@ impl<S: CacheStore> CacheStore for Signed<S> {
         self.inner.location()
     }
 
+    fn is_signed(&self) -> bool {
+        true
+    }
+
     fn find<'a>(&'a self, keys: &'a [Digest]) -> StoreFuture<'a, Vec<Lookup<Glimpse>>> {
         Box::pin(async move {
             let mut all = Vec::with_capacity(keys.len());

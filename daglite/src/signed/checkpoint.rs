@@ -21,6 +21,14 @@ impl<S: CheckpointStore> Signed<S> {
         self.key.sign(KIND, &essence(meta))
     }
 
+    /// The version that is meant, by its own name if a tag means it: those of others mean nothing.
+    async fn meant(&self, name: &str, version: &Version) -> Result<Option<Version>, StoreError> {
+        Ok(match version {
+            Version::Tag(tag) => self.tagged(name, tag).await?.map(Version::Exact),
+            other => Some(other.clone()),
+        })
+    }
+
     /// The metadata without its signature, if that is right.
     fn checked(&self, mut meta: CheckpointMeta) -> Result<CheckpointMeta, StoreError> {
         let note = meta.user.remove(NOTE);
@@ -107,7 +115,8 @@ impl<S: CheckpointStore> CheckpointStore for Signed<S> {
         version: &'a Version,
     ) -> StoreFuture<'a, Option<(CheckpointMeta, Vec<u8>)>> {
         Box::pin(async move {
-            match self.inner.load(name, version).await? {
+            let Some(version) = self.meant(name, version).await? else { return Ok(None) };
+            match self.inner.load(name, &version).await? {
                 Some((meta, bytes)) => Ok(Some((self.checked(meta)?, bytes))),
                 None => Ok(None),
             }
@@ -140,7 +149,8 @@ impl<S: CheckpointStore> CheckpointStore for Signed<S> {
         version: &'a Version,
     ) -> StoreFuture<'a, Option<CheckpointMeta>> {
         Box::pin(async move {
-            let found = self.inner.head(name, version).await?;
+            let Some(version) = self.meant(name, version).await? else { return Ok(None) };
+            let found = self.inner.head(name, &version).await?;
             found.map(|meta| self.checked(meta)).transpose()
         })
     }
@@ -166,7 +176,16 @@ impl<S: CheckpointStore> CheckpointStore for Signed<S> {
         name: &'a str,
         version: &'a Version,
     ) -> StoreFuture<'a, Option<String>> {
-        self.inner.resolve(name, version)
+        Box::pin(async move {
+            match version {
+                Version::Tag(tag) => self.tagged(name, tag).await,
+                other => self.inner.resolve(name, other).await,
+            }
+        })
+    }
+
+    fn is_signed(&self) -> bool {
+        true
     }
 
     fn keeps_tags(&self) -> bool {
@@ -174,14 +193,14 @@ impl<S: CheckpointStore> CheckpointStore for Signed<S> {
     }
 
     fn tag<'a>(&'a self, name: &'a str, version: &'a str, tag: &'a str) -> StoreFuture<'a, bool> {
-        self.inner.tag(name, version, tag)
+        Box::pin(self.give_tag(name, version, tag))
     }
 
     fn untag<'a>(&'a self, name: &'a str, tag: &'a str) -> StoreFuture<'a, bool> {
-        self.inner.untag(name, tag)
+        Box::pin(self.take_tag(name, tag))
     }
 
     fn tags<'a>(&'a self, name: &'a str) -> StoreFuture<'a, Vec<(String, String)>> {
-        self.inner.tags(name)
+        Box::pin(self.signed_tags(name))
     }
 }

@@ -1,6 +1,9 @@
 //! `SigningKey`: a secret that several people share, and the signatures that it makes.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -9,6 +12,8 @@ use crate::error::{Error, ErrorKind};
 
 /// Shorter secrets are guessed.
 const SHORTEST: usize = 16;
+/// Longer files have something else in them.
+const LONGEST: u64 = 64 << 10;
 /// What the secret is used for: the same one elsewhere makes other keys.
 const CONTEXT: &str = "daglite 2026-11-23 signatures of entries v1";
 
@@ -49,6 +54,37 @@ impl SigningKey {
             return Err(Error::new(ErrorKind::Config, message));
         }
         Ok(Self(blake3::derive_key(CONTEXT, secret)))
+    }
+
+    /// The key whose secret is all that the file at `path` has in it.
+    ///
+    /// ```
+    /// # use daglite::SigningKey;
+    /// let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("team.key");
+    /// std::fs::write(&path, "what only the team knows\n")?;
+    /// let key = SigningKey::from_file(&path)?;
+    /// # drop(key);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, or its secret has fewer than 16 bytes or more than 64 KiB.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let refused = |why: &dyn fmt::Display| {
+            let path = path.display();
+            Error::new(ErrorKind::Config, format!("cannot take the signing key from {path}: {why}"))
+        };
+        let mut secret = Vec::new();
+        let read =
+            File::open(path).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut secret));
+        read.map_err(|cause| refused(&cause).with_source(cause))?;
+        if secret.len() as u64 > LONGEST {
+            return Err(refused(&"it has more than 64 KiB: name the file with the secret"));
+        }
+        Self::new(secret).map_err(|cause| refused(&cause))
     }
 
     /// The signature of what `parts` say, as a `kind` of thing.

@@ -1,10 +1,11 @@
 //! Stores whose entries are signed with a secret, so that nobody who does not know it can plant a result.
 //!
-//! Files in reading order: `key` (the secret, and what is made of it), `cache` and `checkpoint` (the two kinds of stores).
+//! Files in reading order: `key` (the secret, and what is made of it), `cache` and `checkpoint` (the two kinds of stores), `tag`.
 
 mod cache;
 mod checkpoint;
 mod key;
+mod tag;
 
 use std::fmt;
 use std::sync::atomic::AtomicU64;
@@ -15,10 +16,20 @@ pub use key::SigningKey;
 ///
 /// Put it around any [`CacheStore`](crate::CacheStore) or [`CheckpointStore`](crate::CheckpointStore) that others can write to.
 /// An entry of a cache with no signature, or a wrong one, is a miss, and a notice says so; a checkpoint with none is an error.
-/// The signature covers the key or the name and all that is known of the value, its digest too.
+/// The signature covers the key or the name and all that is known of the value, its digest too. A tag that was not given by
+/// somebody with the key is an error; the proof that one was is a further tag of the version (`signed.` and 52 letters
+/// and digits), which is shown only by the store inside.
 ///
-/// It does not hide anything, and a signed entry stays good: somebody who can write to the store can delete entries, move
-/// tags, and bring back an old version of the same checkpoint.
+/// A session does the same to its stores with [`signing_key`](crate::SessionBuilder::signing_key).
+///
+/// # What it does not do
+///
+/// It hides nothing, and what was signed once stays good. Somebody who can write to the store and has no key cannot make anything
+/// up, but can take things away and bring back what was there: delete entries, versions and tags, so that `latest`
+/// is an older one; put an old version of a checkpoint there again under a later name, so that `latest` is that one,
+/// or in the place of another one; and give a tag back to a version that had it before. Where that matters, let the bucket
+/// keep what was deleted and written over (versions of objects, object lock), or note the digest of what you rely on
+/// and compare it with that of the [metadata](crate::checkpoint::CheckpointMeta).
 ///
 /// ```
 /// use daglite::prelude::*;

@@ -380,6 +380,11 @@ pub trait CacheStore: Send + Sync + 'static {
     /// Where the entries are, for messages: a path, an address.
     fn location(&self) -> String;
 
+    /// Whether what is not signed is refused here, so that a session with a signing key need not see to it.
+    fn is_signed(&self) -> bool {
+        false
+    }
+
     /// What is under each of `keys`, in their order: for stores that answer many questions faster than one by one.
     fn find<'a>(&'a self, keys: &'a [Digest]) -> StoreFuture<'a, Vec<Lookup<Glimpse>>> {
         Box::pin(async move {
@@ -515,6 +520,10 @@ impl<S: CacheStore + ?Sized> CacheStore for Arc<S> {
 
     fn location(&self) -> String {
         (**self).location()
+    }
+
+    fn is_signed(&self) -> bool {
+        (**self).is_signed()
     }
 
     fn find<'a>(&'a self, keys: &'a [Digest]) -> StoreFuture<'a, Vec<Lookup<Glimpse>>> {

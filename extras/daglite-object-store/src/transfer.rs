@@ -1,5 +1,6 @@
 //! Bytes to an object and back: in parts and several at once where there are many, and never more than was announced.
 
+use std::future::Future;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,8 @@ use daglite::Digest;
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use object_store::path::Path;
 use object_store::{
-    GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
+    GetOptions, GetRange, GetResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
+    PutMode, PutOptions, PutPayload,
 };
 
 use crate::runtime::Work;
@@ -24,6 +26,9 @@ const PART: u64 = 8 << 20;
 /// How many parts are on their way at once.
 const AT_ONCE: usize = 8;
 
+/// What is said when work on a part ends without an answer.
+const CUT_OFF: &str = "a part was cut off: please report it";
+
 /// Writes an object by one request, under a condition.
 pub(crate) async fn put(
     store: &dyn ObjectStore,
@@ -35,44 +40,59 @@ pub(crate) async fn put(
     Ok(())
 }
 
-/// Writes an object of any size, over what is there; `progress` is called for each part that has arrived.
+/// Writes an object of any size, over what is there; `progress` is called for each part that has arrived. One of parts becomes
+/// visible only if `sound` says that it may.
 pub(crate) async fn upload(
     store: &dyn ObjectStore,
     path: &Path,
     bytes: Bytes,
+    sound: impl Future<Output = Result<(), Trouble>>,
     progress: &(dyn Fn() + Sync),
 ) -> Result<(), Trouble> {
     if bytes.len() as u64 <= IN_ONE {
+        sound.await?;
         return put(store, path, bytes.into(), PutMode::Overwrite).await;
     }
     let mut upload = store.put_multipart(path).await?;
+    let outcome = match put_parts(&mut *upload, &bytes, progress).await {
+        Ok(()) => sound.await,
+        failed => failed,
+    };
+    let outcome = match outcome {
+        Ok(()) => upload.complete().await.map(drop).map_err(Trouble::from),
+        failed => failed,
+    };
+    if outcome.is_err() {
+        // Parts that nobody needs are paid for.
+        let _ = upload.abort().await;
+    }
+    outcome
+}
+
+/// Writes all parts, several at once.
+async fn put_parts(
+    upload: &mut dyn MultipartUpload,
+    bytes: &Bytes,
+    progress: &(dyn Fn() + Sync),
+) -> Result<(), Trouble> {
     let part = PART as usize;
     let mut starts = (0..bytes.len()).step_by(part);
     let mut flying = FuturesUnordered::new();
-    let outcome = loop {
+    loop {
         while flying.len() < AT_ONCE
             && let Some(start) = starts.next()
         {
             let end = bytes.len().min(start + part);
-            flying.push(upload.put_part(bytes.slice(start..end).into()));
+            // Each on any thread: to sign, to encrypt and to send is what takes the time.
+            flying.push(Work::spread(upload.put_part(bytes.slice(start..end).into())));
         }
         match flying.next().await {
-            Some(Ok(())) => progress(),
-            Some(Err(error)) => break Err(error),
-            None => break Ok(()),
+            Some(Ok(arrived)) => arrived?,
+            Some(Err(_)) => return Err(Trouble::failed(CUT_OFF)),
+            None => return Ok(()),
         }
-    };
-    drop(flying);
-    let outcome = match outcome {
-        Ok(()) => upload.complete().await.map(drop),
-        Err(error) => Err(error),
-    };
-    if let Err(error) = outcome {
-        // Parts that nobody needs are paid for.
-        let _ = upload.abort().await;
-        return Err(error.into());
+        progress();
     }
-    Ok(())
 }
 
 /// The start of an object, up to `most` bytes, and its whole size.
@@ -80,7 +100,7 @@ pub(crate) async fn start_of(
     store: &dyn ObjectStore,
     path: &Path,
     most: u64,
-) -> Result<(Vec<u8>, object_store::ObjectMeta), Trouble> {
+) -> Result<(Vec<u8>, ObjectMeta), Trouble> {
     let options = GetOptions::new().with_range(Some(GetRange::Bounded(0..most)));
     let answer = store.get_opts(path, options).await?;
     let length = answer.range.end.saturating_sub(answer.range.start).min(most);
@@ -122,6 +142,23 @@ pub(crate) async fn whole_watched(
     Ok(bytes)
 }
 
+/// A whole object and what is known of it; no bytes if it has more than `most`.
+pub(crate) async fn small(
+    store: &dyn ObjectStore,
+    path: &Path,
+    most: u64,
+    stall: Duration,
+) -> Result<(Option<Vec<u8>>, ObjectMeta), Trouble> {
+    let answer = store.get(path).await?;
+    let meta = answer.meta.clone();
+    if meta.size > most {
+        return Ok((None, meta));
+    }
+    let mut bytes = Vec::new();
+    receive(answer, meta.size, stall, &mut |chunk| bytes.extend_from_slice(&chunk)).await?;
+    Ok((Some(bytes), meta))
+}
+
 /// The bytes of an object of exactly `size` bytes, several parts at once, and their digest.
 pub(crate) async fn download(
     store: &Arc<dyn ObjectStore>,
@@ -137,7 +174,7 @@ pub(crate) async fn download(
         .map(|range| Work::spread(part(Arc::clone(store), path.clone(), range, size, stall)))
         .buffered(AT_ONCE);
     while let Some(chunks) = parts.next().await {
-        let chunks = chunks.map_err(|_| Trouble::failed("a part was cut off: please report it"))?;
+        let chunks = chunks.map_err(|_| Trouble::failed(CUT_OFF))?;
         let (chunks, start) = (chunks?, bytes.len());
         if start == 0 {
             // The first part has shown that there are so many.

@@ -235,6 +235,19 @@ async fn a_large_value_is_an_object_of_its_own_and_a_small_one_is_not() {
 }
 
 #[tokio::test]
+async fn a_value_that_does_not_match_its_metadata_is_never_there_for_others() {
+    for size in [100, 17 << 20] {
+        let (objects, place) = open_place();
+        let store = bare(place).open().unwrap();
+        let mut wrong = artifact(&noise(size));
+        wrong.bytes[size - 1] ^= 1;
+        let refused = store.put(&key("wrong"), &wrong).await.unwrap_err().to_string();
+        assert!(refused.contains("it does not match its own metadata"), "{refused}");
+        assert_eq!(names(&objects).await, Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
 async fn a_full_queue_is_told_once_and_holds_nobody_up() {
     let (objects, place) = open_place();
     let writer =

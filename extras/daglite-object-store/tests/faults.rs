@@ -34,7 +34,14 @@ async fn with_an_entry(bytes: &[u8]) -> MiniS3 {
 
 /// What a session says.
 #[derive(Clone, Default)]
-struct Warnings(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl Warnings {
+    /// All of them.
+    pub(crate) fn told(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
 
 impl Observer for Warnings {
     fn event(&self, event: &Event) {
@@ -50,7 +57,7 @@ fn next(n: u64) -> u64 {
 }
 
 /// A chain: each key needs the result before it, so each is looked for by itself.
-fn chain(start: u64) -> TaskFuture<u64> {
+pub(crate) fn chain(start: u64) -> TaskFuture<u64> {
     (0..20).fold(next(start), |before, _| next(before))
 }
 
@@ -70,7 +77,7 @@ fn costs_one_deadline_and_is_told_once(fault: Fault, words: &str) {
     assert!(asked > 0, "nobody asked the server");
     assert_eq!(chain(1_000).run_in(&session).unwrap(), 1_021);
     assert_eq!(server.requests(), asked, "it is left alone from then on");
-    let told = warnings.0.lock().unwrap().clone();
+    let told = warnings.told();
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("the shared cache at `the mini S3` is left alone"), "{told:?}");
     assert!(told[0].contains(words), "{told:?}");
@@ -123,7 +130,7 @@ fn answers_that_come_slowly_cost_a_run_no_more_than_the_deadline() {
     assert_eq!(chain(1).run_in(&session).unwrap(), 22);
     let took = started.elapsed();
     // Twenty look-ups, one after the other, would take 1.6 s, and the uploads follow.
-    let told = warnings.0.lock().unwrap().clone();
+    let told = warnings.told();
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("have cost a run 300ms more than they saved"), "{told:?}");
     assert!(took < DEADLINE + SPARE, "it took {took:?}");

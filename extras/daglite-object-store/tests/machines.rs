@@ -36,28 +36,39 @@ fn a_machine() {
     println!("hits={} computed={}", all.summary.hits, all.summary.computed);
 }
 
-/// What a machine with a home of its own says.
-fn machine(server: &Seaweed, url: &str, secret: &str) -> String {
+/// What a machine says that has a home of its own, and these variables to find the store with.
+pub(crate) fn machine(url: &str, variables: &[(&str, &str)]) -> String {
     let home = tempfile::tempdir().unwrap();
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "machines::a_machine", "--nocapture"]);
     command.envs([("DAG_TEST_URL", url), ("DAG_TEST_HOME", home.path().to_str().unwrap())]);
-    command.envs([("AWS_ACCESS_KEY_ID", KEY_ID), ("AWS_SECRET_ACCESS_KEY", secret)]);
-    command.envs([("AWS_REGION", "us-east-1"), ("AWS_ALLOW_HTTP", "true")]);
-    command.env("AWS_ENDPOINT_URL", server.endpoint());
+    command.envs(variables.iter().copied());
     let output = command.output().unwrap();
     let said =
         [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
     said.join("\n")
 }
 
+/// The same of one that finds this server.
+fn machine_of(server: &Seaweed, url: &str, secret: &str) -> String {
+    let endpoint = server.endpoint();
+    let variables = [
+        ("AWS_ACCESS_KEY_ID", KEY_ID),
+        ("AWS_SECRET_ACCESS_KEY", secret),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ALLOW_HTTP", "true"),
+        ("AWS_ENDPOINT_URL", endpoint.as_str()),
+    ];
+    machine(url, &variables)
+}
+
 #[test]
 fn a_result_of_one_machine_is_a_hit_on_another() {
     let Some(server) = Seaweed::running() else { return };
     let url = format!("s3://{BUCKET}/{}", fresh_prefix());
-    let first = machine(&server, &url, SECRET);
+    let first = machine_of(&server, &url, SECRET);
     assert!(first.contains("hits=0 computed=2"), "{first}");
-    let second = machine(&server, &url, SECRET);
+    let second = machine_of(&server, &url, SECRET);
     assert!(second.contains("hits=2 computed=0"), "{second}");
     assert!(!format!("{first}{second}").contains(SECRET), "{first}{second}");
 }
@@ -67,7 +78,7 @@ fn a_machine_with_wrong_credentials_computes_and_says_nothing_of_them() {
     let Some(server) = Seaweed::running() else { return };
     let url = format!("s3://{BUCKET}/{}", fresh_prefix());
     let wrong = "a-secret-that-is-wrong";
-    let said = machine(&server, &url, wrong);
+    let said = machine_of(&server, &url, wrong);
     // The checkpoint was asked for, and could not be saved.
     assert!(said.contains("it refuses the credentials (403"), "{said}");
     assert!(!said.contains(wrong), "{said}");

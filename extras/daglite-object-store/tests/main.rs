@@ -2,7 +2,11 @@
 
 mod cache;
 mod checkpoints;
+mod clouds;
 mod faults;
 mod hostile;
 mod machines;
+mod orphans;
 mod support;
+mod tags;
+mod uploads;

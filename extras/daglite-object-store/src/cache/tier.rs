@@ -14,6 +14,7 @@ use daglite::store::{Artifact, ArtifactMeta, Glimpse, TaskRecord};
 use futures_util::StreamExt;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload, UpdateVersion};
+use tokio::task::spawn_blocking;
 
 use super::entry::{self, LONGEST_HEADER, Lies, PRELUDE};
 use crate::place::Place;
@@ -28,6 +29,10 @@ const LONGEST_RECORD: u64 = 4 << 20;
 
 /// How often a put tries to replace an entry that others replace as well.
 const ATTEMPTS: usize = 20;
+
+/// What is wrong with a value that is not the one that its metadata is about.
+const NOT_ITS_OWN: &str =
+    "it does not match its own metadata: set `size` and `digest` from its bytes";
 
 /// What a put of an entry may do to one that is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,15 +156,16 @@ impl Tier {
         replace: Replace,
         progress: &(dyn Fn() + Sync),
     ) -> Result<(), Trouble> {
-        verify(meta, &value, None).map_err(|_| {
-            Trouble::wrong(
-                "it does not match its own metadata: set `size` and `digest` from its bytes",
-            )
-        })?;
+        if value.len() as u64 != meta.size {
+            return Err(Trouble::wrong(NOT_ITS_OWN));
+        }
         let lies = if meta.size <= IN_ONE { Lies::Here } else { Lies::Apart };
         let start = entry::encode(key, meta, lies).map_err(Trouble::Wrong)?;
         let payload: PutPayload = match lies {
-            Lies::Here => [Bytes::from(start), value].into_iter().collect(),
+            Lies::Here => {
+                verify(meta, &value, None).map_err(|_| Trouble::wrong(NOT_ITS_OWN))?;
+                [Bytes::from(start), value].into_iter().collect()
+            }
             Lies::Apart => {
                 self.put_apart(meta, value, replace, progress).await?;
                 Bytes::from(start).into()
@@ -179,14 +185,24 @@ impl Tier {
         progress: &(dyn Fn() + Sync),
     ) -> Result<(), Trouble> {
         let path = self.object("objects", &meta.digest);
+        let (digest, bytes) = (meta.digest, value.clone());
+        // While parts are on their way already.
+        let hashed = spawn_blocking(move || Digest::of_bytes(&bytes) == digest);
+        let sound = async {
+            match hashed.await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(Trouble::wrong(NOT_ITS_OWN)),
+                Err(_) => Err(Trouble::failed("its digest was cut off: please report it")),
+            }
+        };
         if replace == Replace::Older {
             match self.store().head(&path).await {
-                Ok(there) if there.size == meta.size => return Ok(()),
+                Ok(there) if there.size == meta.size => return sound.await,
                 Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        transfer::upload(self.store(), &path, value, progress).await
+        transfer::upload(self.store(), &path, value, sound, progress).await
     }
 
     /// Writes an entry where there is none, or over one that is older.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use daglite::checkpoint::{check_name, is_version};
+use daglite::checkpoint::{check_name, check_tag, is_version};
 use daglite::store::StoreError;
 use futures_util::StreamExt;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStoreExt};
 
+use super::tags::TAGS;
 use super::{META, Shelf};
 use crate::trouble::Trouble;
 
@@ -20,6 +21,15 @@ pub(super) struct Listing {
     pub(super) newest: Option<String>,
     /// The objects of versions that are not whole, with the version.
     pub(super) halves: Vec<(String, ObjectMeta)>,
+    /// The names of all tags, sorted, also of those whose version is gone.
+    pub(super) tags: Vec<String>,
+}
+
+impl Listing {
+    /// Whether a version is whole.
+    pub(super) fn has(&self, version: &str) -> bool {
+        self.complete.binary_search_by(|there| there.as_str().cmp(version)).is_ok()
+    }
 }
 
 impl Shelf {
@@ -28,7 +38,7 @@ impl Shelf {
         let above = self.above(name)?;
         let failed = |trouble: Trouble| self.failed("list the versions of", name, &trouble);
         let mut complete = BTreeSet::new();
-        let mut values = Vec::new();
+        let (mut values, mut tags) = (Vec::new(), Vec::new());
         let mut found = self.place.store().list(Some(&above));
         while let Some(object) = found.next().await {
             let object = match object.map_err(Trouble::from) {
@@ -36,18 +46,20 @@ impl Shelf {
                 Err(Trouble::Missing) => break,
                 Err(trouble) => return Err(failed(trouble)),
             };
-            let Some((version, file)) = version_and_file(&above, &object.location) else {
-                continue;
-            };
-            if file == META {
-                complete.insert(version);
-            } else {
-                values.push((version, object));
+            match part_of(&above, &object.location) {
+                Some(PartOf::Version(version, file)) if file == META => {
+                    complete.insert(version);
+                }
+                Some(PartOf::Version(version, _)) => values.push((version, object)),
+                Some(PartOf::Tags(tag)) => tags.push(tag),
+                None => {}
             }
         }
+        tags.sort_unstable();
         let newest = values.iter().map(|(version, _)| version).chain(&complete).max().cloned();
         values.retain(|(version, _)| !complete.contains(version));
-        Ok(Listing { complete: complete.into_iter().collect(), newest, halves: values })
+        let complete = complete.into_iter().collect();
+        Ok(Listing { complete, newest, halves: values, tags })
     }
 
     /// The names of all checkpoints, sorted.
@@ -109,10 +121,26 @@ fn parts_below(above: &Path, location: &Path) -> Option<Vec<String>> {
     location.prefix_match(above).map(|parts| parts.map(|part| part.as_ref().to_owned()).collect())
 }
 
-/// The version and the object's own name, if `location` is that of a part of a version right below `above`.
-fn version_and_file(above: &Path, location: &Path) -> Option<(String, String)> {
-    let [version, file] = parts_below(above, location)?.try_into().ok()?;
-    is_version(&version).then_some((version, file))
+/// What an object right below a name may be.
+enum PartOf {
+    /// One of this version, with its own name.
+    Version(String, String),
+    /// The tag of this name.
+    Tags(String),
+}
+
+/// What the object at `location` is for the name at `above`.
+fn part_of(above: &Path, location: &Path) -> Option<PartOf> {
+    let [folder, file] = parts_below(above, location)?.try_into().ok()?;
+    if folder == TAGS {
+        return check_tag(&file).is_ok().then_some(PartOf::Tags(file));
+    }
+    is_version(&folder).then_some(PartOf::Version(folder, file))
+}
+
+/// Whether `location` is that of a tag: one of a name without versions is no checkpoint.
+pub(super) fn is_tag(location: &Path) -> bool {
+    location.parts().any(|part| part.as_ref() == TAGS)
 }
 
 /// The name of the checkpoint, if `location` is the metadata of one of its versions.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use daglite::Digest;
-use daglite::checkpoint::{CheckpointMeta, Version, is_version};
+use daglite::checkpoint::{CheckpointMeta, Version, is_version, next_version};
+use daglite::clock::Timestamp;
 use daglite::store::StoreError;
 use object_store::path::Path;
 
@@ -20,69 +21,100 @@ const STALL: Duration = Duration::from_secs(60);
 /// Up to this size a value is read by one request.
 const IN_ONE: u64 = 8 << 20;
 
-/// How often the latest version is looked for again because it was deleted meanwhile.
+/// How often another version is looked for because the one that was meant was deleted meanwhile.
 const ATTEMPTS: usize = 5;
 
 impl Shelf {
-    /// A version with its value, verified.
+    /// The name of the version that is meant; an exact one as it is.
+    pub(super) async fn resolve(
+        &self,
+        name: &str,
+        version: &Version,
+    ) -> Result<Option<String>, StoreError> {
+        self.above(name)?;
+        match version {
+            Version::Exact(version) => Ok(Some(version.clone())),
+            Version::Tag(tag) => self.tagged(name, tag).await,
+            Version::At(time) => {
+                let mut versions = self.list(name).await?.complete;
+                // Versions are moments: the first one of the next millisecond was saved later.
+                let next = Timestamp::from_millis(time.millis().saturating_add(1));
+                let next = next_version(next, None).unwrap_or_default();
+                versions.truncate(versions.partition_point(|version| *version < next));
+                Ok(versions.pop())
+            }
+            _ => Ok(self.list(name).await?.complete.pop()),
+        }
+    }
+
+    /// The version that is meant, with its value, verified.
     pub(super) async fn load(
         &self,
         name: &str,
         version: &Version,
     ) -> Result<Option<(CheckpointMeta, Vec<u8>)>, StoreError> {
         for _ in 0..ATTEMPTS {
-            let Some(meta) = self.head(name, version).await? else {
-                return Ok(None);
-            };
-            match self.value(&meta).await {
-                Ok(bytes) => return Ok(Some((meta, bytes))),
-                // Its metadata goes first when a version is deleted.
-                Err(Trouble::Missing)
-                    if !self.list(name).await?.complete.contains(&meta.version) =>
-                {
-                    if *version != Version::Latest {
-                        return Ok(None);
-                    }
-                }
-                Err(Trouble::Missing) => {
-                    return Err(self.damaged(name, &meta.version, "its value is missing").await);
-                }
-                Err(Trouble::Wrong(why)) => {
-                    let why = format!("its value is not what was saved: {why}");
-                    return Err(self.damaged(name, &meta.version, &why).await);
-                }
-                Err(trouble) => return Err(self.failed("load", name, &trouble)),
+            let Some(meant) = self.resolve(name, version).await? else { return Ok(None) };
+            let found = self.load_exact(name, &meant).await?;
+            if found.is_some() || matches!(version, Version::Exact(_)) {
+                return Ok(found);
             }
         }
         Err(self.failed("load", name, &Trouble::Taken))
     }
 
-    /// The metadata of a version.
+    /// The metadata of the version that is meant.
     pub(super) async fn head(
         &self,
         name: &str,
         version: &Version,
     ) -> Result<Option<CheckpointMeta>, StoreError> {
-        self.above(name)?;
         for _ in 0..ATTEMPTS {
-            let asked = match version {
-                // Nothing else is a version, and much of it is no safe name.
-                Version::Exact(version) if is_version(version) => version.clone(),
-                Version::Latest => match self.list(name).await?.complete.pop() {
-                    Some(latest) => latest,
-                    None => return Ok(None),
-                },
-                _ => return Ok(None),
-            };
-            match self.document(name, &asked).await {
-                Ok(meta) => return Ok(Some(meta)),
-                Err(Trouble::Missing) if *version == Version::Latest => {}
-                Err(Trouble::Missing) => return Ok(None),
-                Err(Trouble::Wrong(why)) => return Err(self.damaged(name, &asked, &why).await),
-                Err(trouble) => return Err(self.failed("load", name, &trouble)),
+            let Some(meant) = self.resolve(name, version).await? else { return Ok(None) };
+            let found = self.head_exact(name, &meant).await?;
+            if found.is_some() || matches!(version, Version::Exact(_)) {
+                return Ok(found);
             }
         }
         Err(self.failed("load", name, &Trouble::Taken))
+    }
+
+    /// A version with its value, verified.
+    async fn load_exact(
+        &self,
+        name: &str,
+        version: &str,
+    ) -> Result<Option<(CheckpointMeta, Vec<u8>)>, StoreError> {
+        let Some(meta) = self.head_exact(name, version).await? else {
+            return Ok(None);
+        };
+        let why = match self.value(&meta).await {
+            Ok(bytes) => return Ok(Some((meta, bytes))),
+            // Its metadata goes first when a version is deleted.
+            Err(Trouble::Missing) if !self.list(name).await?.has(version) => return Ok(None),
+            Err(Trouble::Missing) => "its value is missing".to_owned(),
+            Err(Trouble::Wrong(why)) => format!("its value is not what was saved: {why}"),
+            Err(trouble) => return Err(self.failed("load", name, &trouble)),
+        };
+        Err(self.damaged(name, version, &why).await)
+    }
+
+    /// The metadata of a version.
+    async fn head_exact(
+        &self,
+        name: &str,
+        version: &str,
+    ) -> Result<Option<CheckpointMeta>, StoreError> {
+        // Nothing else is a version, and much of it is no safe name.
+        if !is_version(version) {
+            return Ok(None);
+        }
+        match self.document(name, version).await {
+            Ok(meta) => Ok(Some(meta)),
+            Err(Trouble::Missing) => Ok(None),
+            Err(Trouble::Wrong(why)) => Err(self.damaged(name, version, &why).await),
+            Err(trouble) => Err(self.failed("load", name, &trouble)),
+        }
     }
 
     /// The metadata of a version, as it is written.

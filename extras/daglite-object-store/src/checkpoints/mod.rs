@@ -3,13 +3,15 @@
 //! ```text
 //! <prefix>/<name>/<version>/value.<extension>
 //! <prefix>/<name>/<version>/meta.json          last: who sees it sees the whole version
+//! <prefix>/<name>/.tags/<tag>                  the version that has the tag
 //! ```
 //!
-//! Files in reading order: `browse` (lists, delete), `load`, `save`. Here: the type and the contract.
+//! Files in reading order: `browse` (lists, delete), `load`, `save`, `tags`. Here: the type and the contract.
 
 mod browse;
 mod load;
 mod save;
+mod tags;
 
 use std::fmt;
 use std::future::Future;
@@ -93,7 +95,7 @@ impl ObjectCheckpoints {
         Ok(Self { runtime: Runtime::start()?, shelf: Arc::new(Shelf { place }) })
     }
 
-    /// The value of a version: `"latest"`, or the name of one. For programs without a session.
+    /// The value of a version: `"latest"`, a tag, or the name of one. For programs without a session.
     ///
     /// ```
     /// # use daglite::{CheckpointStore, Digest, checkpoint::CheckpointMeta, clock::Timestamp};
@@ -169,15 +171,6 @@ impl ObjectCheckpoints {
         }))
     }
 
-    /// The version that is meant, as the shelf knows it: the latest one, or one by its name.
-    async fn named(&self, name: &str, version: &Version) -> Result<Option<Version>, StoreError> {
-        check_name(name)?;
-        match version {
-            Version::Latest | Version::Exact(_) => Ok(Some(version.clone())),
-            other => Ok(self.resolve(name, other).await?.map(Version::Exact)),
-        }
-    }
-
     /// Does `work` with the shelf on the runtime.
     fn with_shelf<'a, T, W>(
         &'a self,
@@ -209,11 +202,8 @@ impl CheckpointStore for ObjectCheckpoints {
         name: &'a str,
         version: &'a Version,
     ) -> StoreFuture<'a, Option<(CheckpointMeta, Vec<u8>)>> {
-        Box::pin(async move {
-            let Some(version) = self.named(name, version).await? else { return Ok(None) };
-            let name = name.to_owned();
-            self.with_shelf(async move |shelf| shelf.load(&name, &version).await).await
-        })
+        let (name, version) = (name.to_owned(), version.clone());
+        self.with_shelf(async move |shelf| shelf.load(&name, &version).await)
     }
 
     fn head<'a>(
@@ -221,11 +211,8 @@ impl CheckpointStore for ObjectCheckpoints {
         name: &'a str,
         version: &'a Version,
     ) -> StoreFuture<'a, Option<CheckpointMeta>> {
-        Box::pin(async move {
-            let Some(version) = self.named(name, version).await? else { return Ok(None) };
-            let name = name.to_owned();
-            self.with_shelf(async move |shelf| shelf.head(&name, &version).await).await
-        })
+        let (name, version) = (name.to_owned(), version.clone());
+        self.with_shelf(async move |shelf| shelf.head(&name, &version).await)
     }
 
     fn versions<'a>(&'a self, name: &'a str) -> StoreFuture<'a, Vec<String>> {
@@ -244,6 +231,34 @@ impl CheckpointStore for ObjectCheckpoints {
 
     fn location(&self) -> String {
         self.shelf.place.to_string()
+    }
+
+    fn resolve<'a>(
+        &'a self,
+        name: &'a str,
+        version: &'a Version,
+    ) -> StoreFuture<'a, Option<String>> {
+        let (name, version) = (name.to_owned(), version.clone());
+        self.with_shelf(async move |shelf| shelf.resolve(&name, &version).await)
+    }
+
+    fn keeps_tags(&self) -> bool {
+        true
+    }
+
+    fn tag<'a>(&'a self, name: &'a str, version: &'a str, tag: &'a str) -> StoreFuture<'a, bool> {
+        let (name, version, tag) = (name.to_owned(), version.to_owned(), tag.to_owned());
+        self.with_shelf(async move |shelf| shelf.tag(&name, &version, &tag).await)
+    }
+
+    fn untag<'a>(&'a self, name: &'a str, tag: &'a str) -> StoreFuture<'a, bool> {
+        let (name, tag) = (name.to_owned(), tag.to_owned());
+        self.with_shelf(async move |shelf| shelf.untag(&name, &tag).await)
+    }
+
+    fn tags<'a>(&'a self, name: &'a str) -> StoreFuture<'a, Vec<(String, String)>> {
+        let name = name.to_owned();
+        self.with_shelf(async move |shelf| shelf.tags(&name).await)
     }
 }
 

@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use daglite::checkpoint::{CheckpointMeta, Saved, case_twins, next_version};
-use daglite::clock::{Clock, Timestamp};
 use daglite::store::StoreError;
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutMode};
 
-use super::browse::{Listing, ignore_missing};
+use super::browse::{Listing, ignore_missing, is_tag};
 use super::load::{LONGEST_META, value_object};
 use super::{META, Shelf};
 use crate::transfer;
@@ -38,7 +37,8 @@ impl Shelf {
         self.refuse_case_twin(&meta.name).await?;
         let bytes = Bytes::from(bytes);
         for _ in 0..ATTEMPTS {
-            let newest = listing.newest.as_deref();
+            let newest = self.newest(&meta.name, &listing).await?;
+            let newest = newest.as_deref();
             meta.version = next_version(meta.created, newest).ok_or_else(|| {
                 let (name, newest) = (&meta.name, newest.unwrap_or_default());
                 StoreError::new(format!(
@@ -47,7 +47,7 @@ impl Shelf {
             })?;
             match self.publish(&meta, &bytes).await {
                 Ok(()) => {
-                    self.sweep(&listing).await;
+                    self.sweep(&meta, &listing).await;
                     return Ok(Saved::New(meta.version));
                 }
                 Err(Trouble::Taken) => {}
@@ -61,6 +61,13 @@ impl Shelf {
             }
         }
         Err(self.failed("save", &meta.name, &Trouble::Taken))
+    }
+
+    /// The newest version that there is or was: a tag of a deleted one must not come to mean another.
+    async fn newest(&self, name: &str, listing: &Listing) -> Result<Option<String>, StoreError> {
+        let tagged = self.read_tags(name, &listing.tags).await?;
+        let tagged = tagged.into_iter().map(|(_, version)| version);
+        Ok(listing.newest.clone().into_iter().chain(tagged).max())
     }
 
     /// The latest version, if it has the value of `meta` and is sound.
@@ -86,7 +93,10 @@ impl Shelf {
         } else {
             // Uploads in parts know no conditions: an empty object takes the place for them.
             transfer::put(store, &value, Bytes::new().into(), PutMode::Create).await?;
-            if let Err(trouble) = transfer::upload(store, &value, bytes.clone(), &|| ()).await {
+            // The metadata comes last, and was compared with the bytes.
+            let sound = std::future::ready(Ok(()));
+            let uploaded = transfer::upload(store, &value, bytes.clone(), sound, &|| ()).await;
+            if let Err(trouble) = uploaded {
                 let _ = store.delete(&value).await;
                 return Err(trouble);
             }
@@ -148,8 +158,13 @@ impl Shelf {
                 continue;
             }
             for (path, twin) in there.into_iter().filter(|(_, there)| case_twins(there, segment)) {
-                // Some servers keep what once held something.
-                if self.place.store().list(Some(path)).next().await.is_none() {
+                // Some servers keep what once held something, and tags stay.
+                let mut objects = self.place.store().list(Some(path));
+                let mut has_some = false;
+                while !has_some && let Some(object) = objects.next().await {
+                    has_some = object.is_ok_and(|object| !is_tag(&object.location));
+                }
+                if !has_some {
                     continue;
                 }
                 let twin = [&segments[..level], &[twin]].concat().join("/");
@@ -162,21 +177,25 @@ impl Shelf {
         Ok(())
     }
 
-    /// Removes what was never finished, long ago. It does no harm, so nobody hears if that fails.
-    async fn sweep(&self, listing: &Listing) {
-        let now = Clock::system().now();
+    /// Removes what was never finished, long before `saved` was. It does no harm, so nobody hears if that fails.
+    async fn sweep(&self, saved: &CheckpointMeta, listing: &Listing) {
+        if listing.halves.is_empty() {
+            return;
+        }
+        let Ok(folder) = self.folder(&saved.name, &saved.version) else { return };
+        // Ages by the clock that dates objects: ours may be years ahead, and somebody may be writing.
+        let store = self.place.store();
+        let Ok(now) = store.head(&folder.join(META)).await else { return };
         for (_, object) in &listing.halves {
-            let written =
-                u64::try_from(object.last_modified.timestamp_millis()).unwrap_or(u64::MAX);
-            let age = now.since(Timestamp::from_millis(written));
-            if age.is_some_and(|age| age > ABANDONED) {
-                let _ = self.place.store().delete(&object.location).await;
+            let age = now.last_modified.signed_duration_since(object.last_modified);
+            if age.to_std().is_ok_and(|age| age > ABANDONED) {
+                let _ = store.delete(&object.location).await;
             }
         }
     }
 
     /// The error for a place that cannot keep two writers apart.
-    fn cannot_save(&self, name: &str) -> StoreError {
+    pub(super) fn cannot_save(&self, name: &str) -> StoreError {
         let place = &self.place;
         StoreError::new(format!(
             "cannot save the checkpoint `{name}` in `{place}`: it cannot write on condition that nothing is there: load \

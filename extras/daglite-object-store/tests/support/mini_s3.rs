@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use daglite_object_store::Place;
 
+use super::mini_objects::{MiniObjects, decoded};
 use super::seaweed::client;
 
 /// What is done to requests.
@@ -33,6 +34,11 @@ pub(crate) enum Fault {
     Late(Duration),
     /// They are never answered.
     Silent,
+    /// The next one that writes to a path that has this is not answered as long as the fault stays, and then as if nothing
+    /// had been.
+    Hold(&'static str),
+    /// One is held, and the others are answered.
+    Holding,
     /// Those that write get this status.
     AnswerWrites(u16, String),
     /// What is announced as compressed, and is not.
@@ -49,9 +55,11 @@ pub(crate) struct MiniS3 {
 
 #[derive(Default)]
 struct Shared {
-    objects: Mutex<HashMap<String, Vec<u8>>>,
+    objects: Mutex<MiniObjects>,
     fault: Mutex<Option<Fault>>,
     requests: AtomicUsize,
+    /// What came, without bodies.
+    seen: Mutex<Vec<Request>>,
     ended: AtomicBool,
 }
 
@@ -98,6 +106,11 @@ impl MiniS3 {
         *self.shared.fault.lock().unwrap() = Some(fault);
     }
 
+    /// Whether a request is held.
+    pub(crate) fn is_holding(&self) -> bool {
+        *self.shared.fault.lock().unwrap() == Some(Fault::Holding)
+    }
+
     /// How many requests came.
     pub(crate) fn requests(&self) -> usize {
         self.shared.requests.load(Ordering::SeqCst)
@@ -105,20 +118,32 @@ impl MiniS3 {
 
     /// The objects whose names have `part`.
     pub(crate) fn objects(&self, part: &str) -> Vec<(String, Vec<u8>)> {
-        let objects = self.shared.objects.lock().unwrap();
-        let found = objects.iter().filter(|(name, _)| name.contains(part));
-        found.map(|(name, bytes)| (name.clone(), bytes.clone())).collect()
+        self.shared.objects.lock().unwrap().with(part)
     }
 
     /// Changes each object whose name has `part`.
     pub(crate) fn change(&self, part: &str, change: impl Fn(&mut Vec<u8>)) {
-        let mut objects = self.shared.objects.lock().unwrap();
-        let mut changed = 0;
-        for (_, bytes) in objects.iter_mut().filter(|(name, _)| name.contains(part)) {
-            change(bytes);
-            changed += 1;
-        }
+        let changed = self.shared.objects.lock().unwrap().change(part, change);
         assert!(changed > 0, "no object has `{part}` in its name");
+    }
+
+    /// Keeps an object at this path.
+    #[cfg(feature = "gcp")]
+    pub(crate) fn insert(&self, path: &str, bytes: &[u8]) {
+        self.shared.objects.lock().unwrap().insert(path.to_owned(), bytes.to_vec());
+    }
+
+    /// Makes each object whose name has `part` older by `days`.
+    pub(crate) fn age(&self, part: &str, days: u32) {
+        let aged = self.shared.objects.lock().unwrap().age(part, days);
+        assert!(aged > 0, "no object has `{part}` in its name");
+    }
+
+    /// The requests that came with this method for a path that has `part`.
+    pub(crate) fn seen(&self, method: &str, part: &str) -> Vec<Request> {
+        let seen = self.shared.seen.lock().unwrap();
+        let is_meant = |request: &&Request| request.method == method && request.path.contains(part);
+        seen.iter().filter(is_meant).cloned().collect()
     }
 }
 
@@ -130,11 +155,12 @@ impl Drop for MiniS3 {
 }
 
 /// A request.
-struct Request {
-    method: String,
-    path: String,
-    headers: HashMap<String, String>,
-    body: Vec<u8>,
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) headers: HashMap<String, String>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Request {
@@ -144,6 +170,11 @@ impl Request {
         reader.read_line(&mut line).ok().filter(|&length| length > 0)?;
         let mut words = line.split_whitespace().map(str::to_owned);
         let (method, path) = (words.next()?, words.next()?);
+        // Some clients write more of it as digits than others.
+        let path = match path.split_once('?') {
+            Some((name, question)) => format!("{}?{question}", decoded(name)),
+            None => decoded(&path),
+        };
         let mut headers = HashMap::new();
         loop {
             let mut line = String::new();
@@ -159,15 +190,19 @@ impl Request {
 }
 
 /// An answer.
-struct Answer {
-    status: u16,
-    headers: String,
-    body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    fn empty(status: u16) -> Self {
+    pub(crate) fn empty(status: u16) -> Self {
         Self { status, headers: String::new(), body: Vec::new() }
+    }
+
+    pub(crate) fn xml(body: &str) -> Self {
+        Self { status: 200, headers: String::new(), body: body.as_bytes().to_vec() }
     }
 }
 
@@ -177,6 +212,7 @@ impl Shared {
         let mut reader = BufReader::new(connection.try_clone().unwrap());
         while let Some(request) = Request::read(&mut reader) {
             self.requests.fetch_add(1, Ordering::SeqCst);
+            self.seen.lock().unwrap().push(Request { body: Vec::new(), ..request.clone() });
             if self.answer_faulty(&request, &mut connection).is_none() {
                 let _ = connection.shutdown(Shutdown::Both);
                 return;
@@ -209,12 +245,21 @@ impl Shared {
                 }
                 None
             }
+            Fault::Hold(part) if request.method == "PUT" && request.path.contains(part) => {
+                *self.fault.lock().unwrap() = Some(Fault::Holding);
+                while *self.fault.lock().unwrap() == Some(Fault::Holding)
+                    && !self.ended.load(Ordering::SeqCst)
+                {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                send(to, &self.objects.lock().unwrap().answer(request), is_head)
+            }
             Fault::Late(latency) => {
                 std::thread::sleep(latency);
-                send(to, &self.answer(request), is_head)
+                send(to, &self.objects.lock().unwrap().answer(request), is_head)
             }
             Fault::Cut if request.method == "GET" => {
-                let Answer { status, headers, body } = self.answer(request);
+                let Answer { status, headers, body } = self.objects.lock().unwrap().answer(request);
                 let length = body.len();
                 let head =
                     format!("HTTP/1.1 {status} X\r\n{headers}Content-Length: {length}\r\n\r\n");
@@ -223,7 +268,7 @@ impl Shared {
                 None
             }
             Fault::CutQuietly if request.method == "GET" => {
-                let mut answer = self.answer(request);
+                let mut answer = self.objects.lock().unwrap().answer(request);
                 answer.body.truncate(answer.body.len() / 2);
                 // As a store would say that had lost the rest.
                 answer.headers = format!(
@@ -234,7 +279,7 @@ impl Shared {
                 send(to, &answer, is_head)
             }
             Fault::Flip if request.method == "GET" => {
-                let mut answer = self.answer(request);
+                let mut answer = self.objects.lock().unwrap().answer(request);
                 let middle = answer.body.len() / 2;
                 if let Some(byte) = answer.body.get_mut(middle) {
                     *byte ^= 1;
@@ -242,7 +287,7 @@ impl Shared {
                 send(to, &answer, is_head)
             }
             Fault::Gzip if request.method == "GET" => {
-                let mut answer = self.answer(request);
+                let mut answer = self.objects.lock().unwrap().answer(request);
                 answer.headers.push_str("Content-Encoding: gzip\r\n");
                 send(to, &answer, is_head)
             }
@@ -255,74 +300,7 @@ impl Shared {
                 }
                 None
             }
-            _ => send(to, &self.answer(request), is_head),
-        }
-    }
-
-    /// A sound answer.
-    fn answer(&self, request: &Request) -> Answer {
-        let mut objects = self.objects.lock().unwrap();
-        let name = request.path.split('?').next().unwrap_or_default().to_owned();
-        let there = objects.get(&name);
-        let tag = there.map(|bytes| format!("\"{}\"", blake3::hash(bytes).to_hex()));
-        let question = request.path.split_once('?').map(|(_, question)| question);
-        match request.method.as_str() {
-            "POST" if question.is_some_and(|question| question.starts_with("uploads")) => {
-                let body = "<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>";
-                Answer { status: 200, headers: String::new(), body: body.into() }
-            }
-            "POST" => {
-                let mut whole = Vec::new();
-                for number in 1.. {
-                    let Some(part) = objects.remove(&format!("{name}#{number}")) else { break };
-                    whole.extend(part);
-                }
-                objects.insert(name, whole);
-                let body = "<CompleteMultipartUploadResult><ETag>\"1\"</ETag></CompleteMultipartUploadResult>";
-                Answer { status: 200, headers: String::new(), body: body.into() }
-            }
-            "PUT" if question.is_some() => {
-                let pairs = question.unwrap_or_default().split('&');
-                let number = pairs.filter_map(|pair| pair.strip_prefix("partNumber=")).next();
-                objects.insert(format!("{name}#{}", number.unwrap()), request.body.clone());
-                Answer { status: 200, headers: "ETag: \"1\"\r\n".to_owned(), body: Vec::new() }
-            }
-            "PUT" => {
-                let is_taken = request.headers.contains_key("if-none-match") && there.is_some();
-                let is_other = request
-                    .headers
-                    .get("if-match")
-                    .is_some_and(|wanted| Some(wanted) != tag.as_ref());
-                if is_taken || is_other {
-                    return Answer::empty(412);
-                }
-                let tag = format!("ETag: \"{}\"\r\n", blake3::hash(&request.body).to_hex());
-                objects.insert(name, request.body.clone());
-                Answer { status: 200, headers: tag, body: Vec::new() }
-            }
-            "DELETE" => {
-                objects.remove(&name);
-                Answer::empty(204)
-            }
-            "GET" | "HEAD" => {
-                let (Some(bytes), Some(tag)) = (there, tag) else { return Answer::empty(404) };
-                let headers =
-                    format!("ETag: {tag}\r\nLast-Modified: Tue, 01 Jan 2030 00:00:00 GMT\r\n");
-                let range = request.headers.get("range").and_then(|range| {
-                    let (start, end) = range.strip_prefix("bytes=")?.split_once('-')?;
-                    Some((start.parse::<usize>().ok()?, end.parse::<usize>().ok()?))
-                });
-                match range {
-                    Some((start, end)) => {
-                        let (all, end) = (bytes.len(), bytes.len().min(end + 1));
-                        let range = format!("Content-Range: bytes {start}-{}/{all}\r\n", end - 1);
-                        let body = bytes[start..end].to_vec();
-                        Answer { status: 206, headers: headers + &range, body }
-                    }
-                    None => Answer { status: 200, headers, body: bytes.clone() },
-                }
-            }
-            _ => Answer::empty(405),
+            _ => send(to, &self.objects.lock().unwrap().answer(request), is_head),
         }
     }
 }

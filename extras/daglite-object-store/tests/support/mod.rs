@@ -1,7 +1,10 @@
 //! What the tests share: places to keep objects in.
 
 pub(crate) mod artifacts;
+#[cfg(feature = "azure")]
+pub(crate) mod azurite;
 pub(crate) mod locals;
+pub(crate) mod mini_objects;
 pub(crate) mod mini_s3;
 pub(crate) mod seaweed;
 

@@ -43,7 +43,7 @@ impl Seaweed {
         if let Some(server) = running.upgrade() {
             return Some(server);
         }
-        let program = PROGRAM.get_or_init(|| program(&home()));
+        let program = PROGRAM.get_or_init(|| program(&home("seaweedfs")));
         match program.as_ref().map_err(String::clone).and_then(|program| Self::started(program)) {
             Ok(server) => {
                 let server = Arc::new(server);
@@ -211,15 +211,15 @@ fn program(home: &Path) -> Result<PathBuf, String> {
 }
 
 /// Where it is kept: beside what cargo builds, so that it stays from run to run.
-fn home() -> PathBuf {
+pub(crate) fn home(what: &str) -> PathBuf {
     let program = env::current_exe().expect("a test program knows where it is");
     // target/debug/deps/program
     let target = program.ancestors().nth(3).expect("cargo puts test programs three folders deep");
-    target.join("seaweedfs")
+    target.join(what)
 }
 
 /// Runs a command; an error with all that it said if it failed.
-fn said(command: &mut Command) -> Result<(), String> {
+pub(crate) fn said(command: &mut Command) -> Result<(), String> {
     let Output { status, stdout, stderr } =
         command.output().map_err(|error| format!("{:?}: {error}", command.get_program()))?;
     if status.success() {
