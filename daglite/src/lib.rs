@@ -153,7 +153,7 @@ pub use engine::{
     Plan, PlannedNode, PlannedState, Resumption, TaskOutcome, checkpoint_here, resume_here,
 };
 pub use error::{Error, ErrorKind};
-pub use event::{Change, Event, ItemChange, MissReason, Observer, Summary};
+pub use event::{Change, Event, Interest, ItemChange, MissReason, Moment, Observer, Summary};
 pub use future::{CheckpointOwnFormat, Join, Outcome, TaskFuture, TaskRun, join, join_all};
 pub use graph::{IntoArg, Origin};
 pub use hash::{

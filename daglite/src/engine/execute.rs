@@ -79,7 +79,7 @@ impl Run {
         };
         let missed = call.missed.take().map(|(_, reason)| reason);
         let reason = missed.map(|reason| self.miss(&call, reason, &parts));
-        self.engine.tell(|| Event::Started { task: name });
+        self.engine.tell_task(|| Event::Started { task: name });
         let checkpoints = lineage(&call);
         let order = Order { task, checkpoints, key: call.key, parts, reason, flight };
         let values: Option<smallvec::SmallVec<[Value; 3]>> = call
@@ -92,7 +92,7 @@ impl Run {
             .collect();
         let Some(values) = values else { return self.lost(node) };
         let args = Args::new(values);
-        let span = tracing::debug_span!("daglite task", task = name);
+        let span = self.span_of(&order);
         match task.body {
             Body::Sync(body) => {
                 let context = self.context_for(&order, true);
@@ -133,6 +133,27 @@ impl Run {
         }
     }
 
+    /// The span of a body: what `tracing` knows of it.
+    fn span_of(&self, order: &Order) -> tracing::Span {
+        let span = tracing::debug_span!(
+            target: "daglite",
+            parent: &self.span,
+            "task",
+            task = order.task.spec.name,
+            key = tracing::field::Empty,
+            reason = tracing::field::Empty,
+        );
+        if !span.is_disabled() {
+            if let Some(key) = &order.key {
+                span.record("key", tracing::field::display(key.digest));
+            }
+            if let Some(reason) = &order.reason {
+                span.record("reason", tracing::field::display(reason));
+            }
+        }
+        span
+    }
+
     /// Notes a miss, and tells of it; answers why it was one.
     fn miss(&self, call: &TaskOp, reason: MissReason, parts: &[KeyPart]) -> MissReason {
         self.tally.misses.fetch_add(1, Ordering::Relaxed);
@@ -144,13 +165,13 @@ impl Run {
             }
             (reason, _) => reason,
         };
-        engine.tell(|| Event::Miss { task: task.spec.name, key, reason: reason.clone() });
+        engine.tell_task(|| Event::Miss { task: task.spec.name, key, reason: reason.clone() });
         reason
     }
 
     /// Whether somebody will be told why a call was a miss.
     fn wants_reasons(&self) -> bool {
-        self.report.is_some() || self.engine.wants_reasons
+        self.report.is_some() || self.engine.audience.wants_reasons()
     }
 
     /// Whether somebody will be told how long a body ran.
@@ -169,6 +190,7 @@ impl Run {
                 key: Some(key.digest),
                 parent: Some(Arc::clone(outer)),
                 ledger: Arc::clone(&outer.ledger),
+                outermost: outer.outermost,
             }),
         }
     }
@@ -211,6 +233,9 @@ impl Flying {
         let Some(refused) = run.hand_over(&node, Box::new(self), error) else { return };
         let Ok(flying) = refused.downcast::<Arc<Self>>() else { return };
         let Some((future, order, _)) = flying.body.lock().take() else { return };
+        let (idx, task) = (flying.owner.lock().1, order.task.spec.name);
+        let _place = run.place_of(idx, true);
+        run.engine.tell_task(|| Event::Cancelled { task });
         let _ = caught(|| within(Arc::clone(&flying.context), || drop(future)));
         drop(order.flight);
     }

@@ -249,8 +249,12 @@ impl Engine {
         });
         match deleted {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "a state that nobody needs cannot be deleted"),
-            Err(message) => tracing::warn!(%message, "the checkpoint store panicked"),
+            Ok(Err(error)) => {
+                tracing::warn!(target: "daglite", %error, "a state that nobody needs cannot be deleted")
+            }
+            Err(message) => {
+                tracing::warn!(target: "daglite", %message, "the checkpoint store panicked")
+            }
         }
     }
 }

@@ -108,7 +108,16 @@ impl Run {
         self.tally.saved_nanos.fetch_add(nanos, Ordering::Relaxed);
         let (origin, took, reason) = (Origin::Hit, Duration::ZERO, None);
         self.note(TaskOutcome { task: name, origin, took, saved, reason, resumed: None });
-        self.engine.tell(|| Event::Hit { task: name, key: key.digest, saved });
+        tracing::debug!(
+            target: "daglite",
+            parent: &self.span,
+            task = name,
+            key = %key.digest,
+            origin = "hit",
+            ?saved,
+            "hit",
+        );
+        self.engine.tell_task(|| Event::Hit { task: name, key: key.digest, saved });
     }
 
     /// Reads the value of an entry; gives the operation back, to be done again, if that fails.
@@ -150,7 +159,7 @@ impl Run {
             None => self.decode(task, &self.fetch(&key, digest)?, &format, shape)?,
         };
         let name = task.spec.name;
-        self.engine.tell(|| Event::Loaded { task: name, key, size });
+        self.engine.tell_task(|| Event::Loaded { task: name, key, size });
         let kept = value.clone();
         let kept = Kept {
             task,
@@ -271,7 +280,7 @@ impl Engine {
         if let Some(memory) = &self.memory
             && let Err(message) = caught(|| change(memory))
         {
-            tracing::warn!(%message, "a value panicked as it was dropped from memory");
+            tracing::warn!(target: "daglite", %message, "a value panicked as it was dropped from memory");
         }
     }
 

@@ -47,7 +47,7 @@ use parking_lot::Mutex;
 use crate::checkpoint::CheckpointStore;
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::event::{Event, Observer};
+use crate::event::{Audience, Event, Interest, Observer};
 use crate::hash::{Consulting, Notes, Strategy, consulting};
 use crate::registry::Registry;
 use crate::size::ByteSize;
@@ -75,9 +75,8 @@ pub(crate) struct Engine {
     checkpoints: Option<Arc<dyn CheckpointStore>>,
     registry: Registry,
     clock: Clock,
-    observers: Vec<Box<dyn Observer>>,
-    /// Whether one of them makes use of the reasons of misses.
-    wants_reasons: bool,
+    /// Who is told of events.
+    audience: Audience,
     /// Whether a hit whose excluded arguments differ is told.
     warn_excluded: bool,
     /// Whether checkpoints that are there stand for what would be computed.
@@ -159,7 +158,6 @@ impl Engine {
             resume,
             hash_strategy,
         } = parts;
-        let wants_reasons = observers.iter().any(|observer| observer.wants_reasons());
         let memory = cache
             .as_ref()
             .filter(|_| memory.bytes() > 0)
@@ -170,9 +168,8 @@ impl Engine {
             cache,
             checkpoints,
             registry,
+            audience: Audience::new(observers, clock.clone()),
             clock,
-            observers,
-            wants_reasons,
             warn_excluded,
             resume,
             hash_strategy,
@@ -218,25 +215,34 @@ impl Engine {
         )
     }
 
-    /// Whether anybody listens.
+    /// Whether anybody wants to be told what happens to each task.
     fn is_observed(&self) -> bool {
-        !self.observers.is_empty()
+        self.audience.wants(Interest::Tasks)
     }
 
-    /// Tells everybody what `event` makes, if anybody listens.
+    /// Tells what `event` makes, if anybody listens at all.
     fn tell(&self, event: impl FnOnce() -> Event) {
-        if self.observers.is_empty() {
-            return;
+        if self.audience.wants(Interest::Warnings) {
+            self.audience.tell(event());
         }
-        let event = event();
-        for observer in &self.observers {
-            // What an observer does is its own affair: its panic must not touch the run.
-            let _ = catch_unwind(AssertUnwindSafe(|| observer.event(&event)));
+    }
+
+    /// Tells what `event` makes of a single task, if anybody wants to know so much.
+    fn tell_task(&self, event: impl FnOnce() -> Event) {
+        if self.audience.wants(Interest::Tasks) {
+            self.audience.tell(event());
+        }
+    }
+
+    /// Tells what `event` makes of a run, if anybody wants to know of runs.
+    fn tell_run(&self, event: impl FnOnce() -> Event) {
+        if self.audience.wants(Interest::Runs) {
+            self.audience.tell(event());
         }
     }
 
     fn warn(&self, message: String) {
-        tracing::warn!("{message}");
+        tracing::warn!(target: "daglite", "{message}");
         self.tell(|| Event::Warning { message });
     }
 

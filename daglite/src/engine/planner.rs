@@ -80,6 +80,7 @@ impl Engine {
         };
         planner.collect(node);
         planner.work();
+        self.audience.heard();
         Plan { nodes: planner.nodes }
     }
 }

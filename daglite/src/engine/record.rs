@@ -37,7 +37,16 @@ impl Run {
         self.tally.computed.fetch_add(1, Ordering::Relaxed);
         let (origin, saved, reason) = (Origin::Computed, Duration::ZERO, order.reason.take());
         self.note(TaskOutcome { task, origin, took, saved, reason, resumed: None });
-        self.engine.tell(|| Event::Computed { task, took });
+        tracing::debug!(
+            target: "daglite",
+            parent: &self.span,
+            task,
+            key = order.key.as_ref().map(|key| tracing::field::display(key.digest)),
+            origin = "computed",
+            ?took,
+            "computed",
+        );
+        self.engine.tell_task(|| Event::Computed { task, took });
         let (digest, stored) = match &order.key {
             Some(key) => {
                 let parts = std::mem::take(&mut order.parts);
@@ -65,8 +74,8 @@ impl Run {
     fn record_failure(&self, node: &Node, order: Order, error: crate::error::Error) -> Progress {
         let task = order.task.spec.name;
         let error = error.in_task(task, node.location);
-        tracing::debug!(task, %error, "a task failed");
-        self.engine.tell(|| Event::Failed { task, error: error.clone() });
+        tracing::debug!(target: "daglite", parent: &self.span, task, %error, "a task failed");
+        self.engine.tell_task(|| Event::Failed { task, error: error.clone() });
         if let Some(flight) = order.flight {
             flight.land(Landing::Failed(error.clone()));
         }
@@ -91,7 +100,7 @@ impl Run {
             return (None, false);
         }
         if formats.is_err(&**value) {
-            tracing::debug!(task = name, "the result is an `Err`: it is used and not cached");
+            tracing::debug!(target: "daglite", task = name, "the result is an `Err`: it is used and not cached");
             return (None, false);
         }
         let (encoding, watched) = watching(|| caught(|| formats.begin(&engine.registry, &**value)));
@@ -151,11 +160,11 @@ impl Run {
         match put {
             Ok(Put::Kept) => {
                 engine.tell_unclaimable(store.as_ref());
-                engine.tell(|| Event::Stored { task: name, key: key.digest, digest, size });
+                engine.tell_task(|| Event::Stored { task: name, key: key.digest, digest, size });
                 (reference, true)
             }
             Ok(Put::Refused(reason)) => {
-                engine.tell(|| Event::Refused { task: name, key: key.digest, size, reason });
+                engine.tell_run(|| Event::Refused { task: name, key: key.digest, size, reason });
                 (reference, false)
             }
             Err(error) => {

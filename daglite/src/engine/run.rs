@@ -7,7 +7,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use smallvec::SmallVec;
 
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
-use crate::event::{Event, MissReason, Summary};
+use crate::event::{AtPlace, Event, Interest, MissReason, Summary, place};
 use crate::graph::{Handover, Node, Origin, Slot};
 use crate::task::{Body, Value};
 
@@ -32,7 +32,7 @@ use super::resume::Resumption;
 
 /// One run of a graph.
 pub(super) struct Run {
-    /// What tells it from other runs, once it has looked ahead.
+    /// What tells it from other runs, once somebody has asked.
     number: OnceLock<u64>,
     pub(super) engine: Arc<Engine>,
     /// The surroundings of bodies without a key of their own.
@@ -45,6 +45,8 @@ pub(super) struct Run {
     /// Bodies of `async` tasks that want to be polled.
     woken: Mutex<Vec<Arc<Flying>>>,
     pub(super) tally: Tally,
+    /// What `tracing` knows of it: the parent of the spans of its tasks.
+    pub(super) span: tracing::Span,
     pub(super) report: Option<Mutex<Vec<TaskOutcome>>>,
     /// Bytes of values that have come along with look-ups, and have not been read.
     pub(super) carried: AtomicU64,
@@ -174,6 +176,12 @@ impl Run {
     fn new(engine: Arc<Engine>, parent: Option<Arc<Context>>, report: bool) -> Arc<Self> {
         let outer = parent.as_ref().and_then(|parent| parent.ledger_of(&engine));
         let ledger = outer.unwrap_or_default();
+        let number = OnceLock::new();
+        let outermost = match &parent {
+            Some(parent) => parent.outermost,
+            None if engine.audience.wants(Interest::Runs) => *number.get_or_init(run_number),
+            None => 0,
+        };
         let context = |blocking| {
             Arc::new(Context {
                 engine: Arc::clone(&engine),
@@ -182,11 +190,12 @@ impl Run {
                 key: None,
                 parent: parent.clone(),
                 ledger: Arc::clone(&ledger),
+                outermost,
             })
         };
         let resumes = engine.resume;
         Arc::new(Self {
-            number: OnceLock::new(),
+            number,
             context: context(true),
             async_context: context(false),
             engine,
@@ -209,6 +218,7 @@ impl Run {
             driver: Mutex::new(None),
             woken: Mutex::new(Vec::new()),
             tally: Tally::default(),
+            span: tracing::debug_span!(target: "daglite", "run"),
             report: report.then(Mutex::default),
             carried: AtomicU64::new(0),
             hashes: Hashes::default(),
@@ -291,11 +301,32 @@ impl Run {
     /// Has `idx` looked at again once all of `nodes` are settled, with their values if those are wanted.
     pub(super) fn line_up(&self, idx: u32, nodes: &[Arc<Node>], want_values: bool) {
         let mut queue = self.queue.lock();
+        let before = queue.cells.len();
         for node in nodes {
             let at = queue.enlist(node, want_values);
             queue.cells[at as usize].dependents.push(idx);
             queue.cells[idx as usize].missing += 1;
         }
+        self.tell_queued(&queue, before);
+    }
+
+    /// Tells of the calls that have come into the queue. Under its lock, so that nobody can have begun with one of them: to tell
+    /// takes no lock of a run, and runs no code of an observer.
+    fn tell_queued(&self, queue: &Queue, before: usize) {
+        if !self.engine.is_observed() {
+            return;
+        }
+        for (at, cell) in queue.cells.iter().enumerate().skip(before) {
+            if let Some(task) = cell.node.as_ref().and_then(|node| node.task) {
+                let _place = self.place_of(index(at), matches!(task.body, Body::Async(_)));
+                self.engine.tell_task(|| Event::Queued { task: task.spec.name });
+            }
+        }
+    }
+
+    /// While the answer lives, what this thread tells is of node `idx`.
+    pub(super) fn place_of(&self, idx: u32, is_async: bool) -> AtPlace {
+        place(self.context.outermost, (self.number() + 1) << 32 | u64::from(idx), is_async)
     }
 
     /// Works on one piece, and on what it makes possible.
@@ -313,6 +344,10 @@ impl Run {
             self.end(None);
             return;
         };
+        let _place = self.engine.audience.wants(Interest::Runs).then(|| {
+            let is_async = node.task.is_some_and(|task| matches!(task.body, Body::Async(_)));
+            self.place_of(idx, is_async)
+        });
         let outcome = super::caught(|| match completion {
             None => self.step(idx, &node, want_value, driver),
             Some(completion) => self.record_completion(&node, *completion),
@@ -393,7 +428,7 @@ impl Run {
         if batch.len() > 1 {
             // The calls must come back into the line, whatever a store or a hash does.
             if let Err(message) = super::caught(|| self.look_ahead(&batch)) {
-                tracing::warn!(%message, "looking for many calls at once panicked");
+                tracing::warn!(target: "daglite", %message, "looking for many calls at once panicked");
             }
             let mut queue = self.queue.lock();
             for (idx, _) in batch.iter().skip(1).rev() {
@@ -472,6 +507,25 @@ impl Run {
             }
             (true, true) => self.summon(queue, Worker::Nobody),
         }
+    }
+
+    /// While the answer lives, what this thread tells is of this run, and of no node.
+    fn place(&self) -> AtPlace {
+        place(self.context.outermost, 0, false)
+    }
+
+    /// Tells those who have to know that the run has ended; answers what happened in it.
+    fn say_ended(&self, started: Instant, store: bool, observers: bool) -> Summary {
+        let _place = self.place();
+        if store {
+            self.engine.end_run(&self.context.ledger);
+        }
+        let summary = self.summary(started.elapsed());
+        if observers {
+            self.engine.tell_run(|| Event::RunFinished { summary });
+            self.engine.audience.heard();
+        }
+        summary
     }
 
     fn summary(&self, took: Duration) -> Summary {
@@ -669,8 +723,8 @@ enum Stage {
     New,
     /// Its nodes are being settled.
     Running(Instant),
-    /// It has its result; a thread of the pool tells the store that it has ended.
-    Ending { started: Instant, result: Result<Value, Error>, told: Arc<AtomicBool> },
+    /// It has its result; a thread of the pool tells the store and the observers that it has ended.
+    Ending { result: Result<Value, Error>, ended: Arc<OnceLock<Summary>> },
     /// Its result has been given.
     Over,
 }
@@ -692,10 +746,11 @@ impl RunFuture {
             queue.enlist(node, true);
         }
         let nodes = queue.cells.len();
-        drop(queue);
+        let _place = self.run.place();
         if self.top_level {
-            self.run.engine.tell(|| Event::RunStarted { nodes });
+            self.run.engine.tell_run(|| Event::RunStarted { nodes });
         }
+        self.run.tell_queued(&queue, 0);
     }
 
     /// One piece of work for the driver; false if there is none.
@@ -770,35 +825,32 @@ impl RunFuture {
         Some(result)
     }
 
-    /// Tells the store that the run has ended: on this thread if it may block, else on one of the pool.
+    /// Tells the store and the observers that the run has ended: on this thread if it may block, else on one of the pool.
     fn end(&mut self, started: Instant, result: Result<Value, Error>) {
-        let told = Arc::new(AtomicBool::new(false));
-        let ledger = &self.run.context.ledger;
-        if !self.tells_store || ledger.is_blank() {
-            told.store(true, Ordering::Release);
+        let ended = Arc::new(OnceLock::new());
+        let audience = &self.run.engine.audience;
+        let tells_store = self.tells_store && !self.run.context.ledger.is_blank();
+        let tells_observers =
+            self.top_level && (audience.wants(Interest::Runs) || !audience.has_heard());
+        if !(tells_store || tells_observers) {
+            let _ = ended.set(self.run.summary(started.elapsed()));
         } else if self.blocking {
-            self.run.engine.end_run(ledger);
-            told.store(true, Ordering::Release);
+            let _ = ended.set(self.run.say_ended(started, tells_store, tells_observers));
         } else {
-            let (run, told) = (Arc::clone(&self.run), Arc::clone(&told));
+            let (run, ended) = (Arc::clone(&self.run), Arc::clone(&ended));
             self.run.engine.pool.submit_light(Box::new(move || {
-                run.engine.end_run(&run.context.ledger);
-                told.store(true, Ordering::Release);
+                let _ = ended.set(run.say_ended(started, tells_store, tells_observers));
                 run.wake_driver();
             }));
         }
-        self.stage = Stage::Ending { started, result, told };
+        self.stage = Stage::Ending { result, ended };
     }
 
     fn conclude(
         &mut self,
-        started: Instant,
         result: Result<Value, Error>,
+        summary: Summary,
     ) -> Result<Finished, Error> {
-        let summary = self.run.summary(started.elapsed());
-        if self.top_level {
-            self.run.engine.tell(|| Event::RunFinished { summary });
-        }
         let tasks = self.run.report.as_ref().map(|tasks| std::mem::take(&mut *tasks.lock()));
         let tasks = tasks.unwrap_or_default();
         result.map(|value| Finished { value, summary, tasks })
@@ -842,11 +894,11 @@ impl Future for RunFuture {
             self.poll_running(started, cx);
         }
         match &self.stage {
-            Stage::Ending { told, .. } => {
-                if !told.load(Ordering::Acquire) {
+            Stage::Ending { ended, .. } => {
+                if ended.get().is_none() {
                     self.listen(cx);
                     // It may have been told between the look and the listening.
-                    if !told.load(Ordering::Acquire) {
+                    if ended.get().is_none() {
                         return Poll::Pending;
                     }
                 }
@@ -855,7 +907,10 @@ impl Future for RunFuture {
             Stage::New | Stage::Over => panic!("a run is not polled after its end"),
         }
         match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Ending { started, result, .. } => Poll::Ready(self.conclude(started, result)),
+            Stage::Ending { result, ended } => {
+                let summary = *ended.get().expect("it was there a moment ago");
+                Poll::Ready(self.conclude(result, summary))
+            }
             _ => unreachable!("matched above"),
         }
     }
@@ -866,9 +921,7 @@ impl Future for RunFuture {
 /// no run around them.
 impl Drop for RunFuture {
     fn drop(&mut self) {
-        if !matches!(self.stage, Stage::Running(_)) {
-            return;
-        }
+        let Stage::Running(started) = self.stage else { return };
         let mut queue = self.run.queue.lock();
         queue.cancelled = true;
         let flying = std::mem::take(&mut queue.flying);
@@ -885,6 +938,11 @@ impl Drop for RunFuture {
             body.leave(&self.run, error);
         }
         self.run.context.ledger.add(&self.run.tally);
+        if self.top_level {
+            let _place = self.run.place();
+            let summary = self.run.summary(started.elapsed());
+            self.run.engine.tell_run(|| Event::RunCancelled { summary });
+        }
         if self.tells_store && !self.run.context.ledger.is_blank() {
             let run = Arc::clone(&self.run);
             let end = Box::new(move || run.engine.end_run(&run.context.ledger));
