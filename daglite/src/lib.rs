@@ -160,7 +160,7 @@ pub use hash::{
     ContentHash, ContentHasher, Element, HashError, InputDir, InputFile, OutputFile, Strategy,
     Unordered, ValueHash, content_digest, serde_hash,
 };
-pub use observe::Progress;
+pub use observe::{ChromeTrace, JsonLines, Progress};
 #[cfg(feature = "ndarray")]
 #[cfg_attr(docsrs, doc(cfg(feature = "ndarray")))]
 pub use registry::NpyElement;

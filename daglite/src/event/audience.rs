@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::io::Write;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,6 +26,8 @@ const FOR_ROOM: Duration = Duration::from_secs(1);
 const AT_THE_END: Duration = Duration::from_secs(2);
 /// So long an observer's thread looks again by itself.
 const TICK: Duration = Duration::from_millis(5);
+/// After so long without an event it is quiet.
+const QUIET: Duration = Duration::from_millis(100);
 /// So long an observer's thread stays without an event.
 const IDLE: Duration = Duration::from_secs(2);
 
@@ -94,8 +97,15 @@ thread_local! {
     static PLACE: Cell<Place> = const { Cell::new(Place { run: 0, call: 0, is_async: false }) };
     /// The listener that this thread belongs to.
     static LISTENING: Cell<bool> = const { Cell::new(false) };
+    /// What the observer that this thread is telling has to say.
+    static COMPLAINT: RefCell<Option<String>> = const { RefCell::new(None) };
     /// The number and the name of this thread.
     static SELF: RefCell<Option<(u64, Option<Arc<str>>)>> = const { RefCell::new(None) };
+}
+
+/// Has the users told what is wrong with the observer that is being told an event on this thread.
+pub(crate) fn complain(message: String) {
+    COMPLAINT.set(Some(message));
 }
 
 /// While it lives, what this thread tells belongs to a call.
@@ -188,6 +198,11 @@ impl Hall {
     /// Tells what is wrong with one observer to the others.
     fn warn(self: &Arc<Self>, of: &Listener, message: String) {
         tracing::warn!(target: "daglite", "{message}");
+        if self.0.len() == 1 {
+            // Nobody else listens. If standard error is closed there is nobody at all.
+            let _ = writeln!(std::io::stderr(), "daglite: warning: {message}");
+            return;
+        }
         let told = Told(Event::Warning { message }, moment(&Clock::system()));
         self.tell(&Arc::new(told), Some(of));
     }
@@ -267,7 +282,7 @@ impl Listener {
         LISTENING.set(true);
         let mut state = self.state.lock();
         loop {
-            if state.queue.is_empty() && !self.rest(&mut state) {
+            if state.queue.is_empty() && !self.rest(&mut state, hall) {
                 state.thread = Thread::None;
                 return;
             }
@@ -289,16 +304,25 @@ impl Listener {
     }
 
     /// Waits until something is in the queue; false if nothing has come for long.
-    fn rest(&self, state: &mut MutexGuard<'_, State>) -> bool {
-        for (thread, most) in [(Thread::Awake, TICK), (Thread::Asleep, IDLE)] {
-            if state.is_over {
-                break;
+    fn rest(&self, state: &mut MutexGuard<'_, State>, hall: &Weak<Hall>) -> bool {
+        for (thread, most) in
+            [(Thread::Awake, TICK), (Thread::Asleep, QUIET), (Thread::Asleep, IDLE)]
+        {
+            if !state.is_over {
+                state.thread = thread;
+                self.come.wait_for(state, most);
+                state.thread = Thread::Awake;
             }
-            state.thread = thread;
-            self.come.wait_for(state, most);
-            state.thread = Thread::Awake;
+            if most != IDLE && state.queue.is_empty() {
+                MutexGuard::unlocked(state, || {
+                    self.guard(hall, "caught_up", |observer| observer.caught_up());
+                });
+            }
             if !state.queue.is_empty() {
                 return true;
+            }
+            if state.is_over {
+                break;
             }
         }
         false
@@ -307,17 +331,17 @@ impl Listener {
     /// Tells one event. What an observer panics with is its own affair.
     fn tell(&self, told: &Told, hall: &Weak<Hall>) {
         let Told(event, moment) = told;
-        let telling = AssertUnwindSafe(|| self.observer.event_at(event, moment));
-        if catch_unwind(telling).is_ok() || mem::replace(&mut self.state.lock().has_panicked, true)
-        {
-            return;
-        }
-        if let Some(hall) = hall.upgrade() {
-            let name = event.name();
-            hall.warn(
-                self,
-                format!("an observer panicked when it was told of `{name}`: the run goes on"),
-            );
+        self.guard(hall, event.name(), |observer| observer.event_at(event, moment));
+    }
+
+    /// Has the observer do something; passes on what it complains of, and its first panic.
+    fn guard(&self, hall: &Weak<Hall>, at: &str, act: impl FnOnce(&dyn Observer)) {
+        let panicked = catch_unwind(AssertUnwindSafe(|| act(self.observer.as_ref()))).is_err();
+        let is_first = panicked && !mem::replace(&mut self.state.lock().has_panicked, true);
+        let panic = is_first.then(|| format!("an observer panicked at `{at}`: the run goes on"));
+        let Some(hall) = hall.upgrade() else { return };
+        for message in panic.into_iter().chain(COMPLAINT.take()) {
+            hall.warn(self, message);
         }
     }
 

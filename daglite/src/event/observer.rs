@@ -57,6 +57,27 @@ pub trait Observer: Send + Sync + 'static {
         self.event(event);
     }
 
+    /// It has been told all there is for now: time to write what it has kept back. Called when nothing has come for a few
+    /// milliseconds, and once more after a tenth of a second.
+    ///
+    /// ```
+    /// use daglite::{Event, Observer, Session};
+    /// use std::io::Write;
+    ///
+    /// struct Dots;
+    /// impl Observer for Dots {
+    ///     fn event(&self, _: &Event) {
+    ///         print!(".");
+    ///     }
+    ///     fn caught_up(&self) {
+    ///         let _ = std::io::stdout().flush();
+    ///     }
+    /// }
+    /// let session = Session::builder().observe(Dots).build()?;
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    fn caught_up(&self) {}
+
     /// How much of what happens it wants to be told. It is asked once, when the session is built.
     ///
     /// ```
