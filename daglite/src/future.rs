@@ -16,7 +16,7 @@ use crate::checkpoint::{Checkpoint, Version};
 use crate::engine::{Finished, Plan, RunFuture, TaskOutcome, block_on, current};
 use crate::error::{Error, ErrorKind};
 use crate::event::Summary;
-use crate::graph::{Arg, Input, IntoArg, Mode, Node, Op, Save, Slot, TaskOp};
+use crate::graph::{Arg, Graph, Input, IntoArg, Mode, Node, Op, Save, Slot, TaskOp};
 use crate::registry::{HasFormat, ValueFormats};
 use crate::session::Session;
 use crate::task::{Task, Value};
@@ -40,6 +40,7 @@ use crate::task::{Task, Value};
 /// | [`run_shared`](Self::run_shared) | the value in an `Arc` |
 /// | [`outcome`](Self::outcome) | the value, and how each result came to be |
 /// | [`plan`](Self::plan) | no execution: what a run would do, and why |
+/// | [`graph`](Self::graph) | no execution: a picture of the graph |
 ///
 /// ```
 /// use daglite::prelude::*;
@@ -601,6 +602,51 @@ impl<T: Send + Sync + 'static> TaskFuture<T> {
             "`plan()` would block the async runtime it was called in: call it in `spawn_blocking`";
         may_block(advice)?;
         Ok(session.engine().plan(Arc::clone(&self.node)))
+    }
+
+    /// A picture of the graph, with what has become of each task, or would: that of [`plan`](Self::plan). Nothing is run. What has
+    /// been made in a run is one node then, as nothing above it is needed any more; [`Outcome::graph`] shows all of a run.
+    ///
+    /// # Errors
+    ///
+    /// As [`plan`](Self::plan).
+    ///
+    /// ```
+    /// use daglite::prelude::*;
+    ///
+    /// #[task(name = "load")]
+    /// fn load() -> Vec<u32> {
+    ///     vec![1, 2, 3]
+    /// }
+    ///
+    /// #[task(name = "total")]
+    /// fn total(values: &[u32]) -> u32 {
+    ///     values.iter().sum()
+    /// }
+    ///
+    /// println!("{}", load().then(total).graph()?.mermaid());
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn graph(&self) -> Result<Graph, Error> {
+        Ok(self.plan()?.graph())
+    }
+
+    /// As [`graph`](Self::graph), in `session`.
+    ///
+    /// # Errors
+    ///
+    /// As [`plan`](Self::plan).
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// # #[task]
+    /// # fn one() -> u8 { 1 }
+    /// let session = Session::builder().without_cache().build()?;
+    /// assert_eq!(one().graph_in(&session)?.tasks(), 1);
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn graph_in(&self, session: &Session) -> Result<Graph, Error> {
+        Ok(self.plan_in(session)?.graph())
     }
 
     /// As [`outcome`](Self::outcome), for `.await`, in the current session.

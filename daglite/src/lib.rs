@@ -150,12 +150,13 @@ mod threads;
 pub use checkpoint::{Checkpoint, CheckpointStore, FileCheckpoints};
 pub use digest::{Digest, ParseDigestError};
 pub use engine::{
-    Plan, PlannedNode, PlannedState, Resumption, TaskOutcome, checkpoint_here, resume_here,
+    Estimate, Plan, PlannedNode, PlannedState, Resumption, TaskOutcome, checkpoint_here,
+    resume_here,
 };
 pub use error::{Error, ErrorKind};
 pub use event::{Change, Event, Interest, ItemChange, MissReason, Moment, Observer, Summary};
 pub use future::{CheckpointOwnFormat, Join, Outcome, TaskFuture, TaskRun, join, join_all};
-pub use graph::{IntoArg, Origin};
+pub use graph::{Graph, IntoArg, Origin};
 pub use hash::{
     ContentHash, ContentHasher, Element, HashError, InputDir, InputFile, OutputFile, Strategy,
     Unordered, ValueHash, content_digest, serde_hash,

@@ -56,7 +56,7 @@ use crate::store::CacheStore;
 pub(crate) use context::current;
 pub use here::{checkpoint_here, resume_here};
 pub(crate) use memory::DEFAULT_MEMORY;
-pub use plan::{Plan, PlannedNode, PlannedState};
+pub use plan::{Estimate, Plan, PlannedNode, PlannedState};
 pub use resume::Resumption;
 pub use run::TaskOutcome;
 pub(crate) use run::{Finished, RunFuture, block_on};

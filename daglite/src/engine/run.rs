@@ -835,11 +835,12 @@ impl RunFuture {
         if !(tells_store || tells_observers) {
             let _ = ended.set(self.run.summary(started.elapsed()));
         } else if self.blocking {
-            let _ = ended.set(self.run.say_ended(started, tells_store, tells_observers));
+            let _ = ended.set(self.run.say_ended(started, tells_store, self.top_level));
         } else {
             let (run, ended) = (Arc::clone(&self.run), Arc::clone(&ended));
+            let top_level = self.top_level;
             self.run.engine.pool.submit_light(Box::new(move || {
-                let _ = ended.set(run.say_ended(started, tells_store, tells_observers));
+                let _ = ended.set(run.say_ended(started, tells_store, top_level));
                 run.wake_driver();
             }));
         }

@@ -31,7 +31,9 @@ pub use builder::SessionBuilder;
 /// | [`warn_excluded`](SessionBuilder::warn_excluded) | `DAGLITE_WARN_EXCLUDED` (`true` or `false`) | `warn_excluded` | `false` |
 /// | [`resume`](SessionBuilder::resume) | `DAGLITE_RESUME` (`true` or `false`) | `resume` | `false` |
 /// | [`hash_strategy`](SessionBuilder::hash_strategy) | `DAGLITE_HASH_STRATEGY` (`auto`, `exact`, `fast`, `sampled`) | `hash_strategy` | `auto` |
-/// | [`observe`](SessionBuilder::observe) | `DAGLITE_PROGRESS` (`off`, `summary`, `tasks`) | `progress` | warnings on standard error |
+/// | [`observe`](SessionBuilder::observe), [`Progress`](crate::Progress) | `DAGLITE_PROGRESS` (`off`, `summary`, `bars`, `tasks`) | `progress` | warnings on standard error |
+/// | `observe`, [`JsonLines`](crate::JsonLines) | `DAGLITE_LOG` (a file, or `off`) | `log` | no log |
+/// | `observe`, [`ChromeTrace`](crate::ChromeTrace) | `DAGLITE_TRACE` (a file, or `off`) | `trace` | no trace |
 ///
 /// The settings of the store are those of a `FileStore`, which is told them by its [builder](crate::store::FileStoreBuilder); in variables
 /// and the file they hold for the store that is made from there.
