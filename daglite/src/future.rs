@@ -159,7 +159,7 @@ fn call_node(
     args: smallvec::SmallVec<[Arg; 3]>,
     location: &'static Location<'static>,
 ) -> Arc<Node> {
-    Node::new(Op::Task(Box::new(TaskOp::new(task, args))), location)
+    Node::new(Op::Task(TaskOp::new(task, args)), location)
 }
 
 /// What stands in the place of a task whose definition has compile errors.
@@ -313,7 +313,7 @@ impl<T: Send + Sync + 'static> TaskFuture<T> {
     pub fn refresh(self) -> Self {
         each_op(&self.node, |op| {
             match op {
-                Op::Task(call) => call.mode = Mode::Refresh,
+                Op::Task(call) => call.learn().mode = Mode::Refresh,
                 Op::Checkpoint(save) => save.anew = true,
                 _ => {}
             }

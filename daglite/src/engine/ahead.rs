@@ -55,10 +55,10 @@ impl Run {
         for ((node, key, landed), found) in asked.into_iter().zip(found) {
             let run = self.number();
             if let Slot::Idle(Op::Task(call)) = &mut *node.slot.lock()
-                && call.key.as_ref().is_some_and(|made| Arc::ptr_eq(made, &key))
-                && call.missed.is_none()
+                && call.key().is_some_and(|made| Arc::ptr_eq(made, &key))
+                && call.learnt().missed.is_none()
             {
-                call.ahead = Some(Box::new(Ahead { run, removals, landed, changes, found }));
+                call.learn().ahead = Some(Ahead { run, removals, landed, changes, found });
             }
         }
     }
@@ -78,7 +78,7 @@ impl Run {
         };
         // Hashing may be long and is code of the user: never under the lock.
         let _ = caught(|| self.make_key(&mut call));
-        let key = call.key.clone();
+        let key = call.key().cloned();
         self.settle(node, Slot::Idle(Op::Task(call)));
         key
     }
@@ -86,5 +86,6 @@ impl Run {
 
 /// Whether nothing is known of a call yet.
 fn is_open(call: &TaskOp) -> bool {
-    matches!(call.mode, Mode::Normal) && call.missed.is_none() && call.ahead.is_none()
+    let learnt = call.learnt();
+    matches!(learnt.mode, Mode::Normal) && learnt.missed.is_none() && learnt.ahead.is_none()
 }

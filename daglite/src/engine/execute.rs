@@ -67,23 +67,24 @@ impl Run {
         self: &Arc<Self>,
         idx: u32,
         node: &Arc<Node>,
-        call: Box<TaskOp>,
+        call: TaskOp,
         flight: Option<Flight>,
     ) -> Progress {
         let task = call.task;
         let name = task.spec.name;
         let mut call = call;
-        let parts = match &call.key {
+        let parts = match call.key() {
             Some(key) => self.engine.parts_of(task, &call.args, key, &self.hashes),
             None => Vec::new(),
         };
-        let missed = call.missed.take().map(|(_, reason)| reason);
+        let missed = call.learnt().missed.is_some().then(|| call.learn().missed.take()).flatten();
+        let missed = missed.map(|(_, reason)| reason);
         let reason = missed.map(|reason| self.miss(&call, reason, &parts));
         self.engine.tell_task(|| Event::Started { task: name });
         let checkpoints = lineage(&call);
-        let order = Order { task, checkpoints, key: call.key, parts, reason, flight };
-        let values: Option<smallvec::SmallVec<[Value; 3]>> = call
-            .args
+        let (args, key) = call.into_parts();
+        let order = Order { task, checkpoints, key, parts, reason, flight };
+        let values: Option<smallvec::SmallVec<[Value; 3]>> = args
             .into_iter()
             .map(|arg| match arg.0 {
                 Input::Value(value) => Some(value),
@@ -158,7 +159,7 @@ impl Run {
     fn miss(&self, call: &TaskOp, reason: MissReason, parts: &[KeyPart]) -> MissReason {
         self.tally.misses.fetch_add(1, Ordering::Relaxed);
         let (engine, task) = (&self.engine, call.task);
-        let key = call.key.as_ref().map(|key| key.digest);
+        let key = call.key().map(|key| key.digest);
         let reason = match (reason, &key) {
             (MissReason::NoEntry, Some(key)) if self.wants_reasons() => {
                 engine.explain(&self.context.ledger.histories, task, key, parts)

@@ -46,7 +46,7 @@ impl Run {
         &self,
         task: &'static Task,
         key: &Key,
-        ahead: Option<Box<Ahead>>,
+        ahead: Option<Ahead>,
         landed: u64,
     ) -> Found {
         let Some(store) = &self.engine.cache else { return Found::Nothing(MissReason::NoEntry) };
@@ -139,8 +139,9 @@ impl Run {
             let _ = tally.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         }
         self.forget_hit(task.spec.name);
-        call.mode = Mode::Recompute(reason);
-        call.missed = None;
+        let learnt = call.learn();
+        learnt.mode = Mode::Recompute(reason);
+        learnt.missed = None;
         Err(Op::Task(call))
     }
 

@@ -328,7 +328,7 @@ impl Planner<'_> {
             ),
             Slot::Idle(Op::Task(call)) => {
                 let (task, args) = (call.task, call.args.iter().map(Arg::share).collect());
-                let mode = match &call.mode {
+                let mode = match &call.learnt().mode {
                     Mode::Normal => None,
                     Mode::Refresh => Some(MissReason::Refreshed),
                     Mode::Recompute(reason) => Some(reason.clone()),

@@ -345,7 +345,7 @@ impl Run {
         self: &Arc<Self>,
         idx: u32,
         node: &Arc<Node>,
-        mut call: Box<TaskOp>,
+        mut call: TaskOp,
         want_value: bool,
         driver: bool,
     ) -> Progress {
@@ -368,8 +368,7 @@ impl Run {
             Err(progress) => return progress,
         };
         if is_outdated(&call) {
-            let call = Box::new(call.without_key());
-            self.put_back(node, Op::Task(call));
+            self.put_back(node, Op::Task(call.without_key()));
             return Progress::Again;
         }
         if matches!(task.body, Body::Async(_)) && !driver {
@@ -397,18 +396,18 @@ impl Run {
         let Some(cache) = task.spec.cache.as_ref().filter(|_| engine.cache.is_some()) else {
             return true;
         };
-        if call.key.is_some() || call.missed.is_some() {
+        if call.key().is_some() || call.learnt().missed.is_some() {
             return true;
         }
         let hashing = Hashing { engine, task: task.spec.name, planned: None, hashes: &self.hashes };
         let keyed = caught(|| key_of(task, &call.args, cache, &hashing))
             .unwrap_or_else(|panic| Keyed::Unhashable(format!("hashing panicked: {panic}")));
         match keyed {
-            Keyed::Key(key) => call.key = Some(Arc::new(key)),
+            Keyed::Key(key) => call.learn().key = Some(Arc::new(key)),
             Keyed::NeedsValues => return false,
             Keyed::Unhashable(why) => {
                 engine.warn(format!("`{}` runs uncached: {why}", task.spec.name));
-                call.missed = Some((0, MissReason::Unhashable(why)));
+                call.learn().missed = Some((0, MissReason::Unhashable(why)));
             }
         }
         true
@@ -418,7 +417,7 @@ impl Run {
     fn found(
         &self,
         node: &Node,
-        call: Box<TaskOp>,
+        call: TaskOp,
         (found, made): Answer,
         want_value: bool,
     ) -> Progress {
@@ -452,18 +451,18 @@ impl Run {
 
     /// What the cache has for a call, if it may answer and anything can have changed since the last look.
     fn answer_from_cache(&self, node: &Node, call: &mut TaskOp) -> Option<Answer> {
-        let key = Arc::clone(call.key.as_ref()?);
+        let key = Arc::clone(call.key()?);
         let landed = self.engine.flights.landed(&key.digest);
-        if call.missed.as_ref().is_some_and(|(at, _)| *at == landed) {
+        if call.learnt().missed.as_ref().is_some_and(|(at, _)| *at == landed) {
             return None;
         }
-        let ahead = call.ahead.take();
-        let reason = match &call.mode {
+        let ahead = call.learn().ahead.take();
+        let reason = match &call.learnt().mode {
             Mode::Refresh => MissReason::Refreshed,
             Mode::Recompute(reason) => reason.clone(),
             Mode::Normal => {
                 // Before the look, so that what comes during it is noticed.
-                call.seen = match &ahead {
+                call.learn().seen = match &ahead {
                     Some(ahead) => ahead.changes,
                     None => self.engine.changes_before(),
                 };
@@ -487,11 +486,11 @@ impl Run {
             }
         };
         // An entry that was removed because it was damaged is absent at the next look: the first reason tells more.
-        let reason = match call.missed.take() {
+        let reason = match call.learn().missed.take() {
             Some((_, first)) if reason == MissReason::NoEntry => first,
             _ => reason,
         };
-        call.missed = Some((landed, reason));
+        call.learn().missed = Some((landed, reason));
         None
     }
 
@@ -504,9 +503,9 @@ impl Run {
         self: &Arc<Self>,
         idx: u32,
         node: &Arc<Node>,
-        call: Box<TaskOp>,
-    ) -> Result<(Box<TaskOp>, Option<Flight>), Progress> {
-        let Some(key) = call.key.clone() else { return Ok((call, None)) };
+        call: TaskOp,
+    ) -> Result<(TaskOp, Option<Flight>), Progress> {
+        let Some(key) = call.key().cloned() else { return Ok((call, None)) };
         let name = call.task.spec.name;
         let flights = &self.engine.flights;
         // Back first: whoever is at the key may end at once, and then finds this node waiting.
@@ -537,10 +536,10 @@ impl Run {
         self: &Arc<Self>,
         idx: u32,
         node: &Arc<Node>,
-        mut call: Box<TaskOp>,
+        mut call: TaskOp,
         mut flight: Flight,
-    ) -> Result<(Box<TaskOp>, Option<Flight>), Progress> {
-        let Some(store) = self.store().filter(|_| !call.alone) else {
+    ) -> Result<(TaskOp, Option<Flight>), Progress> {
+        let Some(store) = self.store().filter(|_| !call.learnt().alone) else {
             return Ok((call, Some(flight)));
         };
         let key = flight.key();
@@ -561,9 +560,9 @@ impl Run {
                     flight.hold(hold);
                     // Another process may have put the key between the last look and now.
                     let changes = store.changes();
-                    if call.seen != changes {
+                    if call.learnt().seen != changes {
                         *self.engine.changes.lock() = Some(changes);
-                        if let Some((at, _)) = &mut call.missed {
+                        if let Some((at, _)) = &mut call.learn().missed {
                             *at = NEVER;
                         }
                     }
@@ -572,7 +571,7 @@ impl Run {
             }
             KeyClaim::Taken { by } => {
                 let name = call.task.spec.name;
-                let since = *call.waits_since.get_or_insert_with(Instant::now);
+                let since = *call.learn().waits_since.get_or_insert_with(Instant::now);
                 self.engine.tell_task(|| Event::WaitingForProcess { task: name, key, process: by });
                 self.put_back(node, Op::Task(call));
                 let ancestors = self.ancestors();
@@ -594,7 +593,7 @@ impl Run {
     }
 
     /// Takes up a call that was put back; `None` if another run was faster.
-    fn take_back(&self, node: &Node) -> Option<Box<TaskOp>> {
+    fn take_back(&self, node: &Node) -> Option<TaskOp> {
         let mut slot = node.slot.lock();
         match mem::replace(&mut *slot, Slot::Running(Vec::new())) {
             Slot::Idle(Op::Task(call)) => Some(call),
@@ -611,7 +610,7 @@ impl Run {
         Box::new(move |landing| {
             let idle = match &mut *node.slot.lock() {
                 Slot::Idle(Op::Task(call)) => {
-                    call.alone |= matches!(landing, Landing::Alone);
+                    call.learn().alone |= matches!(landing, Landing::Alone);
                     true
                 }
                 slot => matches!(slot, Slot::Idle(_)),
@@ -677,7 +676,7 @@ impl Engine {
 /// Whether an argument has become another one since the key was made: its entry was unreadable, so it was computed
 /// again, and its task does not give the same result every time.
 fn is_outdated(call: &TaskOp) -> bool {
-    let Some(key) = &call.key else { return false };
+    let Some(key) = call.key() else { return false };
     call.args.iter().zip(call.task.spec.params).any(|(arg, name)| {
         let Input::Node(node) = &arg.0 else { return false };
         let now = digest_and_made(node).0;

@@ -115,7 +115,7 @@ pub(crate) struct Made {
 /// How a value is made.
 pub(crate) enum Op {
     /// The body of a task.
-    Task(Box<TaskOp>),
+    Task(TaskOp),
     /// An inline change of one value.
     Map { source: Arc<Node>, apply: Transform<Value> },
     /// A value decides what comes next.
@@ -154,12 +154,19 @@ impl Save {
     }
 }
 
-/// A call of a task.
+/// A call of a task. Small, as a graph may have a million of them: what is learnt about it on the way to the cache lies
+/// elsewhere.
 pub(crate) struct TaskOp {
     /// The task.
     pub(crate) task: &'static Task,
     /// Its arguments, in order.
     pub(crate) args: SmallVec<[Arg; 3]>,
+    /// What is known of it, once something is.
+    known: Option<Box<Learnt>>,
+}
+
+/// What is learnt about a call on the way to the cache.
+pub(crate) struct Learnt {
     /// Whether the cache may answer.
     pub(crate) mode: Mode,
     /// The key, once it has been worked out.
@@ -167,7 +174,7 @@ pub(crate) struct TaskOp {
     /// The last look into the cache that found nothing, as the engine's count of ended computations.
     pub(crate) missed: Option<(u64, MissReason)>,
     /// What the store said of the key when it was asked for many at once.
-    pub(crate) ahead: Option<Box<Ahead>>,
+    pub(crate) ahead: Option<Ahead>,
     /// The store's count of what other processes have put, before the last look that found nothing.
     pub(crate) seen: u64,
     /// When this call began to wait for another process.
@@ -175,6 +182,17 @@ pub(crate) struct TaskOp {
     /// Whether that took too long, so that it is computed whatever other processes do.
     pub(crate) alone: bool,
 }
+
+/// Nothing.
+static NOTHING: Learnt = Learnt {
+    mode: Mode::Normal,
+    key: None,
+    missed: None,
+    ahead: None,
+    seen: 0,
+    waits_since: None,
+    alone: false,
+};
 
 /// A store's answer, asked for before it was needed.
 pub(crate) struct Ahead {
@@ -193,22 +211,42 @@ pub(crate) struct Ahead {
 impl TaskOp {
     /// A call of which nothing is known yet.
     pub(crate) fn new(task: &'static Task, args: SmallVec<[Arg; 3]>) -> Self {
-        Self {
-            task,
-            args,
-            mode: Mode::Normal,
-            key: None,
-            missed: None,
-            ahead: None,
-            seen: 0,
-            waits_since: None,
-            alone: false,
-        }
+        Self { task, args, known: None }
+    }
+
+    /// What is known of it.
+    pub(crate) fn learnt(&self) -> &Learnt {
+        self.known.as_deref().unwrap_or(&NOTHING)
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn learn(&mut self) -> &mut Learnt {
+        self.known.get_or_insert_with(Box::default)
+    }
+
+    /// The key, once it has been worked out.
+    pub(crate) fn key(&self) -> Option<&Arc<Key>> {
+        self.learnt().key.as_ref()
+    }
+
+    /// The arguments, and the key.
+    pub(crate) fn into_parts(self) -> (SmallVec<[Arg; 3]>, Option<Arc<Key>>) {
+        (self.args, self.known.and_then(|known| known.key))
     }
 
     /// The call as it was before its key was made.
-    pub(crate) fn without_key(self) -> Self {
-        Self { key: None, missed: None, ahead: None, ..self }
+    pub(crate) fn without_key(mut self) -> Self {
+        if let Some(known) = &mut self.known {
+            (known.key, known.missed, known.ahead) = (None, None, None);
+        }
+        self
+    }
+}
+
+impl Default for Learnt {
+    fn default() -> Self {
+        let (mode, key, missed, ahead) = (Mode::Normal, None, None, None);
+        Self { mode, key, missed, ahead, seen: 0, waits_since: None, alone: false }
     }
 }
 
