@@ -16,7 +16,10 @@ use crate::checkpoint::{Checkpoint, Version};
 use crate::engine::{Finished, Plan, RunFuture, TaskOutcome, block_on, current};
 use crate::error::{Error, ErrorKind};
 use crate::event::Summary;
-use crate::graph::{Arg, Graph, Input, IntoArg, Mode, Node, Op, Save, Slot, TaskOp};
+use crate::graph::{
+    Appearance, Arg, Drawn, Graph, Input, IntoArg, Mode, Node, Op, Outline, Save, Slot, TaskOp,
+    contracted,
+};
 use crate::registry::{HasFormat, ValueFormats};
 use crate::session::Session;
 use crate::task::{Task, Value};
@@ -906,12 +909,60 @@ pub struct Outcome<T> {
     /// The tasks of the run, in the order in which their results were there. Those of runs inside tasks are not
     /// listed.
     pub tasks: Vec<TaskOutcome>,
+    /// The nodes of the run.
+    outline: Outline,
+    /// The place of each task among them.
+    places: Vec<u32>,
 }
 
 impl<T: Send + Sync + 'static> Outcome<T> {
     fn new(finished: Finished, cloner: &Cloner<T>) -> Result<Self, Error> {
-        let Finished { value, summary, tasks } = finished;
-        Ok(Self { value: cloner.own(value)?, summary, tasks })
+        let Finished { value, summary, tasks, outline, places } = finished;
+        Ok(Self { value: cloner.own(value)?, summary, tasks, outline, places })
+    }
+}
+
+impl<T> Outcome<T> {
+    /// A picture of the graph, with what has become of each task.
+    ///
+    /// ```
+    /// use daglite::prelude::*;
+    ///
+    /// #[task(cache, name = "square")]
+    /// fn square(n: u64) -> u64 {
+    ///     n * n
+    /// }
+    ///
+    /// let session = Session::builder().cache(MemoryStore::new()).build()?;
+    /// let first = square(3).outcome_in(&session)?;
+    /// assert!(first.graph().dot().contains("square\\ncomputed"));
+    /// let second = square(3).outcome_in(&session)?;
+    /// assert!(second.graph().dot().contains("square\\nhit: saves "));
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn graph(&self) -> Graph {
+        let mut outcomes: Vec<Option<&TaskOutcome>> = vec![None; self.outline.names.len()];
+        for (place, task) in self.places.iter().zip(&self.tasks) {
+            outcomes[*place as usize] = Some(task);
+        }
+        let mut nodes = Vec::new();
+        let mut shown = Vec::with_capacity(outcomes.len());
+        for (name, outcome) in self.outline.names.iter().zip(outcomes) {
+            let drawn = match (outcome, name) {
+                (Some(outcome), _) => Some(outcome.drawn()),
+                // What another run has made is there, and nothing is known of how.
+                (None, Some(name)) => {
+                    Some(Drawn { name, look: Appearance::Ready, detail: String::new() })
+                }
+                (None, None) => None,
+            };
+            shown.push(drawn.as_ref().map(|_| nodes.len() as u32));
+            nodes.extend(drawn);
+        }
+        let (inline, edges) = contracted(&shown, &self.outline.edges, nodes.len());
+        let look = Appearance::Inline;
+        nodes.extend(inline.into_iter().map(|name| Drawn { name, look, detail: String::new() }));
+        Graph::new(nodes, edges)
     }
 }
 

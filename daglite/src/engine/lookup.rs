@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::digest::Digest;
-use crate::event::{Event, MissReason};
+use crate::event::{Event, MissReason, current_call};
 use crate::graph::{Ahead, Entry, Key, Known, Mode, Op, Origin, Slot};
 use crate::store::{ArtifactMeta, CacheStore, Glimpse, Lookup, StoreError};
 use crate::task::{Task, Value};
@@ -254,7 +254,9 @@ impl Run {
     /// Notes what became of a task, if somebody asked for it.
     pub(super) fn note(&self, outcome: TaskOutcome) {
         if let Some(report) = &self.report {
-            report.lock().push(outcome);
+            let mut report = report.lock();
+            report.tasks.push(outcome);
+            report.places.push(current_call() as u32);
         }
     }
 
@@ -262,8 +264,9 @@ impl Run {
         let Some(report) = &self.report else { return };
         let mut report = report.lock();
         let is_it = |outcome: &TaskOutcome| outcome.task == task && outcome.origin == Origin::Hit;
-        if let Some(at) = report.iter().rposition(is_it) {
-            report.remove(at);
+        if let Some(at) = report.tasks.iter().rposition(is_it) {
+            report.tasks.remove(at);
+            report.places.remove(at);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::checkpoint::CheckpointMeta;
 use crate::digest::Digest;
 use crate::event::MissReason;
-use crate::graph::{Arg, Input, Key, Mode, Node, Op, Slot};
+use crate::graph::{Arg, Input, Key, Mode, Node, Op, Slot, contracted};
 use crate::store::{Glimpse, Lookup};
 use crate::task::{Body, Task};
 
@@ -43,8 +43,6 @@ struct Cell {
     line: Option<u32>,
     /// How many nodes it needs.
     sources: u32,
-    /// One of them.
-    first: u32,
 }
 
 /// A call whose key is known, before the store was asked.
@@ -125,7 +123,6 @@ impl Planner<'_> {
             for source in sources.drain(..) {
                 let place = self.place(source);
                 self.cells[place as usize].dependents.push(at as u32);
-                self.cells[at].first = place;
                 self.edges.push((place, at as u32));
             }
             at += 1;
@@ -147,15 +144,7 @@ impl Planner<'_> {
         if place == next {
             let result = Forecast::Value;
             let (dependents, line) = (Vec::new(), None);
-            self.cells.push(Cell {
-                node,
-                missing: 0,
-                dependents,
-                result,
-                line,
-                sources: 0,
-                first: 0,
-            });
+            self.cells.push(Cell { node, missing: 0, dependents, result, line, sources: 0 });
         }
         place
     }
@@ -220,34 +209,10 @@ impl Planner<'_> {
         Plan { nodes: self.nodes, inline, edges, estimate }
     }
 
-    /// What is drawn beside the lines of the plan, numbered after them, and the arrows. What has one source is not drawn: its arrows begin
-    /// where that one's do.
+    /// What is drawn beside the lines of the plan, numbered after them, and the arrows.
     fn shape(&self) -> (Vec<&'static str>, Vec<(u32, u32)>) {
-        const OPEN: u32 = u32::MAX;
-        let mut inline = Vec::new();
-        let mut numbers = vec![OPEN; self.cells.len()];
-        for (cell, number) in self.cells.iter().zip(&mut numbers) {
-            *number = match cell.line {
-                Some(line) => line,
-                None if cell.sources == 1 => OPEN,
-                None => {
-                    inline.push(if cell.sources == 0 { "value" } else { "join" });
-                    (self.nodes.len() + inline.len() - 1) as u32
-                }
-            };
-        }
-        let mut path = Vec::new();
-        for at in 0..self.cells.len() {
-            let mut end = at;
-            while numbers[end] == OPEN {
-                path.push(end);
-                end = self.cells[end].first as usize;
-            }
-            path.drain(..).for_each(|passed| numbers[passed] = numbers[end]);
-        }
-        let numbered = |(from, to): &(u32, u32)| (numbers[*from as usize], numbers[*to as usize]);
-        let edges = self.edges.iter().map(numbered).filter(|(from, to)| from != to).collect();
-        (inline, edges)
+        let shown: Vec<_> = self.cells.iter().map(|cell| cell.line).collect();
+        contracted(&shown, &self.edges, self.nodes.len())
     }
 
     /// How long the whole may take with the session's threads, each task as long as it usually does, and each as early as it can.

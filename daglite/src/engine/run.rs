@@ -17,8 +17,8 @@ use smallvec::SmallVec;
 
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
-use crate::event::{AtPlace, Event, Interest, MissReason, Summary, place};
-use crate::graph::{Handover, Node, Origin, Slot};
+use crate::event::{AtPlace, Event, Interest, MissReason, Short, Summary, place};
+use crate::graph::{Appearance, Drawn, Handover, Node, Origin, Outline, Slot};
 use crate::task::{Body, Value};
 
 use super::Engine;
@@ -47,11 +47,19 @@ pub(super) struct Run {
     pub(super) tally: Tally,
     /// What `tracing` knows of it: the parent of the spans of its tasks.
     pub(super) span: tracing::Span,
-    pub(super) report: Option<Mutex<Vec<TaskOutcome>>>,
+    pub(super) report: Option<Mutex<Report>>,
     /// Bytes of values that have come along with look-ups, and have not been read.
     pub(super) carried: AtomicU64,
     /// What was made of values that several calls share.
     pub(super) hashes: Hashes,
+}
+
+/// What became of the tasks of a run.
+#[derive(Default)]
+pub(super) struct Report {
+    pub(super) tasks: Vec<TaskOutcome>,
+    /// The place of each in the run.
+    pub(super) places: Vec<u32>,
 }
 
 /// What a run counts.
@@ -95,6 +103,21 @@ pub struct TaskOutcome {
     pub resumed: Option<Resumption>,
 }
 
+impl TaskOutcome {
+    /// How it is drawn.
+    pub(crate) fn drawn(&self) -> Drawn {
+        let (look, detail) = match (&self.resumed, self.origin) {
+            (Some(resumed), _) => {
+                (Appearance::Resumed, format!("from {}@{}", resumed.checkpoint, resumed.version))
+            }
+            (None, Origin::Hit) => (Appearance::Hit, format!("saves {}", Short(self.saved))),
+            (None, Origin::Resumed) => (Appearance::Resumed, String::new()),
+            (None, Origin::Computed) => (Appearance::Computed, format!("in {}", Short(self.took))),
+        };
+        Drawn { name: self.task, look, detail }
+    }
+}
+
 /// The nodes of a run and where they stand.
 struct Queue {
     /// Whether checkpoints are looked for before what they are made of.
@@ -119,6 +142,8 @@ struct Queue {
     /// Whether a thread of the pool does the light work, or is about to.
     light_helper: bool,
     failure: Option<Error>,
+    /// How the nodes hang together, if somebody wants to know.
+    outline: Option<Outline>,
     /// Whether nobody waits for the run any more.
     cancelled: bool,
     /// The value that was asked for.
@@ -212,6 +237,7 @@ impl Run {
                 coming: 0,
                 light_helper: false,
                 failure: None,
+                outline: report.then(Outline::default),
                 cancelled: false,
                 result: None,
             }),
@@ -305,6 +331,7 @@ impl Run {
         for node in nodes {
             let at = queue.enlist(node, want_values);
             queue.cells[at as usize].dependents.push(idx);
+            queue.connect(at, idx);
             queue.cells[idx as usize].missing += 1;
         }
         self.tell_queued(&queue, before);
@@ -344,7 +371,8 @@ impl Run {
             self.end(None);
             return;
         };
-        let _place = self.engine.audience.wants(Interest::Runs).then(|| {
+        let is_noted = self.report.is_some() || self.engine.audience.wants(Interest::Runs);
+        let _place = is_noted.then(|| {
             let is_async = node.task.is_some_and(|task| matches!(task.body, Body::Async(_)));
             self.place_of(idx, is_async)
         });
@@ -577,6 +605,7 @@ impl Queue {
                     }
                     cell
                 });
+                self.connect(cell, index(at));
                 let cell = &mut self.cells[cell as usize];
                 cell.want_value |= want_values;
                 cell.dependents.push(index(at));
@@ -591,7 +620,17 @@ impl Queue {
         start
     }
 
+    /// Notes that a node needs another one.
+    fn connect(&mut self, from: u32, to: u32) {
+        if let Some(outline) = &mut self.outline {
+            outline.edges.push((from, to));
+        }
+    }
+
     fn add(&mut self, node: Arc<Node>, want_value: bool) -> u32 {
+        if let Some(outline) = &mut self.outline {
+            outline.names.push(node.task.map(|task| task.spec.name));
+        }
         let (missing, planned) = (0, false);
         let cell =
             Cell { node: Some(node), missing, dependents: SmallVec::new(), want_value, planned };
@@ -703,6 +742,10 @@ pub(crate) struct Finished {
     pub(crate) value: Value,
     pub(crate) summary: Summary,
     pub(crate) tasks: Vec<TaskOutcome>,
+    /// The nodes of the run.
+    pub(crate) outline: Outline,
+    /// The place of each of `tasks` among them.
+    pub(crate) places: Vec<u32>,
 }
 
 /// A run as a future. Nothing happens before it is polled; dropping it cancels the run.
@@ -852,9 +895,10 @@ impl RunFuture {
         result: Result<Value, Error>,
         summary: Summary,
     ) -> Result<Finished, Error> {
-        let tasks = self.run.report.as_ref().map(|tasks| std::mem::take(&mut *tasks.lock()));
-        let tasks = tasks.unwrap_or_default();
-        result.map(|value| Finished { value, summary, tasks })
+        let report = self.run.report.as_ref().map(|report| std::mem::take(&mut *report.lock()));
+        let Report { tasks, places } = report.unwrap_or_default();
+        let outline = self.run.queue.lock().outline.take().unwrap_or_default();
+        result.map(|value| Finished { value, summary, tasks, outline, places })
     }
 
     /// Drives the run as far as it goes now.

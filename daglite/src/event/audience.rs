@@ -20,8 +20,10 @@ use super::{Event, Interest, Moment, Observer};
 
 /// So many events are kept for an observer.
 const MOST_KEPT: usize = 1 << 14;
-/// So long a run waits for room, once.
+/// So long a run waits for room.
 const FOR_ROOM: Duration = Duration::from_secs(1);
+/// It waits on if the observer has taken so many events in that time.
+const ENOUGH: u64 = 1_000;
 /// So long the end of a run waits for an observer that takes nothing.
 const AT_THE_END: Duration = Duration::from_secs(2);
 /// So long an observer's thread looks again by itself.
@@ -68,6 +70,8 @@ struct State {
     has_panicked: bool,
     /// Whether no more will come.
     is_over: bool,
+    /// Whether the observer knows that.
+    has_ended: bool,
 }
 
 /// What the thread of an observer does.
@@ -116,6 +120,11 @@ pub(crate) fn place(run: u64, call: u64, is_async: bool) -> AtPlace {
     AtPlace(PLACE.replace(Place { run, call, is_async }))
 }
 
+/// The call that what this thread tells belongs to.
+pub(crate) fn current_call() -> u64 {
+    PLACE.get().call
+}
+
 impl Drop for AtPlace {
     fn drop(&mut self) {
         PLACE.set(self.0);
@@ -162,10 +171,11 @@ impl Audience {
 
 impl Drop for Audience {
     fn drop(&mut self) {
-        self.heard();
         for listener in &self.hall.0 {
             listener.state.lock().is_over = true;
-            listener.come.notify_all();
+        }
+        if !LISTENING.get() {
+            self.hall.0.iter().for_each(|listener| listener.close(&self.hall));
         }
     }
 }
@@ -217,6 +227,7 @@ impl Listener {
             is_stuck: false,
             has_panicked: false,
             is_over: false,
+            has_ended: false,
         };
         Self {
             interest: observer.interest(),
@@ -238,12 +249,7 @@ impl Listener {
         let mut state = self.state.lock();
         let mut is_stuck_now = false;
         if state.queue.len() >= MOST_KEPT && !state.is_stuck && !LISTENING.get() {
-            self.come.notify_one();
-            let wait = |state: &mut MutexGuard<'_, State>| {
-                let full = |state: &mut State| state.queue.len() >= MOST_KEPT && !state.is_stuck;
-                self.done.wait_while_for(state, full, FOR_ROOM).timed_out()
-            };
-            is_stuck_now = wait(&mut state) && !mem::replace(&mut state.is_stuck, true);
+            is_stuck_now = !self.makes_room(&mut state) && !mem::replace(&mut state.is_stuck, true);
         }
         if state.queue.len() >= MOST_KEPT {
             state.missed += 1;
@@ -258,8 +264,22 @@ impl Listener {
         }
         drop(state);
         if is_stuck_now {
-            hall.warn(self, format!("an observer has taken no event for {FOR_ROOM:?}: it is told no more until it has"));
+            hall.warn(self, format!("an observer has taken fewer than {ENOUGH} events in {FOR_ROOM:?}, and misses some now"));
         }
+    }
+
+    /// Waits for room in the queue, as long as the observer is not too slow; false if it is.
+    fn makes_room(&self, state: &mut MutexGuard<'_, State>) -> bool {
+        let is_full = |state: &mut State| state.queue.len() >= MOST_KEPT && !state.is_stuck;
+        self.come.notify_one();
+        let mut told = self.count();
+        while self.done.wait_while_for(state, is_full, FOR_ROOM).timed_out() {
+            let before = mem::replace(&mut told, self.count());
+            if told - before < ENOUGH {
+                return false;
+            }
+        }
+        true
     }
 
     /// Starts a thread for what is in the queue. Without one, what is there is missed.
@@ -283,7 +303,13 @@ impl Listener {
         let mut state = self.state.lock();
         loop {
             if state.queue.is_empty() && !self.rest(&mut state, hall) {
+                if state.is_over && !mem::replace(&mut state.has_ended, true) {
+                    MutexGuard::unlocked(&mut state, || {
+                        self.guard(hall, "ended", |observer| observer.ended());
+                    });
+                }
                 state.thread = Thread::None;
+                self.done.notify_all();
                 return;
             }
             let batch = mem::take(&mut state.queue);
@@ -343,6 +369,24 @@ impl Listener {
         for message in panic.into_iter().chain(COMPLAINT.take()) {
             hall.warn(self, message);
         }
+    }
+
+    /// Waits until it knows that nothing more will come, and has ended; not for ever.
+    fn close(self: &Arc<Self>, hall: &Arc<Hall>) {
+        let mut state = self.state.lock();
+        if state.thread == Thread::None {
+            if self.came.load(Ordering::Acquire) == 0 {
+                // Who has been told nothing has nothing to end.
+                return;
+            }
+            self.spawn(&mut state, hall);
+        }
+        self.come.notify_one();
+        drop(state);
+        self.heard();
+        let mut state = self.state.lock();
+        let is_open = |state: &mut State| state.thread != Thread::None && !state.is_stuck;
+        self.done.wait_while_for(&mut state, is_open, AT_THE_END);
     }
 
     /// Waits until it has been told all that has come so far; not for ever if it takes nothing.

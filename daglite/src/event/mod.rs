@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::digest::Digest;
 use crate::error::Error;
 
-pub(crate) use audience::{AtPlace, Audience, complain, place};
+pub(crate) use audience::{AtPlace, Audience, complain, current_call, place};
 pub use miss::{Change, ItemChange, MissReason};
 pub use observer::{Interest, Moment, Observer};
 pub(crate) use summary::Short;

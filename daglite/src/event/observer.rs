@@ -16,9 +16,9 @@ use super::Event;
 ///
 /// * A run goes on while an observer is at work. When it ends, it waits until its observers have been told everything, so that what
 ///   they have written is there when `run()` returns.
-/// * An observer that blocks is not waited for: after two seconds in which it has taken nothing the run ends without it. While it
-///   runs, 16,384 events are kept for it. If that is full, runs wait a second for it, once; then its events are counted and dropped, and
-///   once it comes back an [`Event::Missed`] says how many.
+/// * An observer that blocks is not waited for: after two seconds in which it has taken nothing the run ends without it. While the run
+///   goes on, 16,384 events are kept for it. If these are full, it is waited for as long as it takes a thousand events a second; of a
+///   slower one events are counted and dropped until it comes back, and an [`Event::Missed`] tells it how many.
 /// * A panic in it is caught. The first one is a warning for the other observers, and for `tracing`.
 /// * Nothing is made that no observer wants: see [`interest`](Self::interest).
 ///
@@ -77,6 +77,23 @@ pub trait Observer: Send + Sync + 'static {
     /// # Ok::<(), daglite::Error>(())
     /// ```
     fn caught_up(&self) {}
+
+    /// The session is gone, and nothing more will come: time to write the end.
+    ///
+    /// ```
+    /// use daglite::{Event, Observer, Session};
+    ///
+    /// struct Polite;
+    /// impl Observer for Polite {
+    ///     fn event(&self, _: &Event) {}
+    ///     fn ended(&self) {
+    ///         println!("good bye");
+    ///     }
+    /// }
+    /// let session = Session::builder().observe(Polite).build()?;
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    fn ended(&self) {}
 
     /// How much of what happens it wants to be told. It is asked once, when the session is built.
     ///

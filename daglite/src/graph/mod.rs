@@ -15,4 +15,4 @@ pub(crate) use node::{
     TaskOp, Transform, WakeFn, take_value,
 };
 pub use picture::Graph;
-pub(crate) use picture::{Appearance, Drawn};
+pub(crate) use picture::{Appearance, Drawn, Outline, contracted};

@@ -56,6 +56,54 @@ pub(crate) struct Drawn {
     pub(crate) detail: String,
 }
 
+/// The nodes of a run as they are numbered there, and how they hang together.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Outline {
+    /// The name of each that is a task.
+    pub(crate) names: Vec<Option<&'static str>>,
+    /// From what makes a result to what takes it.
+    pub(crate) edges: Vec<(u32, u32)>,
+}
+
+/// Leaves out what need not be drawn: `shown` are the numbers of the nodes that are, of `count`. The arrows of what has one source begin
+/// where that one's do; what has none or several is numbered from `next` on, and its name is in the answer.
+pub(crate) fn contracted(
+    shown: &[Option<u32>],
+    edges: &[(u32, u32)],
+    next: usize,
+) -> (Vec<&'static str>, Vec<(u32, u32)>) {
+    const OPEN: u32 = u32::MAX;
+    let mut sources = vec![(0, 0); shown.len()];
+    for (from, to) in edges {
+        let (count, last) = &mut sources[*to as usize];
+        (*count, *last) = (*count + 1, *from);
+    }
+    let mut inline = Vec::new();
+    let mut numbers = Vec::with_capacity(shown.len());
+    for (number, (count, _)) in shown.iter().zip(&sources) {
+        numbers.push(match (number, count) {
+            (Some(number), _) => *number,
+            (None, 1) => OPEN,
+            (None, count) => {
+                inline.push(if *count == 0 { "value" } else { "join" });
+                (next + inline.len() - 1) as u32
+            }
+        });
+    }
+    let mut path = Vec::new();
+    for at in 0..numbers.len() {
+        let mut end = at;
+        while numbers[end] == OPEN {
+            path.push(end);
+            end = sources[end].1 as usize;
+        }
+        path.drain(..).for_each(|passed| numbers[passed] = numbers[end]);
+    }
+    let numbered = |(from, to): &(u32, u32)| (numbers[*from as usize], numbers[*to as usize]);
+    let edges = edges.iter().map(numbered).filter(|(from, to)| from != to).collect();
+    (inline, edges)
+}
+
 /// How a node is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Appearance {

@@ -140,13 +140,18 @@ impl Observer for ChromeTrace {
     fn caught_up(&self) {
         self.0.lock().sink.flush();
     }
+
+    fn ended(&self) {
+        self.0.lock().end();
+    }
 }
 
-/// The last entry has no comma after it.
-impl Drop for State {
-    fn drop(&mut self) {
+impl State {
+    /// Writes the last entry, which has no comma after it.
+    fn end(&mut self) {
         let end = json!({ "ph": "M", "pid": std::process::id(), "name": "trace_end", "args": {} });
         self.sink.write(&format!("{end}\n]\n"));
+        self.sink.flush();
     }
 }
 
