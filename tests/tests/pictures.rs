@@ -54,9 +54,39 @@ fn without_times(text: &str) -> String {
 #[test]
 fn a_graph_that_has_not_run_shows_what_a_run_would_do() {
     let session = session();
-    graph(0).run_in(&session).map(|_| ()).unwrap();
-    insta::assert_snapshot!(without_times(&graph(3).graph_in(&session).unwrap().mermaid()), @"");
-    insta::assert_snapshot!(without_times(&graph(3).graph_in(&session).unwrap().dot()), @"");
+    features(load("flights.csv"), 2).run_in(&session).unwrap();
+    let picture = graph(3).graph_in(&session).unwrap();
+    insta::assert_snapshot!(without_times(&picture.mermaid()), @r##"
+    flowchart TD
+        n0["load<br/>hit: saves …"]:::hit
+        n1["features<br/>hit: saves …"]:::hit
+        n2["features<br/>to compute: argument #96;window#96; changed from 2 to 3"]:::compute
+        n3["report<br/>to compute: not cached"]:::compute
+        n4(["join"]):::inline
+        n0 --> n1
+        n0 --> n2
+        n1 --> n4
+        n2 --> n4
+        n4 --> n3
+        classDef hit fill:#d7f0d8,stroke:#2f8132,color:#1b1b1b
+        classDef compute fill:#d6e6fa,stroke:#2763a5,color:#1b1b1b
+        classDef inline fill:#ffffff,stroke:#999999,color:#1b1b1b
+    "##);
+    insta::assert_snapshot!(without_times(&picture.dot()), @r##"
+    digraph daglite {
+        node [shape=box, style="rounded,filled", fontname="sans-serif"];
+        n0 [label="load\nhit: saves …", fillcolor="#d7f0d8", color="#2f8132"];
+        n1 [label="features\nhit: saves …", fillcolor="#d7f0d8", color="#2f8132"];
+        n2 [label="features\nto compute: argument `window` changed from 2 to 3", fillcolor="#d6e6fa", color="#2763a5"];
+        n3 [label="report\nto compute: not cached", fillcolor="#d6e6fa", color="#2763a5"];
+        n4 [label="join", fillcolor="#ffffff", color="#999999", shape=ellipse];
+        n0 -> n1;
+        n0 -> n2;
+        n1 -> n4;
+        n2 -> n4;
+        n4 -> n3;
+    }
+    "##);
 }
 
 #[test]
@@ -64,7 +94,22 @@ fn what_a_run_has_done_is_in_the_picture_of_its_outcome() {
     let session = session();
     features(load("flights.csv"), 2).run_in(&session).unwrap();
     let outcome = graph(3).outcome_in(&session).unwrap();
-    insta::assert_snapshot!(without_times(&outcome.graph().mermaid()), @"");
+    insta::assert_snapshot!(without_times(&outcome.graph().mermaid()), @r##"
+    flowchart TD
+        n0["report<br/>computed: in …"]:::computed
+        n1["features<br/>computed: in …"]:::computed
+        n2["features<br/>hit: saves …"]:::hit
+        n3["load<br/>hit: saves …"]:::hit
+        n4(["join"]):::inline
+        n1 --> n4
+        n2 --> n4
+        n3 --> n1
+        n3 --> n2
+        n4 --> n0
+        classDef hit fill:#d7f0d8,stroke:#2f8132,color:#1b1b1b
+        classDef computed fill:#d6e6fa,stroke:#2763a5,color:#1b1b1b
+        classDef inline fill:#ffffff,stroke:#999999,color:#1b1b1b
+    "##);
 }
 
 #[test]

@@ -100,8 +100,8 @@ fn bars_stand_by_name_while_a_run_goes_on_and_make_way_for_its_summary() {
         let picture = shown(&terminal, |text| text.contains("1 running"));
         insta::assert_snapshot!(picture, @"
         ⠋ 7 of 8 tasks: 2 hits, 5 computed, 1 running
-          clean  ━━━━━━━━━━━━━━━┈┈┈┈┈  3/4  3 computed, 1 running
           load   ━━━━━━━━━━━━━━━━━━━━  4/4  2 hits, 2 computed
+          clean  ━━━━━━━━━━━━━━━┈┈┈┈┈  3/4  3 computed, 1 running
         ");
         let _ = go.send(());
         assert_eq!(run.join().unwrap(), 6);

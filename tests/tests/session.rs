@@ -120,7 +120,7 @@ fn a_malformed_variable_is_an_error_that_says_what_to_set() {
     let text = default_session(folder.path(), &[("DAGLITE_CONCURRENCY", "lots")]);
     assert!(text.contains("DAGLITE_CONCURRENCY is `lots`: set it to a number from 1 up"), "{text}");
     let text = default_session(folder.path(), &[("DAGLITE_PROGRESS", "yes")]);
-    assert!(text.contains("set it to `off`, `summary` or `tasks`"), "{text}");
+    assert!(text.contains("set it to `off`, `summary`, `bars` or `tasks`"), "{text}");
 }
 
 #[test]

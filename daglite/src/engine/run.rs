@@ -204,7 +204,7 @@ impl Run {
         let number = OnceLock::new();
         let outermost = match &parent {
             Some(parent) => parent.outermost,
-            None if engine.audience.wants(Interest::Runs) => *number.get_or_init(run_number),
+            None if engine.audience.wants(Interest::Runs) => *number.get_or_init(run_number) + 1,
             None => 0,
         };
         let context = |blocking| {
@@ -343,7 +343,8 @@ impl Run {
         if !self.engine.is_observed() {
             return;
         }
-        for (at, cell) in queue.cells.iter().enumerate().skip(before) {
+        // What others need stands behind them: it is told first.
+        for (at, cell) in queue.cells.iter().enumerate().skip(before).rev() {
             if let Some(task) = cell.node.as_ref().and_then(|node| node.task) {
                 let _place = self.place_of(index(at), matches!(task.body, Body::Async(_)));
                 self.engine.tell_task(|| Event::Queued { task: task.spec.name });

@@ -1,11 +1,11 @@
 //! `Bars`: how far the runs of a session are, by the names of tasks, as lines that are drawn anew in their place.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::event::{Event, Moment, Short};
+use crate::event::{Event, Moment};
 
 /// The most lines of tasks; if there are more names, the last line is for all others.
 const MOST_LINES: usize = 8;
@@ -186,11 +186,13 @@ impl Bars {
         self.tasks.iter().for_each(|task| all.add(task));
         // The spinner and a space come first.
         let mut text = cut(&self.headline(&all), width.saturating_sub(2));
+        let most = lines.iter().map(|(_, task)| task.queued).max().unwrap_or(0);
+        let digits = most.to_string().len();
+        let length = if width < 70 { BAR / 2 } else { BAR };
         for (name, task) in &lines {
-            let digits = task.queued.to_string().len();
             let line = format!(
-                "{name:<longest$}  {}  {:>digits$}/{}  {}",
-                bar(task),
+                "{name:<longest$}  {}  {:>digits$}/{:<digits$}  {}",
+                bar(task, length),
                 task.ended(),
                 task.queued,
                 task.outcome()
@@ -225,7 +227,7 @@ impl Bars {
         let is_known = self.tasks.iter().all(|task| task.estimate().is_some());
         if left >= Duration::from_secs(1) {
             let about = if is_known { "about" } else { "more than" };
-            let _ = write!(text, "; {about} {} left", Short(left));
+            let _ = write!(text, "; {about} {} left", Roughly(left));
         }
         text
     }
@@ -276,15 +278,28 @@ impl Screen {
     }
 }
 
+/// A time of which more digits would only flicker.
+struct Roughly(Duration);
+
+impl fmt::Display for Roughly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_secs() {
+            seconds @ ..100 => write!(f, "{seconds} s"),
+            seconds @ 100..7_200 => write!(f, "{} min", seconds / 60),
+            seconds => write!(f, "{} h", seconds / 3_600),
+        }
+    }
+}
+
 /// How much of a task has ended, as a bar.
-fn bar(task: &Task) -> String {
+fn bar(task: &Task, length: usize) -> String {
     let share = task.ended() as f64 / task.queued.max(1) as f64;
-    let halves = (share * 2.0 * BAR as f64) as usize;
+    let halves = (share * 2.0 * length as f64) as usize;
     let mut text = "━".repeat(halves / 2);
     if halves % 2 == 1 {
         text.push('╸');
     }
-    text + &"┈".repeat(BAR - halves.div_ceil(2))
+    text + &"┈".repeat(length - halves.div_ceil(2))
 }
 
 /// The first letters of a text, if it has more than `most`.

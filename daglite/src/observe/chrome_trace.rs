@@ -231,14 +231,14 @@ impl State {
         to: Duration,
         arguments: &Value,
     ) {
-        let (ts, end) = (self.micros(from), self.micros(to));
+        let (ts, length) = (self.micros(from), to.saturating_sub(from).as_nanos() as f64 / 1e3);
         self.write(json!({
             "ph": "X",
             "name": name,
             "cat": kind,
             "tid": track,
             "ts": ts,
-            "dur": (end - ts).max(0.0),
+            "dur": length,
             "args": arguments,
         }));
     }

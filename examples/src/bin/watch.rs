@@ -1,6 +1,11 @@
-//! What can be seen of a run: bars on a terminal, a log, a trace, a plan and a picture. Run it twice.
+//! What can be seen of a run: a plan, bars on a terminal, a picture, a log and a trace.
 //!
-//! `cargo run -p daglite-examples --bin watch`, and then `DAGLITE_TRACE=trace.json DAGLITE_LOG=log.jsonl` before it; the trace opens in
+//! ```text
+//! DAGLITE_TRACE=trace.json DAGLITE_LOG=log.jsonl cargo run -p daglite-examples --bin watch
+//! ```
+//!
+//! Run it twice, and then with `more` behind it: the plan tells what would be computed and for how
+//! long, and the bars tell hits apart. `graph.mmd` is a picture for Mermaid, `trace.json` opens in
 //! <https://ui.perfetto.dev>.
 
 use std::thread::sleep;
@@ -47,9 +52,9 @@ fn main() -> Result<(), daglite::Error> {
         .then(report);
     let plan = answer.plan_in(&session)?;
     println!("{plan}");
-    println!("{}", plan.graph().mermaid());
-    progress.println("reading 16 stations");
+    progress.println(format!("reading {stations} stations"));
     let outcome = answer.outcome_in(&session)?;
     println!("{}", outcome.value);
+    std::fs::write("graph.mmd", outcome.graph().mermaid()).expect("the folder can be written");
     Ok(())
 }
