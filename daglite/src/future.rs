@@ -4,6 +4,7 @@ use std::any::Any;
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem::needs_drop;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -13,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::checkpoint::{Checkpoint, Version};
-use crate::engine::{Finished, Plan, RunFuture, TaskOutcome, block_on, current};
+use crate::engine::{Engine, Finished, Plan, RunFuture, Shortcut, TaskOutcome, block_on, current};
 use crate::error::{Error, ErrorKind};
 use crate::event::Summary;
 use crate::graph::{
@@ -22,7 +23,7 @@ use crate::graph::{
 };
 use crate::registry::{HasFormat, ValueFormats};
 use crate::session::Session;
-use crate::task::{Task, Value};
+use crate::task::{CloneFn, Task, Value};
 
 /// A value that will be there when it is asked for: what the call of a task returns.
 ///
@@ -92,7 +93,7 @@ impl<T> fmt::Debug for TaskFuture<T> {
 /// How a value that others hold too is cloned, if its type can be.
 enum Cloner<T> {
     No,
-    Erased(fn(&(dyn Any + Send + Sync)) -> Value),
+    Erased(CloneFn),
     Typed(fn(&T) -> T),
     Composed(ComposedClone<T>),
 }
@@ -114,7 +115,11 @@ impl<T: Send + Sync + 'static> Cloner<T> {
     fn clone_value(&self, value: &T) -> Option<T> {
         match self {
             Self::No => None,
-            Self::Erased(clone) => Arc::into_inner(clone(value).downcast::<T>().ok()?),
+            Self::Erased(clone) => {
+                let mut cloned = None;
+                clone(value, &mut cloned);
+                cloned
+            }
             Self::Typed(clone) => Some(clone(value)),
             Self::Composed(clone) => clone(value),
         }
@@ -445,7 +450,10 @@ impl<T: Send + Sync + 'static> TaskFuture<T> {
     /// # Ok::<(), daglite::Error>(())
     /// ```
     pub fn run(self) -> Result<T, Error> {
-        self.run_in(&Session::current()?)
+        match current() {
+            Some(body) => self.run_by(&body.engine),
+            None => self.run_by(Session::default_ref()?.by_ref()),
+        }
     }
 
     /// Runs all that is needed for this value in `session`.
@@ -466,8 +474,31 @@ impl<T: Send + Sync + 'static> TaskFuture<T> {
     /// # Ok::<(), daglite::Error>(())
     /// ```
     pub fn run_in(self, session: &Session) -> Result<T, Error> {
-        let cloner = self.cloner;
-        cloner.own(finish(session, self.node, false)?.value)
+        self.run_by(session.by_ref())
+    }
+
+    fn run_by(mut self, engine: &Arc<Engine>) -> Result<T, Error> {
+        may_block(NOT_IN_RUNTIME)?;
+        let mut taken = None;
+        let mut take = |value: &(dyn Any + Send + Sync)| {
+            taken = value.downcast_ref::<T>().and_then(|value| self.cloner.clone_value(value));
+            taken.is_some()
+        };
+        let question = match engine.shortcut(&mut self.node, &mut take) {
+            Shortcut::Taken => None,
+            Shortcut::Unknown(question) => Some(question),
+            Shortcut::None => None,
+        };
+        if let Some(value) = taken {
+            return Ok(value);
+        }
+        let run = RunFuture::new(Arc::clone(engine), self.node, true, false);
+        let Finished { value, key, .. } = block_on(run)?;
+        if let (Some(question), Some(key)) = (question, key) {
+            let is_plain = const { !needs_drop::<T>() && size_of::<T>() <= 64 };
+            engine.learn_shortcut(question, &key, is_plain);
+        }
+        self.cloner.own(value)
     }
 
     /// As [`run`](Self::run), but gives the value in an `Arc`, for types that are not `Clone` and held elsewhere too.
@@ -834,11 +865,13 @@ impl<T: Send + Sync + 'static> TaskFuture<Vec<T>> {
     }
 }
 
+/// What is said to those who would block a runtime.
+const NOT_IN_RUNTIME: &str =
+    "`run()` would block the async runtime it was called in: write `.await` in place of `.run()`";
+
 /// Runs `node` on this thread.
 fn finish(session: &Session, node: Arc<Node>, report: bool) -> Result<Finished, Error> {
-    may_block(
-        "`run()` would block the async runtime it was called in: write `.await` in place of `.run()`",
-    )?;
+    may_block(NOT_IN_RUNTIME)?;
     block_on(RunFuture::new(session.engine(), node, true, report))
 }
 
@@ -917,7 +950,7 @@ pub struct Outcome<T> {
 
 impl<T: Send + Sync + 'static> Outcome<T> {
     fn new(finished: Finished, cloner: &Cloner<T>) -> Result<Self, Error> {
-        let Finished { value, summary, tasks, outline, places } = finished;
+        let Finished { value, summary, tasks, outline, places, .. } = finished;
         Ok(Self { value: cloner.own(value)?, summary, tasks, outline, places })
     }
 }

@@ -64,3 +64,16 @@ pub(super) fn within<R>(context: Arc<Context>, body: impl FnOnce() -> R) -> R {
     let _restore = Restore(CURRENT.with(|current| current.replace(Some(context))));
     body()
 }
+
+/// Runs `body` as a part of `context`, which is lent for as long: nobody counts who holds it.
+pub(super) fn within_lent<R>(context: &mut Option<Arc<Context>>, body: impl FnOnce() -> R) -> R {
+    struct Restore<'a>(&'a mut Option<Arc<Context>>);
+    impl Drop for Restore<'_> {
+        fn drop(&mut self) {
+            CURRENT.with(|current| std::mem::swap(&mut *current.borrow_mut(), self.0));
+        }
+    }
+    let restore = Restore(context);
+    CURRENT.with(|current| std::mem::swap(&mut *current.borrow_mut(), restore.0));
+    body()
+}

@@ -1,5 +1,6 @@
 //! Bodies: a sync one runs where it stands, an `async` one is polled by whoever drives the run.
 
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,12 +11,12 @@ use parking_lot::Mutex;
 
 use crate::error::Error;
 use crate::event::{Event, MissReason};
-use crate::graph::{Input, Key, Node, TaskOp, take_value};
+use crate::graph::{Arg, Input, Key, Node, Op, Slot, TaskOp, take_value};
 use crate::store::KeyPart;
 use crate::task::{Args, Body, Failure, Task, Value};
 
 use super::caught;
-use super::context::{Context, within};
+use super::context::{Context, within, within_lent};
 use super::flight::Flight;
 use super::run::{Progress, Run, WeakRun};
 use super::step::lineage;
@@ -155,6 +156,59 @@ impl Run {
         span
     }
 
+    /// Runs the body of a call of a sync task that has no key and of which nobody is told; `None` if it is not such a
+    /// call, or its arguments are not all there.
+    pub(super) fn step_plain(
+        &self,
+        node: &Node,
+        context: &mut Option<Arc<Context>>,
+    ) -> Option<Progress> {
+        let task = node.task?;
+        let Body::Sync(body) = task.body else { return None };
+        let has_key = task.spec.cache.is_some() && self.engine.cache.is_some();
+        if has_key || self.is_watched() {
+            return None;
+        }
+        let mut slot = node.slot.lock();
+        match &*slot {
+            Slot::Idle(Op::Task(call)) if call.args.iter().all(is_plainly_there) => {}
+            _ => return None,
+        }
+        let Slot::Idle(Op::Task(call)) = mem::replace(&mut *slot, Slot::Running(Vec::new())) else {
+            unreachable!("matched above")
+        };
+        drop(slot);
+        let (args, _) = call.into_parts();
+        let mut values = Args::default();
+        for arg in args {
+            let value = match arg.0 {
+                Input::Value(value) => value,
+                Input::Node(source) => match take_value(source) {
+                    Some(value) => value,
+                    None => return Some(self.lost(node)),
+                },
+            };
+            values.push(value);
+        }
+        let span = tracing::debug_span!(
+            target: "daglite",
+            parent: &self.span,
+            "task",
+            task = task.spec.name
+        );
+        let entered = span.enter();
+        let result = within_lent(context, || caught(|| body(&mut values)));
+        drop(entered);
+        drop(values);
+        if let Ok(Ok(value)) = result {
+            self.tally.computed.fetch_add(1, Ordering::Relaxed);
+            return Some(self.done(node, value, None, None));
+        }
+        let (parts, checkpoints, took) = (Vec::new(), Vec::new(), Duration::ZERO);
+        let order = Order { task, key: None, parts, reason: None, flight: None, checkpoints };
+        Some(self.record_completion(node, Completion { order, result, took }))
+    }
+
     /// Notes a miss, and tells of it; answers why it was one.
     fn miss(&self, call: &TaskOp, reason: MissReason, parts: &[KeyPart]) -> MissReason {
         self.tally.misses.fetch_add(1, Ordering::Relaxed);
@@ -197,6 +251,14 @@ impl Run {
     }
 }
 
+/// Whether an argument's value is there, and was made of no checkpoint.
+fn is_plainly_there(arg: &Arg) -> bool {
+    match &arg.0 {
+        Input::Value(_) => true,
+        Input::Node(source) => matches!(&*source.slot.lock(), Slot::Done { made: None, .. }),
+    }
+}
+
 impl Flying {
     /// Polls the body; its end goes to `run`.
     pub(super) fn poll(self: &Arc<Self>, run: &Run) {
@@ -233,9 +295,9 @@ impl Flying {
         };
         let Some(refused) = run.hand_over(&node, Box::new(self), error) else { return };
         let Ok(flying) = refused.downcast::<Arc<Self>>() else { return };
-        let Some((future, order, _)) = flying.body.lock().take() else { return };
+        let Some((future, order, at)) = flying.body.lock().take() else { return };
         let (idx, task) = (flying.owner.lock().1, order.task.spec.name);
-        let _place = run.place_of(idx, true);
+        let _place = run.place_of(idx, &at);
         run.engine.tell_task(|| Event::Cancelled { task });
         let _ = caught(|| within(Arc::clone(&flying.context), || drop(future)));
         drop(order.flight);

@@ -98,6 +98,12 @@ impl Ledger {
         }
     }
 
+    /// Adds answers that were taken outside of runs.
+    pub(super) fn add_hits(&self, hits: u64, saved_nanos: u64) {
+        self.hits.fetch_add(hits, Ordering::Relaxed);
+        self.saved_nanos.fetch_add(saved_nanos, Ordering::Relaxed);
+    }
+
     /// Whether the store has anything to be told at the end.
     pub(super) fn is_blank(&self) -> bool {
         self.begun.get().is_none() && self.used.lock().keys.is_empty()
@@ -114,10 +120,20 @@ impl Ledger {
     }
 }
 
+/// What was used since the last run is told at the end.
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if self.has_used_shortcuts() {
+            self.end_run(&Ledger::default());
+        }
+    }
+}
+
 impl Engine {
     /// Tells the store that a run has ended: afterwards, what the run has put is safe.
     pub(super) fn end_run(&self, ledger: &Ledger) {
         let Some(store) = self.cache.as_deref() else { return };
+        self.note_shortcuts(ledger);
         if ledger.is_blank() {
             return;
         }

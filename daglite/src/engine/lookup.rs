@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::clock::Timestamp;
@@ -173,6 +173,7 @@ impl Run {
             size,
             excluded,
             removals,
+            is_past: AtomicBool::new(false),
         };
         self.engine.in_memory(|memory| memory.keep_read(key, kept));
         Ok(value)

@@ -5,7 +5,7 @@
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use quick_cache::sync::{Cache, DefaultLifecycle, GuardResult};
@@ -51,6 +51,8 @@ pub(super) struct Kept {
     pub(super) excluded: Box<[KeyPart]>,
     /// The store's count of removals before it was read or put.
     pub(super) removals: u64,
+    /// Whether another has taken its place.
+    pub(super) is_past: AtomicBool,
 }
 
 impl Kept {
@@ -65,7 +67,25 @@ impl Kept {
     ) -> Self {
         let ArtifactMeta { shape, size, created, took, .. } = *meta;
         let (value, format) = (Arc::clone(value), meta.format.clone());
-        Self { task, value, digest, took, format, shape, created, size, excluded, removals }
+        let is_past = AtomicBool::new(false);
+        Self {
+            task,
+            value,
+            digest,
+            took,
+            format,
+            shape,
+            created,
+            size,
+            excluded,
+            removals,
+            is_past,
+        }
+    }
+
+    /// Whether no other has taken its place, nor has it been forgotten.
+    pub(super) fn is_current(&self) -> bool {
+        !self.is_past.load(Ordering::Acquire)
     }
 }
 
@@ -120,7 +140,7 @@ impl Memory {
     /// Keeps a result that was put after the store's count of removals was `removals`, in place of what was here.
     pub(super) fn keep(&self, key: Digest, kept: Kept) {
         if self.takes(&kept) {
-            self.kept.insert(key, Arc::new(kept));
+            self.replace(key, kept);
         } else {
             self.forget(&key);
         }
@@ -135,10 +155,22 @@ impl Memory {
         match self.kept.get_value_or_guard(&key, Some(Duration::ZERO)) {
             GuardResult::Value(other)
                 if other.removals == kept.removals && other.created >= kept.created => {}
-            GuardResult::Value(_) => self.kept.insert(key, Arc::new(kept)),
+            GuardResult::Value(_) => self.replace(key, kept),
             // Somebody who put a newer one meanwhile has taken the place.
             GuardResult::Guard(place) => drop(place.insert(Arc::new(kept))),
             GuardResult::Timeout => {}
+        }
+    }
+
+    fn replace(&self, key: Digest, kept: Kept) {
+        self.note_past(&key);
+        self.kept.insert(key, Arc::new(kept));
+    }
+
+    /// Tells those who hold the result under `key` that it is no longer the one.
+    fn note_past(&self, key: &Digest) {
+        if let Some(past) = self.kept.peek(key) {
+            past.is_past.store(true, Ordering::Release);
         }
     }
 
@@ -150,6 +182,7 @@ impl Memory {
 
     /// Forgets the result under `key`.
     pub(super) fn forget(&self, key: &Digest) {
+        self.note_past(key);
         drop(self.kept.remove(key));
     }
 

@@ -1,11 +1,12 @@
 //! The engine: runs a graph against the stores.
 //!
-//! Read in this order: `run` (the queue of nodes and the future that drives it), `step` (what happens to one node),
+//! Read in this order: `run` (the threads that settle nodes and the future that drives them), `queue` (where nodes stand), `hand` (calls that are taken
+//! along), `step` (what happens to one node),
 //! `key` (a call's cache key), `hashes` (values that several calls share), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the
 //! cache has), `ahead` (many look-ups at once), `memory` (results that are kept as they are), `execute` (bodies), `record`
 //! (what becomes of results), `files` (files in keys and in results), `notes` (digests of
 //! files that other processes have read), `save` (checkpoints), `resume` (going on from them), `here` (those inside a
-//! body), `flight` (one computation a
+//! body), `shortcut` (past all of that, to a result in memory), `flight` (one computation a
 //! key), `others` (other processes), `ledger` (what the store is told of a run), `plan` and `planner` (what a run would
 //! do), `pool` (threads),
 //! `context` (what a thread is doing).
@@ -17,6 +18,7 @@ mod execute;
 mod explain;
 mod files;
 mod flight;
+mod hand;
 mod hashes;
 mod here;
 mod key;
@@ -30,10 +32,12 @@ mod planner;
 
 mod pool;
 mod preimage;
+mod queue;
 mod record;
 mod resume;
 mod run;
 mod save;
+mod shortcut;
 mod step;
 
 use std::collections::HashSet;
@@ -60,6 +64,7 @@ pub use plan::{Estimate, Plan, PlannedNode, PlannedState};
 pub use resume::Resumption;
 pub use run::TaskOutcome;
 pub(crate) use run::{Finished, RunFuture, block_on};
+pub(crate) use shortcut::Shortcut;
 
 use flight::Flights;
 use here::States;
@@ -68,6 +73,7 @@ use notes::StoreNotes;
 use others::Others;
 use pool::Pool;
 use preimage::Records;
+use shortcut::Shortcuts;
 
 /// What runs graphs: the stores, the threads and those who watch.
 pub(crate) struct Engine {
@@ -95,6 +101,8 @@ pub(crate) struct Engine {
     flights: Arc<Flights>,
     /// Results that need not be asked of the store.
     memory: Option<Memory>,
+    /// Short ways to them, unless somebody wants to know of each run.
+    shortcuts: Option<Shortcuts>,
     /// Keys that other processes are computing.
     others: Arc<Others>,
     /// How long they are waited for.
@@ -162,13 +170,17 @@ impl Engine {
             .as_ref()
             .filter(|_| memory.bytes() > 0)
             .map(|store| Memory::new(memory, caught(|| store.removals()).unwrap_or_default()));
+        let audience = Audience::new(observers, clock.clone());
+        // Who is told of runs or tasks is told of each.
+        let is_open = memory.is_some() && !audience.wants(Interest::Runs) && !warn_excluded;
+        let shortcuts = is_open.then(Shortcuts::default);
         let notes = cache.as_ref().map(StoreNotes::of);
         Arc::new(Self {
             notes,
             cache,
             checkpoints,
             registry,
-            audience: Audience::new(observers, clock.clone()),
+            audience,
             clock,
             warn_excluded,
             resume,
@@ -179,6 +191,7 @@ impl Engine {
             states: States::default(),
             flights: Arc::default(),
             memory,
+            shortcuts,
             others: Arc::default(),
             wait_for_others,
             told_unwritable: AtomicBool::new(false),

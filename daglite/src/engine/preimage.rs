@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::graph::{Arg, Input, Key, Slot, TaskOp};
 use crate::hash::{ContentHasher, Strategy, ValueHash, cut, looks_secret};
 use crate::store::{ArtifactMeta, CacheStore, KeyPart, PartKind, TaskRecord};
-use crate::task::{ExcludedHash, ParamHash, Task, Value};
+use crate::task::{ParamHash, Task, Value};
 
 use super::block::wait;
 use super::hashes::{Hashes, Question, was_asked};
@@ -197,23 +197,23 @@ fn value_of(arg: &Arg) -> Option<Value> {
 }
 
 /// What is recorded of an excluded argument.
-fn excluded_part(name: &str, hash: &ExcludedHash, arg: &Arg, all: bool) -> Option<KeyPart> {
+fn excluded_part(name: &str, hash: &ValueHash, arg: &Arg, all: bool) -> Option<KeyPart> {
     if let Input::Node(node) = &arg.0
         && let (Some(digest), _) = digest_and_made(node)
     {
         return Some(KeyPart { kind: PartKind::ExcludedArtifact, ..KeyPart::new(name, digest) });
     }
     let value = value_of(arg)?;
-    if !all && !(hash.is_cheap)(&*value) {
+    if !all && !hash.is_cheap(&*value) {
         return None;
     }
     let hashed = caught(|| {
         let mut hasher = ContentHasher::new(Strategy::Auto);
-        hash.hash.hash(&*value, &mut hasher);
+        hash.hash(&*value, &mut hasher);
         hasher.finish()
     });
     let digest = hashed.ok()?.ok()?;
-    let shown = shown(name, &hash.hash, Strategy::Auto, &value);
+    let shown = shown(name, hash, Strategy::Auto, &value);
     Some(KeyPart { kind: PartKind::Excluded, shown, ..KeyPart::new(name, digest) })
 }
 

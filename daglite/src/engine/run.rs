@@ -6,8 +6,9 @@
 //! waits behind a body that blocks.
 
 use std::collections::{HashMap, VecDeque};
+use std::mem;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -18,21 +19,23 @@ use smallvec::SmallVec;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
 use crate::event::{AtPlace, Event, Interest, MissReason, Short, Summary, place};
-use crate::graph::{Appearance, Drawn, Handover, Node, Origin, Outline, Slot};
+use crate::graph::{Appearance, Drawn, Handover, Key, Node, Origin, Outline, Slot};
 use crate::task::{Body, Value};
 
 use super::Engine;
-use super::ahead::{Batch, MOST_AHEAD, run_number};
+use super::ahead::{Batch, run_number};
 use super::block;
 use super::context::{Context, current};
 use super::execute::{Completion, Flying};
+use super::hand::Hand;
 use super::hashes::Hashes;
 use super::pool::{Permit, without_permits};
+use super::queue::{Queue, Work, Worker};
 use super::resume::Resumption;
 
 /// One run of a graph.
 pub(super) struct Run {
-    /// What tells it from other runs, once somebody has asked.
+    /// What tells it from other runs, once it has looked ahead.
     number: OnceLock<u64>,
     pub(super) engine: Arc<Engine>,
     /// The surroundings of bodies without a key of their own.
@@ -40,6 +43,8 @@ pub(super) struct Run {
     /// The same for `async` bodies.
     pub(super) async_context: Arc<Context>,
     queue: Mutex<Queue>,
+    /// Whether nothing more may be started: for those who do not look at the queue.
+    stopping: AtomicBool,
     /// Wakes whoever drives the run.
     driver: Mutex<Option<Waker>>,
     /// Bodies of `async` tasks that want to be polled.
@@ -118,71 +123,12 @@ impl TaskOutcome {
     }
 }
 
-/// The nodes of a run and where they stand.
-struct Queue {
-    /// Whether checkpoints are looked for before what they are made of.
-    resumes: bool,
-    cells: Vec<Cell>,
-    /// Calls of sync tasks: whoever does them needs a permit.
-    ready: VecDeque<Work>,
-    /// How many of those in line may be looked for at once next time.
-    ahead: usize,
-    /// All else that can be done: keys and look-ups of `async` tasks, closures, joins, results to be seen to.
-    light: VecDeque<Work>,
-    /// Calls of `async` tasks that only the driver may start.
-    launches: VecDeque<u32>,
-    /// Bodies of `async` tasks that have been started.
-    flying: HashMap<u32, Arc<Flying>>,
-    /// Threads that are at a node of this run.
-    active: usize,
-    /// Threads of the pool that work for this run, or are about to.
-    helpers: usize,
-    /// Those of them that have not come yet.
-    coming: usize,
-    /// Whether a thread of the pool does the light work, or is about to.
-    light_helper: bool,
-    failure: Option<Error>,
-    /// How the nodes hang together, if somebody wants to know.
-    outline: Option<Outline>,
-    /// Whether nobody waits for the run any more.
-    cancelled: bool,
-    /// The value that was asked for.
-    result: Option<Value>,
-}
-
-/// A node's place in a run.
-struct Cell {
-    /// The node, until it is settled.
-    node: Option<Arc<Node>>,
-    /// How many of the nodes it needs are not settled yet.
-    missing: u32,
-    /// The nodes that need this one.
-    dependents: SmallVec<[u32; 2]>,
-    /// Whether the value is needed, and not just its digest.
-    want_value: bool,
-    /// Whether it has been looked for together with others, or begun.
-    planned: bool,
-}
-
-/// Who looks for work.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Worker {
-    /// The driver, with a permit.
-    Driver,
-    /// A thread of the pool, with a permit.
-    Helper,
-    /// A thread without a permit.
-    Light,
-    /// The driver of a run that must not be kept busy: it leaves all to others.
-    Nobody,
-}
-
-/// Something to do.
-pub(super) enum Work {
-    /// See what can be done about a node.
-    Step(u32),
-    /// An `async` body has ended: see to its result.
-    Record(u32, Box<Completion>),
+/// What a thread has taken out of the lines.
+enum Taken {
+    /// One piece of work.
+    One(Work, Option<Arc<Node>>, bool),
+    /// Calls that lie in its hand.
+    Handful,
 }
 
 /// What came of working on a node.
@@ -218,7 +164,7 @@ impl Run {
                 outermost,
             })
         };
-        let resumes = engine.resume;
+        let (resumes, caches) = (engine.resume, engine.cache.is_some());
         Arc::new(Self {
             number,
             context: context(true),
@@ -226,6 +172,7 @@ impl Run {
             engine,
             queue: Mutex::new(Queue {
                 resumes,
+                caches,
                 cells: Vec::new(),
                 ready: VecDeque::new(),
                 ahead: 1,
@@ -240,7 +187,10 @@ impl Run {
                 outline: report.then(Outline::default),
                 cancelled: false,
                 result: None,
+                key: None,
+                hands: Vec::new(),
             }),
+            stopping: AtomicBool::new(false),
             driver: Mutex::new(None),
             woken: Mutex::new(Vec::new()),
             tally: Tally::default(),
@@ -254,6 +204,11 @@ impl Run {
     /// What tells it from other runs.
     pub(super) fn number(&self) -> u64 {
         *self.number.get_or_init(run_number)
+    }
+
+    /// Whether somebody is told of each call.
+    pub(super) fn is_watched(&self) -> bool {
+        self.report.is_some() || self.engine.is_observed()
     }
 
     /// Whether nobody waits for anything in this run any more.
@@ -345,129 +300,172 @@ impl Run {
         }
         // What others need stands behind them: it is told first.
         for (at, cell) in queue.cells.iter().enumerate().skip(before).rev() {
-            if let Some(task) = cell.node.as_ref().and_then(|node| node.task) {
-                let _place = self.place_of(index(at), matches!(task.body, Body::Async(_)));
+            if let Some(node) = &cell.node
+                && let Some(task) = node.task
+            {
+                let _place = self.place_of(at as u32, node);
                 self.engine.tell_task(|| Event::Queued { task: task.spec.name });
             }
         }
     }
 
-    /// While the answer lives, what this thread tells is of node `idx`.
-    pub(super) fn place_of(&self, idx: u32, is_async: bool) -> AtPlace {
+    /// While the answer lives, what this thread tells is of `node`, which is the `idx`th.
+    pub(super) fn place_of(&self, idx: u32, node: &Node) -> AtPlace {
+        let is_async = node.task.is_some_and(|task| matches!(task.body, Body::Async(_)));
         place(self.context.outermost, (self.number() + 1) << 32 | u64::from(idx), is_async)
     }
 
-    /// Works on one piece, and on what it makes possible.
-    fn work(self: &Arc<Self>, work: Work, driver: bool) {
+    /// While the answer lives, what this thread tells is of this run, and of no node.
+    fn place(&self) -> AtPlace {
+        place(self.context.outermost, 0, false)
+    }
+
+    /// Works on what there is for `who` until nothing is left, or the driver is needed elsewhere. Whether there was
+    /// anything.
+    fn work_on(self: &Arc<Self>, who: Worker, hand: &mut Hand) -> bool {
+        let mut any = false;
+        while let Some(work) = self.take_work(who, hand) {
+            any = true;
+            match work {
+                Taken::One(work, node, want_value) => {
+                    self.work(work, node, want_value, hand, who == Worker::Driver);
+                }
+                Taken::Handful => self.empty(hand),
+            }
+        }
+        any
+    }
+
+    /// Works on one piece that only the driver may do.
+    fn launch(self: &Arc<Self>, idx: u32, hand: &mut Hand) {
+        let (node, want_value) = self.queue.lock().node_of(idx);
+        self.work(Work::Step(idx), node, want_value, hand, true);
+        self.step_down(hand, &mut self.queue.lock());
+    }
+
+    /// Works on one piece.
+    fn work(
+        self: &Arc<Self>,
+        work: Work,
+        node: Option<Arc<Node>>,
+        want_value: bool,
+        hand: &mut Hand,
+        driver: bool,
+    ) {
+        let Some(node) = node else { return };
         let (idx, completion) = match work {
             Work::Step(idx) => (idx, None),
             Work::Record(idx, completion) => (idx, Some(completion)),
         };
-        let (node, want_value) = {
-            let queue = self.queue.lock();
-            let cell = &queue.cells[idx as usize];
-            (cell.node.clone(), cell.want_value)
-        };
-        let Some(node) = node else {
-            self.end(None);
-            return;
-        };
-        let is_noted = self.report.is_some() || self.engine.audience.wants(Interest::Runs);
-        let _place = is_noted.then(|| {
-            let is_async = node.task.is_some_and(|task| matches!(task.body, Body::Async(_)));
-            self.place_of(idx, is_async)
-        });
-        let outcome = super::caught(|| match completion {
-            None => self.step(idx, &node, want_value, driver),
+        let progress = self.progress(idx, &node, || match completion {
+            None => self
+                .step_plain(&node, &mut hand.context)
+                .unwrap_or_else(|| self.step(idx, &node, want_value, driver)),
             Some(completion) => self.record_completion(&node, *completion),
         });
-        let progress = outcome.unwrap_or_else(|message| {
+        hand.settled = self.see_to(idx, node, progress);
+    }
+
+    /// Works on the calls that were taken along.
+    fn empty(self: &Arc<Self>, hand: &mut Hand) {
+        let mut done = None;
+        while let Some((idx, node)) = hand.next(done.take()) {
+            let progress = self.progress(idx, &node, || {
+                let progress = self.step_plain(&node, &mut hand.context);
+                progress.unwrap_or_else(|| self.step(idx, &node, true, false))
+            });
+            done = self.see_to(idx, node, progress);
+            if self.stopping.load(Ordering::Relaxed) {
+                hand.shared.drop_left();
+            }
+        }
+    }
+
+    /// What came of `step`, whatever it does.
+    fn progress(&self, idx: u32, node: &Node, step: impl FnOnce() -> Progress) -> Progress {
+        let is_noted = self.report.is_some() || self.engine.audience.wants(Interest::Runs);
+        let _place = is_noted.then(|| self.place_of(idx, node));
+        super::caught(step).unwrap_or_else(|message| {
             // Code of the user that runs outside of a body has panicked: a `Clone`, a `Drop`, a waker.
             let error = super::panicked(&message);
-            self.settle(&node, Slot::Failed(error.clone()));
+            self.settle(node, Slot::Failed(error.clone()));
             Progress::Failed(error)
-        });
+        })
+    }
+
+    /// Draws the consequences of what came of a node; answers it if it is settled, for those that need it to be told.
+    fn see_to(&self, idx: u32, node: Arc<Node>, progress: Progress) -> Option<(u32, Arc<Node>)> {
         match progress {
-            Progress::Settled => self.finish(idx, node),
-            Progress::Again => self.end(Some(idx)),
-            Progress::Parked => self.end(None),
-            Progress::Failed(error) => self.fail(error),
-        }
-    }
-
-    /// Notes that a node is settled, and lets those that need it go ahead.
-    fn finish(&self, idx: u32, node: Arc<Node>) {
-        let mut queue = self.queue.lock();
-        let held = queue.cells[idx as usize].node.take();
-        let dependents = std::mem::take(&mut queue.cells[idx as usize].dependents);
-        if idx == 0 {
-            // The caller takes the value with its own handle.
-            queue.result = match &*node.slot.lock() {
-                Slot::Done { value, .. } => Some(Arc::clone(value)),
-                _ => None,
-            };
-        }
-        // Whoever is called next must find itself the only holder, to be allowed to move the value.
-        drop((held, node));
-        for dependent in dependents.into_iter().rev() {
-            let cell = &mut queue.cells[dependent as usize];
-            cell.missing -= 1;
-            if cell.missing == 0 {
-                queue.push_front(dependent);
+            Progress::Settled => return Some((idx, node)),
+            Progress::Again => self.queue.lock().push_front(idx),
+            Progress::Parked => {}
+            Progress::Failed(error) => {
+                self.queue.lock().failure.get_or_insert(error);
+                self.stopping.store(true, Ordering::Relaxed);
             }
         }
-        self.step_down(queue);
+        None
     }
 
-    fn fail(&self, error: Error) {
-        self.queue.lock().failure.get_or_insert(error);
-        self.end(None);
-    }
-
-    fn end(&self, again: Option<u32>) {
-        let mut queue = self.queue.lock();
-        if let Some(idx) = again {
-            queue.push_front(idx);
+    /// Lets those go ahead that need what `hand` has settled, and notes that its thread is done with that.
+    fn step_down(&self, hand: &mut Hand, queue: &mut Queue) {
+        if let Some((idx, node)) = hand.settled.take() {
+            queue.finish(idx, node);
         }
-        self.step_down(queue);
-    }
-
-    /// Notes that a thread is done with a node, and tells the driver if that was all.
-    fn step_down(&self, mut queue: parking_lot::MutexGuard<'_, Queue>) {
-        queue.active -= 1;
-        let over = queue.is_over();
-        drop(queue);
-        if over {
-            self.wake_driver();
-        }
-    }
-
-    /// The next piece of work, if there is any that may be done. Others are called if there is more.
-    fn take_work(self: &Arc<Self>, who: Worker) -> Option<Work> {
-        let mut queue = self.queue.lock();
-        let work = queue.next_work(who)?;
-        queue.active += 1;
-        let batch = match work {
-            Work::Step(idx) if self.engine.cache.is_some() => {
-                queue.take_batch(idx, self.engine.pool.concurrency())
+        hand.each_done(|idx, node| queue.finish(idx, node));
+        if mem::take(&mut hand.at_work) {
+            queue.active -= 1;
+            if queue.is_over() {
+                self.wake_driver();
             }
-            _ => Batch::new(),
+        }
+    }
+
+    /// The next piece of work, if there is any that may be done, after what was done has been seen to. Others are called
+    /// if there is more.
+    fn take_work(self: &Arc<Self>, who: Worker, hand: &mut Hand) -> Option<Taken> {
+        let mut queue = self.queue.lock();
+        self.step_down(hand, &mut queue);
+        if who == Worker::Driver && queue.wants_driver() {
+            return None;
+        }
+        let Some(work) = queue.next_work(who) else {
+            let may_steal = matches!(who, Worker::Driver | Worker::Helper);
+            let stolen = may_steal && queue.steal(hand);
+            hand.at_work = stolen;
+            queue.active += usize::from(stolen);
+            return stolen.then_some(Taken::Handful);
         };
-        self.summon(queue, who);
+        queue.active += 1;
+        hand.at_work = true;
+        let (Work::Step(idx) | Work::Record(idx, _)) = work;
+        let workers = self.engine.pool.concurrency();
+        let mut batch = Batch::new();
+        if let Work::Step(idx) = work {
+            if queue.fill(hand, idx, workers) {
+                self.summon(queue, who);
+                return Some(Taken::Handful);
+            }
+            if queue.caches {
+                batch = queue.take_batch(idx, workers);
+            }
+        }
         if batch.len() > 1 {
+            self.summon(queue, who);
             // The calls must come back into the line, whatever a store or a hash does.
             if let Err(message) = super::caught(|| self.look_ahead(&batch)) {
                 tracing::warn!(target: "daglite", %message, "looking for many calls at once panicked");
             }
-            let mut queue = self.queue.lock();
+            queue = self.queue.lock();
             for (idx, _) in batch.iter().skip(1).rev() {
                 queue.push_front(*idx);
             }
             // Its own handles would make every value a shared one.
             drop(batch);
-            self.summon(queue, who);
         }
-        Some(work)
+        let (node, want_value) = queue.node_of(idx);
+        self.summon(queue, who);
+        Some(Taken::One(work, node, want_value))
     }
 
     /// Calls threads of the pool if there is work that `who` leaves to them.
@@ -481,12 +479,13 @@ impl Run {
             Worker::Light => queue.ready.len(),
             _ => queue.ready.len() + queue.light.len(),
         };
+        let is_waiting = || waiting > queue.coming || waiting + queue.in_hands() > queue.coming;
         let may_come = !queue.is_stopping() && queue.helpers < most;
         let unclaimed = !queue.light.is_empty() && !queue.light_helper;
         // A thread with a permit can do all that waits. Without a permit left, what is light need not wait for one.
         let permit_comes = || may_come && pool.has_permit();
         let for_light = who == Worker::Nobody && unclaimed && !permit_comes();
-        let for_ready = may_come && waiting > queue.coming;
+        let for_ready = may_come && is_waiting();
         queue.light_helper |= for_light;
         if for_ready {
             queue.helpers += 1;
@@ -506,11 +505,14 @@ impl Run {
     /// What a thread of the pool does for a run.
     fn help(self: Arc<Self>) {
         let _consulting = self.engine.consulting();
-        self.queue.lock().coming -= 1;
-        while let Some(work) = self.take_work(Worker::Helper) {
-            self.work(work, false);
-        }
+        let mut hand = Hand::new(&self.context);
         let mut queue = self.queue.lock();
+        queue.coming -= 1;
+        queue.hands.push(Arc::clone(&hand.shared));
+        drop(queue);
+        self.work_on(Worker::Helper, &mut hand);
+        let mut queue = self.queue.lock();
+        queue.forget(&hand);
         queue.helpers -= 1;
         self.leave(queue);
     }
@@ -518,9 +520,7 @@ impl Run {
     /// What a thread without a permit does for a run.
     fn help_light(self: Arc<Self>) {
         let _consulting = self.engine.consulting();
-        while let Some(work) = self.take_work(Worker::Light) {
-            self.work(work, false);
-        }
+        self.work_on(Worker::Light, &mut Hand::new(&self.context));
         let mut queue = self.queue.lock();
         queue.light_helper = false;
         self.leave(queue);
@@ -528,7 +528,7 @@ impl Run {
 
     /// Work that came between a helper's last look and now would be nobody's.
     fn leave(self: &Arc<Self>, queue: parking_lot::MutexGuard<'_, Queue>) {
-        match (queue.has_work(), queue.cancelled) {
+        match (queue.has_work() || queue.in_hands() > 0, queue.cancelled) {
             (false, _) => {}
             (true, false) => {
                 drop(queue);
@@ -536,11 +536,6 @@ impl Run {
             }
             (true, true) => self.summon(queue, Worker::Nobody),
         }
-    }
-
-    /// While the answer lives, what this thread tells is of this run, and of no node.
-    fn place(&self) -> AtPlace {
-        place(self.context.outermost, 0, false)
     }
 
     /// Tells those who have to know that the run has ended; answers what happened in it.
@@ -569,178 +564,11 @@ impl Run {
     }
 }
 
-impl Queue {
-    /// The cell of `node`, with cells for all that it still needs.
-    fn enlist(&mut self, node: &Arc<Node>, want_value: bool) -> u32 {
-        let start = self.add(Arc::clone(node), want_value);
-        // Nodes that can be reached in more than one way. A node with a single holder cannot.
-        let mut shared: HashMap<*const Node, u32> = HashMap::new();
-        let mut sources: Vec<(Arc<Node>, bool)> = Vec::new();
-        let mut at = start as usize;
-        while at < self.cells.len() {
-            let node = self.cells[at].node.clone();
-            let mut want_values = false;
-            if let Some(node) = node
-                && let Slot::Idle(op) = &*node.slot.lock()
-                && !op.may_resume(self.resumes)
-            {
-                want_values = op.wants_values(self.cells[at].want_value);
-                op.each_source(|source| {
-                    let settled =
-                        matches!(&*source.slot.lock(), Slot::Done { .. } | Slot::Known(_));
-                    if !settled {
-                        // Counted before the clone, which would be a second holder.
-                        let single = Arc::strong_count(source) == 1;
-                        sources.push((Arc::clone(source), single));
-                    }
-                });
-            }
-            let mut missing = 0;
-            for (source, single) in sources.drain(..) {
-                let known = if single { None } else { shared.get(&Arc::as_ptr(&source)).copied() };
-                let cell = known.unwrap_or_else(|| {
-                    let pointer = Arc::as_ptr(&source);
-                    let cell = self.add(source, want_values);
-                    if !single {
-                        shared.insert(pointer, cell);
-                    }
-                    cell
-                });
-                self.connect(cell, index(at));
-                let cell = &mut self.cells[cell as usize];
-                cell.want_value |= want_values;
-                cell.dependents.push(index(at));
-                missing += 1;
-            }
-            self.cells[at].missing = missing;
-            if missing == 0 {
-                self.push_back(index(at));
-            }
-            at += 1;
-        }
-        start
-    }
-
-    /// Notes that a node needs another one.
-    fn connect(&mut self, from: u32, to: u32) {
-        if let Some(outline) = &mut self.outline {
-            outline.edges.push((from, to));
-        }
-    }
-
-    fn add(&mut self, node: Arc<Node>, want_value: bool) -> u32 {
-        if let Some(outline) = &mut self.outline {
-            outline.names.push(node.task.map(|task| task.spec.name));
-        }
-        let (missing, planned) = (0, false);
-        let cell =
-            Cell { node: Some(node), missing, dependents: SmallVec::new(), want_value, planned };
-        self.cells.push(cell);
-        index(self.cells.len() - 1)
-    }
-
-    /// Whether nothing more may be started.
-    fn is_stopping(&self) -> bool {
-        self.failure.is_some() || self.cancelled
-    }
-
-    /// After a failure only results that are already there are seen to, and after a cancellation too: other runs may
-    /// wait for them.
-    fn next_work(&mut self, who: Worker) -> Option<Work> {
-        if !self.is_stopping() {
-            let light = self.light.pop_front();
-            return match who {
-                Worker::Light | Worker::Nobody => light,
-                Worker::Driver | Worker::Helper => light.or_else(|| self.ready.pop_front()),
-            };
-        }
-        while let Some(work) = self.light.pop_front() {
-            if matches!(work, Work::Record(..)) {
-                return Some(work);
-            }
-        }
-        None
-    }
-
-    /// Takes `idx` and calls that stand behind it to be looked for together; none if that is not worth it. All but
-    /// `idx` leave the line.
-    fn take_batch(&mut self, idx: u32, workers: usize) -> Batch {
-        let mut batch = Batch::new();
-        if self.ready.is_empty() || !self.plan(idx, &mut batch) {
-            return batch;
-        }
-        let share = (self.ready.len() + 1).div_ceil(workers);
-        let most = self.ahead.min(share).min(MOST_AHEAD);
-        self.ahead = (self.ahead * 2).min(MOST_AHEAD);
-        while batch.len() < most
-            && let Some(Work::Step(next)) = self.ready.front()
-        {
-            let next = *next;
-            if !self.plan(next, &mut batch) {
-                break;
-            }
-            self.ready.pop_front();
-        }
-        batch
-    }
-
-    /// Adds a call to those that are looked for together, if it is cached and has not been looked at.
-    fn plan(&mut self, idx: u32, batch: &mut Batch) -> bool {
-        let cell = &mut self.cells[idx as usize];
-        let Some(node) = &cell.node else { return false };
-        let sync_and_cached = node
-            .task
-            .is_some_and(|task| matches!(task.body, Body::Sync(_)) && task.spec.cache.is_some());
-        if cell.planned || !sync_and_cached {
-            return false;
-        }
-        cell.planned = true;
-        batch.push((idx, Arc::clone(node)));
-        true
-    }
-
-    fn has_work(&self) -> bool {
-        if self.is_stopping() {
-            self.light.iter().any(|work| matches!(work, Work::Record(..)))
-        } else {
-            !self.ready.is_empty() || !self.light.is_empty()
-        }
-    }
-
-    fn push_back(&mut self, idx: u32) {
-        self.line_of(idx).push_back(Work::Step(idx));
-    }
-
-    fn push_front(&mut self, idx: u32) {
-        self.line_of(idx).push_front(Work::Step(idx));
-    }
-
-    /// Where a node waits to be looked at.
-    fn line_of(&mut self, idx: u32) -> &mut VecDeque<Work> {
-        let node = self.cells[idx as usize].node.as_ref();
-        let task = node.and_then(|node| node.task);
-        match task.map(|task| task.body) {
-            Some(Body::Sync(_)) => &mut self.ready,
-            _ => &mut self.light,
-        }
-    }
-
-    /// Whether the run has its result, or can no longer get it and all that was started has ended.
-    fn is_over(&self) -> bool {
-        if self.result.is_some() {
-            return true;
-        }
-        self.failure.is_some() && self.active == 0 && self.flying.is_empty() && !self.has_work()
-    }
-}
-
-fn index(at: usize) -> u32 {
-    u32::try_from(at).expect("a run has fewer than four thousand million nodes")
-}
-
 /// The result of a run: the value, and what was told about it.
 pub(crate) struct Finished {
     pub(crate) value: Value,
+    /// The cache key of the call that made it, if it has one.
+    pub(crate) key: Option<Arc<Key>>,
     pub(crate) summary: Summary,
     pub(crate) tasks: Vec<TaskOutcome>,
     /// The nodes of the run.
@@ -798,7 +626,7 @@ impl RunFuture {
     }
 
     /// One piece of work for the driver; false if there is none.
-    fn drive(&self, place: &mut Place) -> bool {
+    fn drive(&self, place: &mut Place, hand: &mut Hand) -> bool {
         let run = &self.run;
         let woken = std::mem::take(&mut *run.woken.lock());
         if !woken.is_empty() {
@@ -810,11 +638,12 @@ impl RunFuture {
             && let Some(idx) = queue.launches.pop_front()
         {
             queue.active += 1;
+            hand.at_work = true;
             drop(queue);
-            run.work(Work::Step(idx), true);
+            run.launch(idx, hand);
             return true;
         }
-        if !queue.has_work() {
+        if !queue.has_work() && queue.in_hands() == 0 {
             return false;
         }
         if matches!(place, Place::Runtime) || !queue.flying.is_empty() {
@@ -831,14 +660,11 @@ impl RunFuture {
             Place::Working { .. } => Worker::Driver,
             Place::Idle | Place::Runtime => Worker::Light,
         };
-        match run.take_work(who) {
-            Some(work) => run.work(work, true),
-            None => {
-                run.summon(run.queue.lock(), Worker::Nobody);
-                return false;
-            }
+        let any = run.work_on(who, hand);
+        if !any {
+            run.summon(run.queue.lock(), Worker::Nobody);
         }
-        true
+        any
     }
 
     /// What the calling thread may be used for.
@@ -862,6 +688,7 @@ impl RunFuture {
         };
         // What is still parked somewhere has nobody left to wait for it.
         queue.cancelled = true;
+        self.run.stopping.store(true, Ordering::Relaxed);
         drop(queue);
         // The handle goes first, so that a value nobody else holds can be moved out.
         self.node = None;
@@ -874,15 +701,15 @@ impl RunFuture {
         let ended = Arc::new(OnceLock::new());
         let audience = &self.run.engine.audience;
         let tells_store = self.tells_store && !self.run.context.ledger.is_blank();
+        let top_level = self.top_level;
         let tells_observers =
-            self.top_level && (audience.wants(Interest::Runs) || !audience.has_heard());
+            top_level && (audience.wants(Interest::Runs) || !audience.has_heard());
         if !(tells_store || tells_observers) {
             let _ = ended.set(self.run.summary(started.elapsed()));
         } else if self.blocking {
-            let _ = ended.set(self.run.say_ended(started, tells_store, self.top_level));
+            let _ = ended.set(self.run.say_ended(started, tells_store, top_level));
         } else {
             let (run, ended) = (Arc::clone(&self.run), Arc::clone(&ended));
-            let top_level = self.top_level;
             self.run.engine.pool.submit_light(Box::new(move || {
                 let _ = ended.set(run.say_ended(started, tells_store, top_level));
                 run.wake_driver();
@@ -898,25 +725,31 @@ impl RunFuture {
     ) -> Result<Finished, Error> {
         let report = self.run.report.as_ref().map(|report| std::mem::take(&mut *report.lock()));
         let Report { tasks, places } = report.unwrap_or_default();
-        let outline = self.run.queue.lock().outline.take().unwrap_or_default();
-        result.map(|value| Finished { value, summary, tasks, outline, places })
+        let mut queue = self.run.queue.lock();
+        let outline = queue.outline.take().unwrap_or_default();
+        let key = queue.key.take();
+        drop(queue);
+        result.map(|value| Finished { value, key, summary, tasks, outline, places })
     }
 
     /// Drives the run as far as it goes now.
     fn poll_running(&mut self, started: Instant, cx: &mut TaskContext<'_>) {
         let mut place = self.place();
+        let mut hand = Hand::new(&self.run.context);
+        self.run.queue.lock().hands.push(Arc::clone(&hand.shared));
         let _consulting = self.run.engine.consulting();
         loop {
-            if self.drive(&mut place) {
+            if self.drive(&mut place, &mut hand) {
                 continue;
             }
             self.listen(cx);
             // A second look: what came between the first one and now has woken nobody.
-            if self.drive(&mut place) {
+            if self.drive(&mut place, &mut hand) {
                 continue;
             }
             // A permit is for work, not for the store's last words.
             drop(place);
+            self.run.queue.lock().forget(&hand);
             if let Some(result) = self.result() {
                 self.end(started, result);
             }
@@ -970,6 +803,7 @@ impl Drop for RunFuture {
         let Stage::Running(started) = self.stage else { return };
         let mut queue = self.run.queue.lock();
         queue.cancelled = true;
+        self.run.stopping.store(true, Ordering::Relaxed);
         let flying = std::mem::take(&mut queue.flying);
         if queue.has_work() {
             self.run.summon(queue, Worker::Nobody);

@@ -214,6 +214,11 @@ impl TaskOp {
         Self { task, args, known: None }
     }
 
+    /// Whether anything is known of it.
+    pub(crate) fn is_learnt(&self) -> bool {
+        self.known.is_some()
+    }
+
     /// What is known of it.
     pub(crate) fn learnt(&self) -> &Learnt {
         self.known.as_deref().unwrap_or(&NOTHING)

@@ -263,6 +263,18 @@ impl ContentHasher {
         self.length(len);
     }
 
+    /// Marks the end of one of several values: what follows cannot be taken for a part of it.
+    pub(crate) fn end_part(&mut self) {
+        let length = self.stream.first().len();
+        self.length(length);
+    }
+
+    /// All bytes that were written, if they are few and stand for all there is to say.
+    pub(crate) fn few(&self) -> Option<&[u8]> {
+        let is_whole = self.failure.is_none() && self.sampled == 0 && self.stream.is_few();
+        is_whole.then(|| self.stream.first())
+    }
+
     /// How closely it reads bulk data.
     pub fn strategy(&self) -> Strategy {
         self.strategy

@@ -47,6 +47,11 @@ impl Stream {
         self.is_sketch && self.length == FEW
     }
 
+    /// Whether the first bytes are all there are.
+    pub(super) fn is_few(&self) -> bool {
+        self.many.is_empty() && self.tree.is_none() && !self.is_sketch
+    }
+
     /// The first bytes, without those that every stream begins with.
     pub(super) fn first(&self) -> &[u8] {
         &self.few[tag::DOMAIN.len()..self.length]

@@ -2,6 +2,8 @@
 
 use std::any::{Any, type_name};
 use std::fmt;
+use std::mem::needs_drop;
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -22,17 +24,34 @@ use super::{ContentHash, ContentHasher, serde_hash};
 #[derive(Clone, Copy)]
 pub struct ValueHash {
     hash: fn(&(dyn Any + Send + Sync), &mut ContentHasher),
+    is_cheap: fn(&(dyn Any + Send + Sync)) -> bool,
 }
+
+/// Up to this size a value without anything behind it is cheap.
+const PLAIN: usize = 64;
+/// Up to this length text is.
+const SHORT_TEXT: usize = 4 << 10;
 
 impl ValueHash {
     /// By the type's own [`ContentHash`].
     pub const fn own<T: ContentHash + 'static>() -> Self {
-        Self { hash: |value, hasher| with::<T>(value, hasher, T::content_hash) }
+        Self {
+            hash: |value, hasher| with::<T>(value, hasher, T::content_hash),
+            is_cheap: const { cheapness::<T>() },
+        }
     }
 
     /// By the type's `serde::Serialize`: see [`serde_hash`].
     pub const fn serde<T: Serialize + 'static>() -> Self {
-        Self { hash: |value, hasher| with::<T>(value, hasher, serde_hash) }
+        Self {
+            hash: |value, hasher| with::<T>(value, hasher, serde_hash),
+            is_cheap: const { cheapness::<T>() },
+        }
+    }
+
+    /// Whether `value` is hashed in next to no time.
+    pub(crate) fn is_cheap(&self, value: &(dyn Any + Send + Sync)) -> bool {
+        (self.is_cheap)(value)
     }
 
     /// What tells this way from others, within a process.
@@ -44,6 +63,19 @@ impl ValueHash {
     pub fn hash(&self, value: &(dyn Any + Send + Sync), hasher: &mut ContentHasher) {
         (self.hash)(value, hasher);
     }
+}
+
+/// Whether a `T` is hashed in next to no time.
+const fn cheapness<T: 'static>() -> fn(&(dyn Any + Send + Sync)) -> bool {
+    // What has nothing to drop has nothing behind it, but for what lives as long as the program.
+    if !needs_drop::<T>() && size_of::<T>() <= PLAIN { |_| true } else { is_short_text }
+}
+
+/// Whether a value is text, and short.
+fn is_short_text(value: &(dyn Any + Send + Sync)) -> bool {
+    let text = value.downcast_ref::<String>().map(String::len);
+    let path = value.downcast_ref::<PathBuf>().map(|path| path.as_os_str().len());
+    text.or(path).is_some_and(|length| length <= SHORT_TEXT)
 }
 
 /// Hands `value` to `hash` if it is a `T`.

@@ -87,8 +87,13 @@ impl Session {
     /// # Ok::<(), daglite::Error>(())
     /// ```
     pub fn default_session() -> Result<Self, Error> {
+        Self::default_ref().cloned()
+    }
+
+    /// The same, without another handle on it.
+    pub(crate) fn default_ref() -> Result<&'static Self, Error> {
         static DEFAULT: OnceLock<Result<Session, Error>> = OnceLock::new();
-        DEFAULT.get_or_init(|| Self::builder().build()).clone()
+        DEFAULT.get_or_init(|| Self::builder().build()).as_ref().map_err(Error::clone)
     }
 
     /// The session of the task that the calling thread is in, else the default one.
@@ -107,6 +112,10 @@ impl Session {
             Some(body) => Ok(Self(Arc::clone(&body.engine))),
             None => Self::default_session(),
         }
+    }
+
+    pub(crate) fn by_ref(&self) -> &Arc<Engine> {
+        &self.0
     }
 
     pub(crate) fn engine(&self) -> Arc<Engine> {

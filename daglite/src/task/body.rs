@@ -12,8 +12,8 @@ use crate::error::{BoxError, Error, ErrorKind};
 /// A value of the graph: an argument or a result, its type forgotten.
 pub type Value = Arc<dyn Any + Send + Sync>;
 
-/// Clones a value, its type forgotten.
-pub type CloneFn = fn(&(dyn Any + Send + Sync)) -> Value;
+/// Clones a value, its type forgotten, into an `Option` of that type.
+pub type CloneFn = fn(&(dyn Any + Send + Sync), &mut dyn Any);
 
 /// What an async body is while it runs.
 pub type BodyFuture = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send>>;
@@ -37,12 +37,18 @@ impl fmt::Debug for Body {
 }
 
 /// The arguments of one call, in the order of the parameters; each is taken once.
+#[derive(Default)]
 pub struct Args(SmallVec<[Option<Value>; 4]>);
 
 impl Args {
     /// The arguments of a call. A value that nobody else holds is moved into a by-value parameter, not cloned.
     pub(crate) fn new(values: impl IntoIterator<Item = Value>) -> Self {
         Self(values.into_iter().map(Some).collect())
+    }
+
+    /// Adds the next argument.
+    pub(crate) fn push(&mut self, value: Value) {
+        self.0.push(Some(value));
     }
 
     /// The argument at `index`, shared as it is.

@@ -21,7 +21,7 @@ mod tests;
 pub use body::{Args, Body, BodyFuture, CloneFn, Failure, Value};
 pub use lend::Lent;
 pub use output::{CanCarry, Disguised, Fallible, PlainResult, Report};
-pub use param::{ExcludedHash, ParamHash, hashable};
+pub use param::{ParamHash, hashable};
 pub use probe::{CacheEntry, CacheKey, CanHash, CanKeep, CanStore, Graph, Probe, probe, probe_of};
 pub use spec::{CacheSpec, Task, TaskCell, TaskMemo, TaskSpec, generic_task};
 

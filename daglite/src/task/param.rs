@@ -2,8 +2,6 @@
 
 use std::any::Any;
 use std::fmt;
-use std::mem::needs_drop;
-use std::path::PathBuf;
 
 use crate::hash::{ContentHasher, Strategy, ValueHash};
 
@@ -11,7 +9,7 @@ use crate::hash::{ContentHasher, Strategy, ValueHash};
 #[derive(Clone, Copy)]
 pub enum ParamHash {
     /// Not at all: `cache_exclude`. What the way to hash it tells is kept beside the key, if there is one.
-    Excluded(Option<ExcludedHash>),
+    Excluded(Option<ValueHash>),
     /// Not by itself: `cache_hash` speaks for it.
     Covered,
     /// By its own hash, or through serde, with a strategy if the parameter says one.
@@ -20,38 +18,6 @@ pub enum ParamHash {
     Custom(fn(&(dyn Any + Send + Sync), &mut ContentHasher)),
     /// By the hash that the session's registry has for the type, whose name this gives.
     Registry(fn() -> &'static str),
-}
-
-/// How an excluded argument is hashed where somebody wants to know whether it differs.
-#[derive(Clone, Copy)]
-pub struct ExcludedHash {
-    /// The hash.
-    pub hash: ValueHash,
-    /// Whether a value is hashed in next to no time.
-    pub is_cheap: fn(&(dyn Any + Send + Sync)) -> bool,
-}
-
-/// Up to this size a value without anything behind it is cheap.
-const PLAIN: usize = 64;
-/// Up to this length text is.
-const SHORT_TEXT: usize = 4 << 10;
-
-impl ExcludedHash {
-    /// That of `T`, by `hash`.
-    pub(super) fn of<T: 'static>(hash: ValueHash) -> Self {
-        // What has nothing to drop has nothing behind it, but for what lives as long as the program.
-        let is_plain = const { !needs_drop::<T>() && size_of::<T>() <= PLAIN };
-        let is_cheap: fn(&(dyn Any + Send + Sync)) -> bool =
-            if is_plain { |_| true } else { is_short_text };
-        Self { hash, is_cheap }
-    }
-}
-
-/// Whether a value is text, and short.
-fn is_short_text(value: &(dyn Any + Send + Sync)) -> bool {
-    let text = value.downcast_ref::<String>().map(String::len);
-    let path = value.downcast_ref::<PathBuf>().map(|path| path.as_os_str().len());
-    text.or(path).is_some_and(|length| length <= SHORT_TEXT)
 }
 
 impl fmt::Debug for ParamHash {

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Args, CloneFn, ExcludedHash, Failure, Value};
+use super::{Args, CloneFn, Failure, Value};
 use crate::hash::{ContentHash, ContentHasher, ValueHash, serde_hash};
 use crate::registry::{HasFormat, ValueFormats};
 
@@ -100,11 +100,11 @@ impl<T: ContentHash> OwnHash<T> {
     }
 
     /// How an excluded parameter of the type is hashed.
-    pub fn excluded(self) -> Option<ExcludedHash>
+    pub fn excluded(self) -> Option<ValueHash>
     where
         T: 'static,
     {
-        Some(ExcludedHash::of::<T>(ValueHash::own::<T>()))
+        Some(ValueHash::own::<T>())
     }
 
     /// Hashes what a user's hash function made.
@@ -123,11 +123,11 @@ impl<T: Serialize> SerdeHash<T> {
     }
 
     /// How an excluded parameter of the type is hashed.
-    pub fn excluded(self) -> Option<ExcludedHash>
+    pub fn excluded(self) -> Option<ValueHash>
     where
         T: 'static,
     {
-        Some(ExcludedHash::of::<T>(ValueHash::serde::<T>()))
+        Some(ValueHash::serde::<T>())
     }
 
     /// Hashes what a user's hash function made.
@@ -146,7 +146,7 @@ impl<T> NoHash<T> {
     }
 
     /// How an excluded parameter of the type is hashed: in no way.
-    pub fn excluded(self) -> Option<ExcludedHash> {
+    pub fn excluded(self) -> Option<ValueHash> {
         None
     }
 
@@ -166,7 +166,7 @@ impl<T> MootHash<T> {
     }
 
     /// How an excluded parameter of the type is hashed: in no way.
-    pub fn excluded(self) -> Option<ExcludedHash> {
+    pub fn excluded(self) -> Option<ValueHash> {
         None
     }
 
@@ -314,9 +314,10 @@ impl<T: Clone + Send + Sync + 'static> ClonedValue<T> {
 
     /// Clones a result, if its type can.
     pub fn cloning(self) -> Option<CloneFn> {
-        Some(|value| {
-            let value = value.downcast_ref::<T>().expect("the value is a result of this task");
-            Arc::new(value.clone())
+        Some(|value, place| {
+            if let Some(place) = place.downcast_mut::<Option<T>>() {
+                *place = value.downcast_ref::<T>().cloned();
+            }
         })
     }
 }

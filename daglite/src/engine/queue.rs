@@ -1,0 +1,356 @@
+//! The nodes of a run, where they stand, and the lines in which those that can be seen to wait.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::error::Error;
+use crate::graph::{Key, Node, Outline, Slot};
+use crate::task::{Body, Value};
+
+use super::ahead::{Batch, MOST_AHEAD};
+use super::execute::{Completion, Flying};
+use super::hand::{Hand, Handful, MOST_IN_HAND, Place};
+
+/// The nodes of a run and where they stand.
+pub(super) struct Queue {
+    /// Whether checkpoints are looked for before what they are made of.
+    pub(super) resumes: bool,
+    /// Whether there is a cache to be asked.
+    pub(super) caches: bool,
+    pub(super) cells: Vec<Cell>,
+    /// Calls of sync tasks: whoever does them needs a permit.
+    pub(super) ready: VecDeque<Work>,
+    /// How many of those in line may be looked for at once next time.
+    pub(super) ahead: usize,
+    /// All else that can be done: keys and look-ups of `async` tasks, closures, joins, results to be seen to.
+    pub(super) light: VecDeque<Work>,
+    /// Calls of `async` tasks that only the driver may start.
+    pub(super) launches: VecDeque<u32>,
+    /// Bodies of `async` tasks that have been started.
+    pub(super) flying: HashMap<u32, Arc<Flying>>,
+    /// Threads that are at a node of this run.
+    pub(super) active: usize,
+    /// Threads of the pool that work for this run, or are about to.
+    pub(super) helpers: usize,
+    /// Those of them that have not come yet.
+    pub(super) coming: usize,
+    /// Whether a thread of the pool does the light work, or is about to.
+    pub(super) light_helper: bool,
+    pub(super) failure: Option<Error>,
+    /// How the nodes hang together, if somebody wants to know.
+    pub(super) outline: Option<Outline>,
+    /// Whether nobody waits for the run any more.
+    pub(super) cancelled: bool,
+    /// The value that was asked for.
+    pub(super) result: Option<Value>,
+    /// Its cache key, if it is the result of a call that has one.
+    pub(super) key: Option<Arc<Key>>,
+    /// What threads have taken along, and others may take from.
+    pub(super) hands: Vec<Arc<Handful>>,
+}
+
+/// A node's place in a run.
+pub(super) struct Cell {
+    /// The node, until it is settled.
+    pub(super) node: Option<Arc<Node>>,
+    /// How many of the nodes it needs are not settled yet.
+    pub(super) missing: u32,
+    /// The nodes that need this one.
+    pub(super) dependents: SmallVec<[u32; 2]>,
+    /// Whether the value is needed, and not just its digest.
+    pub(super) want_value: bool,
+    /// Whether it has been looked for together with others, or begun.
+    pub(super) planned: bool,
+    /// Whether it is the call of a sync task.
+    is_sync: bool,
+    /// Whether that is all: no key, no look-up.
+    is_plain: bool,
+}
+
+/// Who looks for work.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Worker {
+    /// The driver, with a permit.
+    Driver,
+    /// A thread of the pool, with a permit.
+    Helper,
+    /// A thread without a permit.
+    Light,
+    /// The driver of a run that must not be kept busy: it leaves all to others.
+    Nobody,
+}
+
+/// Something to do.
+pub(super) enum Work {
+    /// See what can be done about a node.
+    Step(u32),
+    /// An `async` body has ended: see to its result.
+    Record(u32, Box<Completion>),
+}
+
+impl Queue {
+    /// The cell of `node`, with cells for all that it still needs.
+    pub(super) fn enlist(&mut self, node: &Arc<Node>, want_value: bool) -> u32 {
+        let start = self.add(Arc::clone(node), want_value);
+        // Nodes that can be reached in more than one way. A node with a single holder cannot.
+        let mut shared: HashMap<*const Node, u32> = HashMap::new();
+        let mut sources: Vec<(Arc<Node>, bool)> = Vec::new();
+        let mut at = start as usize;
+        while at < self.cells.len() {
+            let cell = &self.cells[at];
+            let mut want_values = false;
+            if let Some(node) = &cell.node
+                && let Slot::Idle(op) = &*node.slot.lock()
+                && !op.may_resume(self.resumes)
+            {
+                want_values = op.wants_values(cell.want_value);
+                op.each_source(|source| {
+                    let settled =
+                        matches!(&*source.slot.lock(), Slot::Done { .. } | Slot::Known(_));
+                    if !settled {
+                        // Counted before the clone, which would be a second holder.
+                        let single = Arc::strong_count(source) == 1;
+                        sources.push((Arc::clone(source), single));
+                    }
+                });
+            }
+            let mut missing = 0;
+            for (source, single) in sources.drain(..) {
+                let known = if single { None } else { shared.get(&Arc::as_ptr(&source)).copied() };
+                let cell = known.unwrap_or_else(|| {
+                    let pointer = Arc::as_ptr(&source);
+                    let cell = self.add(source, want_values);
+                    if !single {
+                        shared.insert(pointer, cell);
+                    }
+                    cell
+                });
+                self.connect(cell, index(at));
+                let cell = &mut self.cells[cell as usize];
+                cell.want_value |= want_values;
+                cell.dependents.push(index(at));
+                missing += 1;
+            }
+            self.cells[at].missing = missing;
+            if missing == 0 {
+                self.push_back(index(at));
+            }
+            at += 1;
+        }
+        start
+    }
+
+    /// Notes that a node needs another one.
+    pub(super) fn connect(&mut self, from: u32, to: u32) {
+        if let Some(outline) = &mut self.outline {
+            outline.edges.push((from, to));
+        }
+    }
+
+    pub(super) fn add(&mut self, node: Arc<Node>, want_value: bool) -> u32 {
+        if let Some(outline) = &mut self.outline {
+            outline.names.push(node.task.map(|task| task.spec.name));
+        }
+        let task = node.task.filter(|task| matches!(task.body, Body::Sync(_)));
+        self.cells.push(Cell {
+            is_sync: task.is_some(),
+            is_plain: task.is_some_and(|task| !self.caches || task.spec.cache.is_none()),
+            node: Some(node),
+            missing: 0,
+            dependents: SmallVec::new(),
+            want_value,
+            planned: false,
+        });
+        index(self.cells.len() - 1)
+    }
+
+    /// Whether nothing more may be started.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.failure.is_some() || self.cancelled
+    }
+
+    /// After a failure only results that are already there are seen to, and after a cancellation too: other runs may
+    /// wait for them.
+    pub(super) fn next_work(&mut self, who: Worker) -> Option<Work> {
+        if !self.is_stopping() {
+            let light = self.light.pop_front();
+            return match who {
+                Worker::Light | Worker::Nobody => light,
+                Worker::Driver | Worker::Helper => light.or_else(|| self.ready.pop_front()),
+            };
+        }
+        while let Some(work) = self.light.pop_front() {
+            if matches!(work, Work::Record(..)) {
+                return Some(work);
+            }
+        }
+        None
+    }
+
+    /// Takes `idx` and calls that stand behind it to be looked for together; none if that is not worth it. All but
+    /// `idx` leave the line.
+    pub(super) fn take_batch(&mut self, idx: u32, workers: usize) -> Batch {
+        let mut batch = Batch::new();
+        if self.ready.is_empty() || !self.plan(idx, &mut batch) {
+            return batch;
+        }
+        let share = (self.ready.len() + 1).div_ceil(workers);
+        let most = self.ahead.min(share).min(MOST_AHEAD);
+        self.ahead = (self.ahead * 2).min(MOST_AHEAD);
+        while batch.len() < most
+            && let Some(Work::Step(next)) = self.ready.front()
+        {
+            let next = *next;
+            if !self.plan(next, &mut batch) {
+                break;
+            }
+            self.ready.pop_front();
+        }
+        batch
+    }
+
+    /// Adds a call to those that are looked for together, if it is cached and has not been looked at.
+    pub(super) fn plan(&mut self, idx: u32, batch: &mut Batch) -> bool {
+        let cell = &mut self.cells[idx as usize];
+        let Some(node) = &cell.node else { return false };
+        let sync_and_cached = node
+            .task
+            .is_some_and(|task| matches!(task.body, Body::Sync(_)) && task.spec.cache.is_some());
+        if cell.planned || !sync_and_cached {
+            return false;
+        }
+        cell.planned = true;
+        batch.push((idx, Arc::clone(node)));
+        true
+    }
+
+    pub(super) fn has_work(&self) -> bool {
+        if self.is_stopping() {
+            self.light.iter().any(|work| matches!(work, Work::Record(..)))
+        } else {
+            !self.ready.is_empty() || !self.light.is_empty()
+        }
+    }
+
+    pub(super) fn push_back(&mut self, idx: u32) {
+        self.line_of(idx).push_back(Work::Step(idx));
+    }
+
+    pub(super) fn push_front(&mut self, idx: u32) {
+        self.line_of(idx).push_front(Work::Step(idx));
+    }
+
+    /// Where a node waits to be looked at.
+    pub(super) fn line_of(&mut self, idx: u32) -> &mut VecDeque<Work> {
+        if self.cells[idx as usize].is_sync { &mut self.ready } else { &mut self.light }
+    }
+
+    /// Takes calls that stand in line behind `idx`, and that one, into `hand`: as many as it may take, if there are more
+    /// than one. The end of none of them lets another node go ahead.
+    pub(super) fn fill(&mut self, hand: &mut Hand, idx: u32, workers: usize) -> bool {
+        let share = (self.ready.len() + 1).div_ceil(workers);
+        let most = hand.most.min(share);
+        // A hand may take more next time, so it has to be told that there was no reason to.
+        if self.ready.is_empty() || !self.is_idle_end(idx, workers) {
+            return false;
+        }
+        let mut calls: SmallVec<[Place; MOST_IN_HAND]> = SmallVec::new();
+        calls.extend(self.place(idx));
+        while calls.len() < most
+            && let Some(Work::Step(next)) = self.ready.front()
+            && self.is_idle_end(*next, workers)
+        {
+            let next = *next;
+            self.ready.pop_front();
+            calls.extend(self.place(next));
+        }
+        hand.fill(calls.into_iter());
+        true
+    }
+
+    /// A node, unless it is settled, and whether its value is needed.
+    pub(super) fn node_of(&self, idx: u32) -> (Option<Arc<Node>>, bool) {
+        let cell = &self.cells[idx as usize];
+        (cell.node.clone(), cell.want_value)
+    }
+
+    fn place(&self, idx: u32) -> Option<Place> {
+        Some((idx, Arc::clone(self.cells[idx as usize].node.as_ref()?)))
+    }
+
+    /// Whether a node is a plain call, and what needs it will still lack others when all that threads hold in their hands
+    /// is done.
+    fn is_idle_end(&self, idx: u32, workers: usize) -> bool {
+        let cell = &self.cells[idx as usize];
+        let enough = (workers + 1) * MOST_IN_HAND;
+        let lacks_others = |next: &u32| self.cells[*next as usize].missing as usize > enough;
+        cell.is_plain && !cell.dependents.is_empty() && cell.dependents.iter().all(lacks_others)
+    }
+
+    /// Takes calls that another thread has taken along, and has not come to.
+    pub(super) fn steal(&mut self, hand: &mut Hand) -> bool {
+        if self.is_stopping() {
+            return false;
+        }
+        for other in &self.hands {
+            let half = other.take_half();
+            if !half.is_empty() {
+                hand.fill(half.into_iter());
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Notes that nobody works with `hand` any more.
+    pub(super) fn forget(&mut self, hand: &Hand) {
+        self.hands.retain(|other| !Arc::ptr_eq(other, &hand.shared));
+    }
+
+    /// How many calls threads have taken along, and have not come to.
+    pub(super) fn in_hands(&self) -> usize {
+        if self.is_stopping() { 0 } else { self.hands.iter().map(|hand| hand.len()).sum() }
+    }
+
+    /// Whether only the driver can do what is to be done next.
+    pub(super) fn wants_driver(&self) -> bool {
+        !self.launches.is_empty() || !self.flying.is_empty()
+    }
+
+    /// Notes that a node is settled, and lets those that need it go ahead.
+    pub(super) fn finish(&mut self, idx: u32, node: Arc<Node>) {
+        let cell = &mut self.cells[idx as usize];
+        let held = cell.node.take();
+        let dependents = std::mem::take(&mut cell.dependents);
+        if idx == 0 {
+            // The caller takes the value with its own handle.
+            if let Slot::Done { value, made, .. } = &*node.slot.lock() {
+                self.key = made.as_ref().and_then(|made| made.key.clone());
+                self.result = Some(Arc::clone(value));
+            }
+        }
+        // Whoever is called next must find itself the only holder, to be allowed to move the value.
+        drop((held, node));
+        for dependent in dependents.into_iter().rev() {
+            let cell = &mut self.cells[dependent as usize];
+            cell.missing -= 1;
+            if cell.missing == 0 {
+                self.push_front(dependent);
+            }
+        }
+    }
+
+    /// Whether the run has its result, or can no longer get it and all that was started has ended.
+    pub(super) fn is_over(&self) -> bool {
+        if self.result.is_some() {
+            return true;
+        }
+        self.failure.is_some() && self.active == 0 && self.flying.is_empty() && !self.has_work()
+    }
+}
+
+pub(super) fn index(at: usize) -> u32 {
+    u32::try_from(at).expect("a run has fewer than four thousand million nodes")
+}
