@@ -30,6 +30,13 @@ fn told(builder: SessionBuilder, run: impl FnOnce(&Session)) -> Vec<(&'static st
     let session = builder.observe(told.clone()).build().unwrap();
     run(&session);
     drop(session);
+    // A run that was dropped is not waited for by whoever drops it.
+    let is_end = |(name, _): &(&str, u64)| ["run_finished", "run_cancelled"].contains(name);
+    let start = std::time::Instant::now();
+    while !told.0.lock().unwrap().last().is_some_and(is_end) {
+        assert!(start.elapsed() < Duration::from_secs(10), "the run has no end: {:?}", told.0);
+        std::thread::yield_now();
+    }
     told.0.lock().unwrap().clone()
 }
 
@@ -183,6 +190,7 @@ fn cancelled() -> Vec<(&'static str, u64)> {
         1
     }
     told(cached(), |session| {
+        IS_AT_WORK.store(false, Ordering::SeqCst);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let mut run = std::pin::pin!(never().await_in(session));

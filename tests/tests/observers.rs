@@ -248,7 +248,7 @@ fn a_run_that_is_dropped_is_told_as_cancelled_with_its_async_bodies() {
         })
         .await;
     });
-    drop(session);
+    wait_until(|| told.lock().unwrap().last() == Some(&"run_cancelled"));
     let told = told.lock().unwrap();
     assert_eq!(*told, ["run_started", "queued", "started", "cancelled", "run_cancelled"]);
 }

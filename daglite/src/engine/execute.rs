@@ -202,6 +202,13 @@ impl Run {
         drop(values);
         if let Ok(Ok(value)) = result {
             self.tally.computed.fetch_add(1, Ordering::Relaxed);
+            tracing::debug!(
+                target: "daglite",
+                parent: &self.span,
+                task = task.spec.name,
+                origin = "computed",
+                "computed",
+            );
             return Some(self.done(node, value, None, None));
         }
         let (parts, checkpoints, took) = (Vec::new(), Vec::new(), Duration::ZERO);

@@ -135,6 +135,8 @@ impl Engine {
             Some(true) => {
                 // Nothing is left to be done for it, so nothing has to be taken apart with care.
                 drop(std::mem::replace(node.slot.get_mut(), Slot::Running(Vec::new())));
+                let task = task.spec.name;
+                tracing::debug!(target: "daglite", task, origin = "hit", "hit");
                 Shortcut::Taken
             }
             Some(false) => Shortcut::None,
