@@ -39,7 +39,8 @@
 //! * [`TaskFuture::checkpoint`] keeps a named, versioned copy in a [`CheckpointStore`]: [`FileCheckpoints`].
 //! * [`ContentHash`] says how arguments are hashed, [`Format`] and [`Registry`] how results become bytes; types with
 //!   serde's derives need neither.
-//! * [`Event`]s tell [`Observer`]s what happens; [`Progress`] writes them for people.
+//! * [`Event`]s tell [`Observer`]s what happens: [`Progress`] draws and writes for people, [`JsonLines`] writes a log, and
+//!   [`ChromeTrace`] a trace. A [`Graph`] is a picture.
 //!
 //! # When is a result used again?
 //!
