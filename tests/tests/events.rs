@@ -342,3 +342,22 @@ fn each_call_is_queued_once_and_has_one_end() {
     ended.sort_unstable();
     assert_eq!(ended, queued);
 }
+
+#[test]
+fn hits_that_are_looked_for_together_are_told_of_their_own_calls() {
+    let told = told(cached().without_memory(), |session| {
+        join_all((0..100).map(square)).run_in(session).unwrap();
+        let outcome = join_all((0..100).map(square)).outcome_in(session).unwrap();
+        assert_eq!(outcome.summary.hits, 100);
+        assert!(outcome.graph().mermaid().contains("square<br/>hit: "));
+        assert!(!outcome.graph().mermaid().contains(":::ready"));
+    });
+    let of = |name: &str| {
+        let mut calls: Vec<u64> =
+            told.iter().filter(|(told, _)| *told == name).map(|(_, call)| *call).collect();
+        calls.sort_unstable();
+        calls
+    };
+    assert_eq!(of("hit").len(), 100);
+    assert_eq!(of("queued"), [of("computed"), of("hit")].concat());
+}

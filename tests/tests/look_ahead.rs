@@ -103,7 +103,7 @@ fn wipe(n: u64, when: u64) -> u64 {
 }
 
 #[test]
-fn what_was_removed_after_it_was_looked_for_is_a_miss() {
+fn what_was_removed_before_it_was_looked_for_is_a_miss() {
     let spy = WIPED.get_or_init(|| Spy::new(Claims::Alone));
     let (session, log) = on(spy, 1);
     let run = |wiping: bool| {
@@ -116,8 +116,10 @@ fn what_was_removed_after_it_was_looked_for_is_a_miss() {
     run(false);
     log.take();
     run(true);
+    // Some of those that stand behind it were looked for together with it, and had their answers before the removal.
     let (hits, computed) = (log.count("hit"), log.count("computed"));
-    assert_eq!((hits, computed), (500, 500), "what came after the removal was computed");
+    assert_eq!(hits + computed, 1_000);
+    assert!((500..500 + 256).contains(&hits), "{hits} hits: what came after the removal was computed");
 }
 
 /// A value that nobody can clone.

@@ -1,8 +1,9 @@
 //! Many look-ups at once: the calls that stand next in line are looked for together, and each finds its answer waiting.
 //!
-//! A worker that comes upon the first of many cached calls takes some of the next ones out of the line, makes their keys,
-//! asks the store once, leaves each answer with its call and puts them back. It takes no more than its share of
-//! what waits, so that others find work meanwhile, and few at first, so that a small graph pays nothing.
+//! A worker that comes upon the first of many cached calls takes some of the next ones out of the line, makes their keys
+//! and asks the store once. A hit whose value has come along ends there; each other answer is left with its call, which
+//! goes back into the line. It takes no more than its share of what waits, so that others find work meanwhile, and few at
+//! first, so that a small graph pays nothing.
 
 use std::mem;
 use std::sync::Arc;
@@ -11,16 +12,44 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use smallvec::SmallVec;
 
 use crate::graph::{Ahead, Key, Mode, Node, Op, Slot, TaskOp};
+use crate::store::{Glimpse, Lookup};
 
 use super::block::wait;
 use super::caught;
+use super::hand::Place;
 use super::run::Run;
 
 /// The most calls that are looked for at once.
 pub(super) const MOST_AHEAD: usize = 256;
 
-/// Calls that are looked for together, by their places in the run.
-pub(super) type Batch = SmallVec<[(u32, Arc<Node>); 8]>;
+/// Calls that are looked for together.
+pub(super) type Batch = SmallVec<[Planned; 8]>;
+
+/// A call that is looked for together with others.
+pub(super) struct Planned {
+    /// Its place in the run.
+    pub(super) idx: u32,
+    pub(super) node: Arc<Node>,
+    /// Whether its value is needed.
+    pub(super) want_value: bool,
+}
+
+/// What came of looking for many.
+#[derive(Default)]
+pub(super) struct Looked {
+    /// Those that are settled.
+    pub(super) settled: Vec<Place>,
+    /// Those that have to be seen to one by one, in order.
+    pub(super) left: Vec<u32>,
+}
+
+/// A call that the store is asked for.
+struct Asked {
+    planned: Planned,
+    call: TaskOp,
+    key: Arc<Key>,
+    landed: u64,
+}
 
 /// A number that no other run of the process has.
 pub(super) fn run_number() -> u64 {
@@ -29,58 +58,102 @@ pub(super) fn run_number() -> u64 {
 }
 
 impl Run {
-    /// Asks the store for the calls of `batch`, and leaves each answer with its call.
-    pub(super) fn look_ahead(&self, batch: &Batch) {
-        let Some(store) = self.store() else { return };
+    /// Asks the store for the calls of `batch`.
+    pub(super) fn look_ahead(&self, batch: Batch) -> Looked {
+        let mut looked = Looked::default();
+        let Some(store) = self.store() else {
+            looked.left.extend(batch.iter().map(|planned| planned.idx));
+            return looked;
+        };
         let (removals, changes) = (store.removals(), store.changes());
         let mut asked = Vec::with_capacity(batch.len());
         let mut digests = Vec::with_capacity(batch.len());
-        for (_, node) in batch {
-            let Some(key) = self.make_key_of(node) else { continue };
-            let task = node.task.expect("only calls are planned");
-            if self.engine.remembered(task, &key.digest, removals).is_none() {
-                let landed = self.engine.flights.landed(&key.digest);
-                digests.push(key.digest);
-                asked.push((node, key, landed));
+        for planned in batch {
+            let Some(call) = take_open(&planned.node) else {
+                looked.left.push(planned.idx);
+                continue;
+            };
+            match self.ask_for(planned, call, removals) {
+                Ok(one) => {
+                    digests.push(one.key.digest);
+                    asked.push(one);
+                }
+                Err(idx) => looked.left.push(idx),
             }
         }
-        if digests.is_empty() {
-            return;
-        }
-        let found = match wait(store.find(&digests)) {
-            Ok(found) if found.len() == digests.len() => found,
+        let found = match caught(|| wait(store.find(&digests))) {
+            Ok(Ok(found)) if found.len() == digests.len() => found,
             // Whoever looks alone will be told what is wrong.
-            _ => return,
+            _ => Vec::new(),
         };
-        for ((node, key, landed), found) in asked.into_iter().zip(found) {
-            let run = self.number();
-            if let Slot::Idle(Op::Task(call)) = &mut *node.slot.lock()
-                && call.key().is_some_and(|made| Arc::ptr_eq(made, &key))
-                && call.learnt().missed.is_none()
-            {
-                call.learn().ahead = Some(Ahead { run, removals, landed, changes, found });
+        let mut found = found.into_iter();
+        for asked in asked {
+            self.answer_ahead(asked, found.next(), (removals, changes), &mut looked);
+        }
+        looked
+    }
+
+    /// The question for a call that memory has no answer to; its place in the run if there is none.
+    fn ask_for(&self, planned: Planned, mut call: TaskOp, removals: u64) -> Result<Asked, u32> {
+        let _place = self.noted_place_of(planned.idx, &planned.node);
+        // Hashing may be long and is code of the user.
+        let _ = caught(|| self.make_key(&mut call));
+        match call.key().cloned() {
+            Some(key) if self.engine.remembered(call.task, &key.digest, removals).is_none() => {
+                let landed = self.engine.flights.landed(&key.digest);
+                Ok(Asked { planned, call, key, landed })
+            }
+            _ => {
+                self.put_back(&planned.node, Op::Task(call));
+                Err(planned.idx)
             }
         }
     }
 
-    /// The key of a call that the cache may answer, made now if that needs no values that are not there.
-    fn make_key_of(&self, node: &Node) -> Option<Arc<Key>> {
-        let mut call = {
-            let mut slot = node.slot.lock();
-            match &*slot {
-                Slot::Idle(Op::Task(call)) if is_open(call) => {}
-                _ => return None,
+    /// Settles a call with what the store has found, or leaves that with it.
+    fn answer_ahead(
+        &self,
+        asked: Asked,
+        found: Option<Lookup<Glimpse>>,
+        (removals, changes): (u64, u64),
+        looked: &mut Looked,
+    ) {
+        let Asked { planned: Planned { idx, node, want_value }, mut call, key, landed } = asked;
+        let _place = self.noted_place_of(idx, &node);
+        let found = match found {
+            Some(Lookup::Found(glimpse)) if want_value => {
+                match self.hit_ahead(&node, &call, &key, glimpse, removals) {
+                    Ok(done) => {
+                        self.settle(&node, done);
+                        // The arguments are values of the user, which may panic as they go.
+                        let _ = caught(|| drop(call));
+                        looked.settled.push((idx, node));
+                        return;
+                    }
+                    Err(glimpse) => Some(Lookup::Found(*glimpse)),
+                }
             }
-            match mem::replace(&mut *slot, Slot::Running(Vec::new())) {
-                Slot::Idle(Op::Task(call)) => call,
-                _ => unreachable!("matched above"),
-            }
+            other => other,
         };
-        // Hashing may be long and is code of the user: never under the lock.
-        let _ = caught(|| self.make_key(&mut call));
-        let key = call.key().cloned();
-        self.settle(node, Slot::Idle(Op::Task(call)));
-        key
+        if let Some(found) = found {
+            let run = self.number();
+            call.learn().ahead = Some(Box::new(Ahead { run, removals, landed, changes, found }));
+        }
+        self.put_back(&node, Op::Task(call));
+        looked.left.push(idx);
+    }
+}
+
+/// A call of which nothing is known yet, taken out of its node.
+fn take_open(node: &Node) -> Option<TaskOp> {
+    let mut slot = node.slot.lock();
+    match &*slot {
+        Slot::Idle(Op::Task(call)) if is_open(call) => {}
+        _ => return None,
+    }
+    match mem::replace(&mut *slot, Slot::Running(Vec::new())) {
+        Slot::Idle(Op::Task(call)) => Some(call),
+        _ => unreachable!("matched above"),
     }
 }
 

@@ -30,8 +30,8 @@ pub(super) struct Hand {
     pub(super) shared: Arc<Handful>,
     /// How many calls to take next time.
     pub(super) most: usize,
-    /// A call that is settled while its dependents do not know yet.
-    pub(super) settled: Option<Place>,
+    /// Nodes that are settled while their dependents do not know yet.
+    pub(super) settled: Vec<Place>,
     /// Whether the thread counts as one that is at work.
     pub(super) at_work: bool,
     /// The surroundings of bodies, unless one is running.
@@ -55,7 +55,7 @@ impl Hand {
         Self {
             shared: Arc::default(),
             most: 1,
-            settled: None,
+            settled: Vec::new(),
             at_work: false,
             context: Some(Arc::clone(context)),
             since: None,

@@ -5,6 +5,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::digest::Digest;
 use crate::event::Event;
 use crate::graph::{Arg, ArgPart, Input, Key, Node, Slot};
@@ -71,7 +73,7 @@ fn digests_of(task: &'static Task, args: &[Arg], cache: &CacheSpec, hash: &Hashi
     if task.memo.has_twin() {
         return Keyed::Unhashable(TWIN.to_owned());
     }
-    let mut parts = Vec::with_capacity(args.len());
+    let mut parts = SmallVec::with_capacity(args.len());
     let mut add = |name: &'static str, source: Source, digest: Digest| {
         stream.text(name);
         stream.bytes(&[source as u8]);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::digest::Digest;
 use crate::event::{Event, MissReason, current_call};
-use crate::graph::{Ahead, Entry, Key, Known, Mode, Op, Origin, Slot};
+use crate::graph::{Ahead, Entry, Key, Known, Mode, Node, Op, Origin, Slot, TaskOp};
 use crate::store::{ArtifactMeta, CacheStore, Glimpse, Lookup, StoreError};
 use crate::task::{Task, Value};
 
@@ -46,7 +46,7 @@ impl Run {
         &self,
         task: &'static Task,
         key: &Key,
-        ahead: Option<Ahead>,
+        ahead: Option<Box<Ahead>>,
         landed: u64,
     ) -> Found {
         let Some(store) = &self.engine.cache else { return Found::Nothing(MissReason::NoEntry) };
@@ -92,6 +92,38 @@ impl Run {
         let key = key.digest;
         let entry = Entry { key, format, shape, size, created, took, bytes, excluded, removals };
         Found::Entry(digest, entry)
+    }
+
+    /// The result of a call that was looked for together with others, if its bytes have come along and make a value. What
+    /// does not, goes the long way, which tells why.
+    pub(super) fn hit_ahead(
+        &self,
+        node: &Node,
+        call: &TaskOp,
+        key: &Arc<Key>,
+        glimpse: Glimpse,
+        removals: u64,
+    ) -> Result<Slot, Box<Glimpse>> {
+        let task = call.task;
+        let Glimpse { meta, bytes: Some(bytes) } = &glimpse else { return Err(Box::new(glimpse)) };
+        let unusable = self.engine.why_unusable(task, meta.created, &meta.format, &meta.shape);
+        if unusable.is_some() || task.has_files() {
+            return Err(Box::new(glimpse));
+        }
+        let Ok(value) = self.decode(task, bytes, &meta.format, meta.shape) else {
+            return Err(Box::new(glimpse));
+        };
+        let meta = glimpse.meta;
+        self.count_hit(task, key, meta.took);
+        let excluded = self.engine.excluded_of(&meta);
+        self.engine.tell_excluded(call, &key.digest, &excluded);
+        let (key_digest, size) = (key.digest, meta.size);
+        self.engine.tell_task(|| Event::Loaded { task: task.spec.name, key: key_digest, size });
+        let digest = reference(&meta);
+        let made = self.made_by_hit(node, call, Arc::clone(key), meta.took);
+        let kept = Kept::of(task, &value, digest, meta, excluded, removals);
+        self.engine.in_memory(|memory| memory.keep_read(key_digest, kept));
+        Ok(Slot::Done { value, digest: Some(digest), made: Some(made) })
     }
 
     /// What the cache store has under `key`.

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use quick_cache::sync::{Cache, DefaultLifecycle, GuardResult};
-use quick_cache::{OptionsBuilder, Weighter};
+use parking_lot::Mutex;
+use quick_cache::sync::Cache;
+use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
 
 use crate::clock::Timestamp;
 use crate::digest::Digest;
@@ -61,12 +62,12 @@ impl Kept {
         task: &'static Task,
         value: &Value,
         digest: Digest,
-        meta: &ArtifactMeta,
+        meta: ArtifactMeta,
         excluded: Box<[KeyPart]>,
         removals: u64,
     ) -> Self {
-        let ArtifactMeta { shape, size, created, took, .. } = *meta;
-        let (value, format) = (Arc::clone(value), meta.format.clone());
+        let ArtifactMeta { format, shape, size, created, took, .. } = meta;
+        let value = Arc::clone(value);
         let is_past = AtomicBool::new(false);
         Self {
             task,
@@ -91,7 +92,9 @@ impl Kept {
 
 /// Results by key, no more of them than the bound allows.
 pub(super) struct Memory {
-    kept: Cache<Digest, Arc<Kept>, ByWeight, BuildHasherDefault<ByKey>>,
+    kept: Cache<Digest, Arc<Kept>, ByWeight, BuildHasherDefault<ByKey>, Evicted>,
+    /// Whoever looks before changing what is under a key has one of these locks.
+    places: [Mutex<()>; PARTS as usize],
     /// The bound.
     size: ByteSize,
     /// The most bytes of a value that is kept; none at all if there is room for none.
@@ -116,11 +119,11 @@ impl Memory {
             options,
             ByWeight { overhead },
             BuildHasherDefault::default(),
-            DefaultLifecycle::default(),
+            Evicted,
         );
         let removals = AtomicU64::new(removals);
         let largest = (bytes / PARTS).checked_sub(overhead);
-        Self { kept, size, largest, removals }
+        Self { kept, places: Default::default(), size, largest, removals }
     }
 
     /// How much it may hold.
@@ -140,7 +143,7 @@ impl Memory {
     /// Keeps a result that was put after the store's count of removals was `removals`, in place of what was here.
     pub(super) fn keep(&self, key: Digest, kept: Kept) {
         if self.takes(&kept) {
-            self.replace(key, kept);
+            self.replace(key, kept, |_| true);
         } else {
             self.forget(&key);
         }
@@ -149,29 +152,32 @@ impl Memory {
     /// Keeps a result that was read, unless one is here that is as young: that one was put since, or is the same. An older
     /// one has been replaced in the store by another process, perhaps because it had expired.
     pub(super) fn keep_read(&self, key: Digest, kept: Kept) {
-        if !self.takes(&kept) {
-            return;
-        }
-        match self.kept.get_value_or_guard(&key, Some(Duration::ZERO)) {
-            GuardResult::Value(other)
-                if other.removals == kept.removals && other.created >= kept.created => {}
-            GuardResult::Value(_) => self.replace(key, kept),
-            // Somebody who put a newer one meanwhile has taken the place.
-            GuardResult::Guard(place) => drop(place.insert(Arc::new(kept))),
-            GuardResult::Timeout => {}
+        if self.takes(&kept) {
+            let (removals, created) = (kept.removals, kept.created);
+            self.replace(key, kept, |other| other.removals != removals || other.created < created);
         }
     }
 
-    fn replace(&self, key: Digest, kept: Kept) {
-        self.note_past(&key);
-        self.kept.insert(key, Arc::new(kept));
-    }
-
-    /// Tells those who hold the result under `key` that it is no longer the one.
-    fn note_past(&self, key: &Digest) {
-        if let Some(past) = self.kept.peek(key) {
+    /// Puts `kept` in the place of what is here, if there is nothing or `goes` says so.
+    fn replace(&self, key: Digest, kept: Kept, goes: impl FnOnce(&Kept) -> bool) {
+        let place = self.place_of(&key).lock();
+        let past = self.kept.peek(&key);
+        if let Some(past) = &past {
+            if !goes(past) {
+                return;
+            }
             past.is_past.store(true, Ordering::Release);
         }
+        let mut evicted = Vec::new();
+        self.kept.insert_with_lifecycle(key, Arc::new(kept), &mut evicted);
+        // The values go after the locks are free: their `Drop` is code of the user.
+        drop(place);
+        drop((evicted, past));
+    }
+
+    /// The lock of those who change what is under `key`.
+    fn place_of(&self, key: &Digest) -> &Mutex<()> {
+        &self.places[usize::from(key.as_bytes()[0]) % self.places.len()]
     }
 
     /// Whether a result is kept: not if it is too large, or cannot be cloned, as whoever takes it by value could not have
@@ -182,8 +188,13 @@ impl Memory {
 
     /// Forgets the result under `key`.
     pub(super) fn forget(&self, key: &Digest) {
-        self.note_past(key);
-        drop(self.kept.remove(key));
+        let place = self.place_of(key).lock();
+        let past = self.kept.remove(key);
+        if let Some((_, past)) = &past {
+            past.is_past.store(true, Ordering::Release);
+        }
+        drop(place);
+        drop(past);
     }
 
     fn forget_all(&self, removals: u64) {
@@ -194,6 +205,18 @@ impl Memory {
         let all: Vec<_> = self.kept.iter().collect();
         self.kept.clear();
         drop(all);
+    }
+}
+
+/// Gathers what has to go, all of it: it is dropped when no lock is held.
+#[derive(Clone)]
+struct Evicted;
+
+impl Lifecycle<Digest, Arc<Kept>> for Evicted {
+    type RequestState = Vec<Arc<Kept>>;
+
+    fn on_evict(&self, evicted: &mut Self::RequestState, _: Digest, kept: Arc<Kept>) {
+        evicted.push(kept);
     }
 }
 

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::graph::{Key, Node, Outline, Slot};
 use crate::task::{Body, Value};
 
-use super::ahead::{Batch, MOST_AHEAD};
+use super::ahead::{Batch, MOST_AHEAD, Planned};
 use super::execute::{Completion, Flying};
 use super::hand::{Hand, Handful, MOST_IN_HAND, Place};
 
@@ -193,7 +193,7 @@ impl Queue {
     /// `idx` leave the line.
     pub(super) fn take_batch(&mut self, idx: u32, workers: usize) -> Batch {
         let mut batch = Batch::new();
-        if self.ready.is_empty() || !self.plan(idx, &mut batch) {
+        if !self.caches || self.ready.is_empty() || !self.plan(idx, &mut batch) {
             return batch;
         }
         let share = (self.ready.len() + 1).div_ceil(workers);
@@ -215,14 +215,12 @@ impl Queue {
     pub(super) fn plan(&mut self, idx: u32, batch: &mut Batch) -> bool {
         let cell = &mut self.cells[idx as usize];
         let Some(node) = &cell.node else { return false };
-        let sync_and_cached = node
-            .task
-            .is_some_and(|task| matches!(task.body, Body::Sync(_)) && task.spec.cache.is_some());
-        if cell.planned || !sync_and_cached {
+        if cell.planned || !cell.is_sync || cell.is_plain {
             return false;
         }
         cell.planned = true;
-        batch.push((idx, Arc::clone(node)));
+        let (node, want_value) = (Arc::clone(node), cell.want_value);
+        batch.push(Planned { idx, node, want_value });
         true
     }
 

@@ -148,15 +148,15 @@ impl Run {
         // A value with files is hashed wherever it is an argument: the files may change, its bytes do not.
         let (digest, stands) = (meta.digest, reference(&meta));
         let reference = (!task.has_files()).then_some(stands);
+        let size = meta.size;
         engine.in_memory(|memory| match &put {
             Ok(Put::Kept) if !task.has_files() => {
                 let excluded = engine.excluded_of(&meta);
-                let kept = Kept::of(task, value, stands, &meta, excluded, removals);
+                let kept = Kept::of(task, value, stands, meta, excluded, removals);
                 memory.keep(key.digest, kept);
             }
             Ok(_) | Err(_) => memory.forget(&key.digest),
         });
-        let size = meta.size;
         match put {
             Ok(Put::Kept) => {
                 engine.tell_unclaimable(store.as_ref());

@@ -23,11 +23,11 @@ use crate::graph::{Appearance, Drawn, Handover, Key, Node, Origin, Outline, Slot
 use crate::task::{Body, Value};
 
 use super::Engine;
-use super::ahead::{Batch, run_number};
+use super::ahead::{Batch, Looked, run_number};
 use super::block;
 use super::context::{Context, current};
 use super::execute::{Completion, Flying};
-use super::hand::Hand;
+use super::hand::{self, Hand};
 use super::hashes::Hashes;
 use super::pool::{Permit, without_permits};
 use super::queue::{Queue, Work, Worker};
@@ -315,6 +315,12 @@ impl Run {
         place(self.context.outermost, (self.number() + 1) << 32 | u64::from(idx), is_async)
     }
 
+    /// The same, if anybody takes notice.
+    pub(super) fn noted_place_of(&self, idx: u32, node: &Node) -> Option<AtPlace> {
+        let is_noted = self.report.is_some() || self.engine.audience.wants(Interest::Runs);
+        is_noted.then(|| self.place_of(idx, node))
+    }
+
     /// While the answer lives, what this thread tells is of this run, and of no node.
     fn place(&self) -> AtPlace {
         place(self.context.outermost, 0, false)
@@ -363,7 +369,7 @@ impl Run {
                 .unwrap_or_else(|| self.step(idx, &node, want_value, driver)),
             Some(completion) => self.record_completion(&node, *completion),
         });
-        hand.settled = self.see_to(idx, node, progress);
+        hand.settled.extend(self.see_to(idx, node, progress));
     }
 
     /// Works on the calls that were taken along.
@@ -383,8 +389,7 @@ impl Run {
 
     /// What came of `step`, whatever it does.
     fn progress(&self, idx: u32, node: &Node, step: impl FnOnce() -> Progress) -> Progress {
-        let is_noted = self.report.is_some() || self.engine.audience.wants(Interest::Runs);
-        let _place = is_noted.then(|| self.place_of(idx, node));
+        let _place = self.noted_place_of(idx, node);
         super::caught(step).unwrap_or_else(|message| {
             // Code of the user that runs outside of a body has panicked: a `Clone`, a `Drop`, a waker.
             let error = super::panicked(&message);
@@ -409,9 +414,7 @@ impl Run {
 
     /// Lets those go ahead that need what `hand` has settled, and notes that its thread is done with that.
     fn step_down(&self, hand: &mut Hand, queue: &mut Queue) {
-        if let Some((idx, node)) = hand.settled.take() {
-            queue.finish(idx, node);
-        }
+        hand.settled.drain(..).for_each(|(idx, node)| queue.finish(idx, node));
         hand.each_done(|idx, node| queue.finish(idx, node));
         if mem::take(&mut hand.at_work) {
             queue.active -= 1;
@@ -424,48 +427,53 @@ impl Run {
     /// The next piece of work, if there is any that may be done, after what was done has been seen to. Others are called
     /// if there is more.
     fn take_work(self: &Arc<Self>, who: Worker, hand: &mut Hand) -> Option<Taken> {
-        let mut queue = self.queue.lock();
-        self.step_down(hand, &mut queue);
-        if who == Worker::Driver && queue.wants_driver() {
-            return None;
-        }
-        let Some(work) = queue.next_work(who) else {
-            let may_steal = matches!(who, Worker::Driver | Worker::Helper);
-            let stolen = may_steal && queue.steal(hand);
-            hand.at_work = stolen;
-            queue.active += usize::from(stolen);
-            return stolen.then_some(Taken::Handful);
-        };
-        queue.active += 1;
-        hand.at_work = true;
-        let (Work::Step(idx) | Work::Record(idx, _)) = work;
         let workers = self.engine.pool.concurrency();
-        let mut batch = Batch::new();
-        if let Work::Step(idx) = work {
-            if queue.fill(hand, idx, workers) {
-                self.summon(queue, who);
-                return Some(Taken::Handful);
+        loop {
+            let mut queue = self.queue.lock();
+            self.step_down(hand, &mut queue);
+            if who == Worker::Driver && queue.wants_driver() {
+                return None;
             }
-            if queue.caches {
-                batch = queue.take_batch(idx, workers);
+            let Some(work) = queue.next_work(who) else {
+                let may_steal = matches!(who, Worker::Driver | Worker::Helper);
+                let stolen = may_steal && queue.steal(hand);
+                hand.at_work = stolen;
+                queue.active += usize::from(stolen);
+                return stolen.then_some(Taken::Handful);
+            };
+            queue.active += 1;
+            hand.at_work = true;
+            if let Work::Step(idx) = work {
+                if queue.fill(hand, idx, workers) {
+                    self.summon(queue, who);
+                    return Some(Taken::Handful);
+                }
+                let batch = queue.take_batch(idx, workers);
+                if batch.len() > 1 {
+                    self.summon(queue, who);
+                    hand.settled = self.look_for(batch);
+                    continue;
+                }
             }
-        }
-        if batch.len() > 1 {
+            let (Work::Step(idx) | Work::Record(idx, _)) = work;
+            let (node, want_value) = queue.node_of(idx);
             self.summon(queue, who);
-            // The calls must come back into the line, whatever a store or a hash does.
-            if let Err(message) = super::caught(|| self.look_ahead(&batch)) {
-                tracing::warn!(target: "daglite", %message, "looking for many calls at once panicked");
-            }
-            queue = self.queue.lock();
-            for (idx, _) in batch.iter().skip(1).rev() {
-                queue.push_front(*idx);
-            }
-            // Its own handles would make every value a shared one.
-            drop(batch);
+            return Some(Taken::One(work, node, want_value));
         }
-        let (node, want_value) = queue.node_of(idx);
-        self.summon(queue, who);
-        Some(Taken::One(work, node, want_value))
+    }
+
+    /// Looks for many calls at once; answers which are settled. The others come back into the line, whatever a store or a
+    /// hash does.
+    fn look_for(&self, batch: Batch) -> Vec<hand::Place> {
+        let all: SmallVec<[u32; 8]> = batch.iter().map(|planned| planned.idx).collect();
+        let looked = super::caught(|| self.look_ahead(batch)).unwrap_or_else(|message| {
+            tracing::warn!(target: "daglite", %message, "looking for many calls at once panicked");
+            let (settled, left) = (Vec::new(), all.to_vec());
+            Looked { settled, left }
+        });
+        let mut queue = self.queue.lock();
+        looked.left.iter().rev().for_each(|idx| queue.push_front(*idx));
+        looked.settled
     }
 
     /// Calls threads of the pool if there is work that `who` leaves to them.

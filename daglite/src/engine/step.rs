@@ -494,7 +494,13 @@ impl Run {
         None
     }
 
-    fn made_by_hit(&self, node: &Node, call: &TaskOp, key: Arc<Key>, took: Duration) -> Arc<Made> {
+    pub(super) fn made_by_hit(
+        &self,
+        node: &Node,
+        call: &TaskOp,
+        key: Arc<Key>,
+        took: Duration,
+    ) -> Arc<Made> {
         Arc::new(Made { task: node.task, key: Some(key), took, checkpoints: lineage(call) })
     }
 

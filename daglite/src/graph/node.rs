@@ -174,7 +174,7 @@ pub(crate) struct Learnt {
     /// The last look into the cache that found nothing, as the engine's count of ended computations.
     pub(crate) missed: Option<(u64, MissReason)>,
     /// What the store said of the key when it was asked for many at once.
-    pub(crate) ahead: Option<Ahead>,
+    pub(crate) ahead: Option<Box<Ahead>>,
     /// The store's count of what other processes have put, before the last look that found nothing.
     pub(crate) seen: u64,
     /// When this call began to wait for another process.
@@ -260,7 +260,7 @@ pub(crate) struct Key {
     /// The key itself.
     pub(crate) digest: Digest,
     /// One part an argument, to explain misses.
-    pub(crate) parts: Vec<ArgPart>,
+    pub(crate) parts: SmallVec<[ArgPart; 2]>,
     /// The files and folders whose content is in it, as they were then.
     pub(crate) files: Vec<Seen>,
 }
