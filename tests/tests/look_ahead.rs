@@ -119,7 +119,10 @@ fn what_was_removed_before_it_was_looked_for_is_a_miss() {
     // Some of those that stand behind it were looked for together with it, and had their answers before the removal.
     let (hits, computed) = (log.count("hit"), log.count("computed"));
     assert_eq!(hits + computed, 1_000);
-    assert!((500..500 + 256).contains(&hits), "{hits} hits: what came after the removal was computed");
+    assert!(
+        (500..500 + 256).contains(&hits),
+        "{hits} hits: what came after the removal was computed"
+    );
 }
 
 /// A value that nobody can clone.

@@ -17,11 +17,13 @@ struct Notes(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     next: AtomicU64,
-    /// Name, parent and fields of each span.
-    spans: Mutex<BTreeMap<u64, (String, Option<u64>, String)>>,
+    spans: Mutex<BTreeMap<u64, Span>>,
     events: Mutex<Vec<String>>,
     stacks: Mutex<HashMap<std::thread::ThreadId, Vec<u64>>>,
 }
+
+/// Name, parent and fields of a span.
+type Span = (String, Option<u64>, String);
 
 struct Fields<'a>(&'a mut String);
 
