@@ -14,7 +14,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::checkpoint::{Checkpoint, Version};
-use crate::engine::{Engine, Finished, Plan, RunFuture, Shortcut, TaskOutcome, block_on, current};
+use crate::engine::{
+    Engine, Finished, Plan, RunFuture, Shortcut, TaskOutcome, block_on, current, with_current,
+};
 use crate::error::{Error, ErrorKind};
 use crate::event::Summary;
 use crate::graph::{
@@ -877,10 +879,8 @@ fn finish(session: &Session, node: Arc<Node>, report: bool) -> Result<Finished, 
 
 /// Whether the calling thread may wait for a result; if not, an error that gives `advice`.
 fn may_block(advice: &str) -> Result<(), Error> {
-    let refused = match current() {
-        Some(body) => !body.blocking,
-        None => polled_by_runtime(),
-    };
+    let inside = with_current(|body| body.map(|body| body.blocking));
+    let refused = inside.map_or_else(polled_by_runtime, |may_block| !may_block);
     if !refused {
         return Ok(());
     }

@@ -51,6 +51,11 @@ pub(crate) fn current() -> Option<Arc<Context>> {
     CURRENT.with(|current| current.borrow().clone())
 }
 
+/// What `ask` makes of the task body that the calling thread is in, if any, without another handle on it.
+pub(crate) fn with_current<R>(ask: impl FnOnce(Option<&Arc<Context>>) -> R) -> R {
+    CURRENT.with(|current| ask(current.borrow().as_ref()))
+}
+
 /// Runs `body` as a part of `context`.
 pub(super) fn within<R>(context: Arc<Context>, body: impl FnOnce() -> R) -> R {
     struct Restore(Option<Arc<Context>>);

@@ -57,7 +57,7 @@ use crate::registry::Registry;
 use crate::size::ByteSize;
 use crate::store::CacheStore;
 
-pub(crate) use context::current;
+pub(crate) use context::{current, with_current};
 pub use here::{checkpoint_here, resume_here};
 pub(crate) use memory::DEFAULT_MEMORY;
 pub use plan::{Estimate, Plan, PlannedNode, PlannedState};

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use crate::digest::Digest;
-use crate::graph::{Input, Key, Node, Op, Slot};
+use crate::graph::{Input, Key, Node, Op, Slot, TaskOp};
 use crate::hash::{ContentHasher, Strategy};
 use crate::task::{ParamHash, Task};
 
@@ -90,8 +90,17 @@ impl Default for Shortcuts {
     }
 }
 
+/// What a thread looks for answers with.
+struct Desk {
+    /// Takes down what arguments write: to begin a new one costs more than the rest.
+    hasher: ContentHasher,
+    /// What has been answered, by place; none before the first.
+    answered: Vec<Option<Answered>>,
+}
+
 thread_local! {
-    static ANSWERED: RefCell<Vec<Option<Answered>>> = const { RefCell::new(Vec::new()) };
+    static DESK: RefCell<Desk> =
+        RefCell::new(Desk { hasher: ContentHasher::new(Strategy::Exact), answered: Vec::new() });
 }
 
 impl Engine {
@@ -111,37 +120,31 @@ impl Engine {
         if call.is_learnt() || !may_be_short(task) {
             return Shortcut::None;
         }
-        let mut hasher = ContentHasher::new(Strategy::Exact);
-        for (arg, param) in call.args.iter().zip(&task.params) {
-            match (&arg.0, param) {
-                (Input::Value(_), ParamHash::Excluded(_)) => {}
-                (Input::Value(value), ParamHash::Value(hash, _)) if hash.is_cheap(&**value) => {
-                    // Code of the user: what it panics with, the long way will tell.
-                    if caught(|| hash.hash(&**value, &mut hasher)).is_err() {
-                        return Shortcut::None;
-                    }
-                    hasher.end_part();
+        let looked = DESK.try_with(|desk| {
+            // The hash of an argument is code of the user, which may come by here.
+            let mut desk = desk.try_borrow_mut().ok()?;
+            let Desk { hasher, answered } = &mut *desk;
+            write_down(task, call, hasher)?;
+            let bytes = hasher.few()?;
+            let at = place_of(task, bytes);
+            let place = answered.get_mut(at);
+            let taken = place.and_then(|place| self.answer(shortcuts, place, task, bytes, take));
+            Some(match taken {
+                Some(true) => Shortcut::Taken,
+                Some(false) => Shortcut::None,
+                None => {
+                    Shortcut::Unknown(Question { task, bytes: SmallVec::from_slice(bytes), at })
                 }
-                _ => return Shortcut::None,
-            }
-        }
-        let Some(bytes) = hasher.few() else { return Shortcut::None };
-        let at = place_of(task, bytes);
-        let answer = ANSWERED.try_with(|answered| {
-            let mut answered = answered.try_borrow_mut().ok()?;
-            self.answer(shortcuts, answered.get_mut(at)?, task, bytes, take)
+            })
         });
-        match answer.ok().flatten() {
-            Some(true) => {
-                // Nothing is left to be done for it, so nothing has to be taken apart with care.
-                drop(std::mem::replace(node.slot.get_mut(), Slot::Running(Vec::new())));
-                let task = task.spec.name;
-                tracing::debug!(target: "daglite", task, origin = "hit", "hit");
-                Shortcut::Taken
-            }
-            Some(false) => Shortcut::None,
-            None => Shortcut::Unknown(Question { task, bytes: SmallVec::from_slice(bytes), at }),
+        let looked = looked.ok().flatten().unwrap_or(Shortcut::None);
+        if matches!(looked, Shortcut::Taken) {
+            // Nothing is left to be done for it, so nothing has to be taken apart with care.
+            drop(std::mem::replace(node.slot.get_mut(), Slot::Running(Vec::new())));
+            let task = task.spec.name;
+            tracing::debug!(target: "daglite", task, origin = "hit", "hit");
         }
+        looked
     }
 
     /// The answer at `place`, if it is that to the question: whether it was taken.
@@ -203,8 +206,8 @@ impl Engine {
         let (at, engine) = (question.at, shortcuts.engine);
         let kept = is_plain.then_some(kept);
         let answered = Answered { engine, question, key: key.digest, kept, uses };
-        let before = ANSWERED.try_with(|all| {
-            let mut all = all.try_borrow_mut().ok()?;
+        let before = DESK.try_with(|desk| {
+            let all = &mut desk.try_borrow_mut().ok()?.answered;
             if all.is_empty() {
                 all.resize_with(PLACES, || None);
             }
@@ -248,6 +251,23 @@ impl Shortcuts {
         }
         all.push(Arc::clone(uses));
     }
+}
+
+/// Writes down what the arguments of a call say; `None` if they are not small and at hand.
+fn write_down(task: &Task, call: &TaskOp, hasher: &mut ContentHasher) -> Option<()> {
+    hasher.begin_again();
+    for (arg, param) in call.args.iter().zip(&task.params) {
+        match (&arg.0, param) {
+            (Input::Value(_), ParamHash::Excluded(_)) => {}
+            (Input::Value(value), ParamHash::Value(hash, _)) if hash.is_cheap(&**value) => {
+                // What it panics with, the long way will tell.
+                caught(|| hash.hash(&**value, hasher)).ok()?;
+                hasher.end_part();
+            }
+            _ => return None,
+        }
+    }
+    Some(())
 }
 
 /// Whether the arguments alone say what a call of `task` asks, and its answer does not age.

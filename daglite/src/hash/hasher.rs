@@ -263,6 +263,15 @@ impl ContentHasher {
         self.length(len);
     }
 
+    /// Forgets all that was written.
+    pub(crate) fn begin_again(&mut self) {
+        if self.few().is_some() {
+            self.stream.begin_again();
+        } else {
+            *self = Self::new(self.strategy);
+        }
+    }
+
     /// Marks the end of one of several values: what follows cannot be taken for a part of it.
     pub(crate) fn end_part(&mut self) {
         let length = self.stream.first().len();

@@ -47,6 +47,11 @@ impl Stream {
         self.is_sketch && self.length == FEW
     }
 
+    /// Forgets the few bytes that were written.
+    pub(super) fn begin_again(&mut self) {
+        self.length = tag::DOMAIN.len();
+    }
+
     /// Whether the first bytes are all there are.
     pub(super) fn is_few(&self) -> bool {
         self.many.is_empty() && self.tree.is_none() && !self.is_sketch
