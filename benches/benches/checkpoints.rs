@@ -71,6 +71,32 @@ fn timed<T>(work: impl FnOnce() -> T) -> f64 {
     start.elapsed().as_nanos() as f64
 }
 
+/// The processor time of all threads of this process, in nanoseconds; zero where the system does not say.
+fn processor() -> f64 {
+    /// A hundredth of a second, on every Linux.
+    const TICK: f64 = 10_000_000.0;
+    let text = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = text.rsplit(')').next().unwrap_or_default();
+    let fields = after_name.split_whitespace().skip(11).take(2);
+    fields.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() * TICK
+}
+
+/// What some work took: as the clock says, which other programs slow down, and of the processor.
+#[derive(Default)]
+struct Took {
+    clock: Vec<f64>,
+    processor: Vec<f64>,
+}
+
+impl Took {
+    /// Does `work` once more.
+    fn add<T>(&mut self, work: impl FnOnce() -> T) {
+        let before = processor();
+        self.clock.push(timed(work));
+        self.processor.push(processor() - before);
+    }
+}
+
 /// Writes a file as safely as a checkpoint is saved: its bytes and its name are on the disk.
 fn write_and_sync(folder: &Path, bytes: &[u8]) {
     let mut file = File::create(folder.join("plain")).expect("the folder can be written");
@@ -87,69 +113,71 @@ fn read(folder: &Path) -> Vec<u8> {
     bytes
 }
 
+/// Saves a value whose bytes were gathered before, as stores do whose `save_with` is the trait's own.
+fn save_gathered(store: &FileCheckpoints, bytes: Vec<u8>) {
+    let meta = CheckpointMeta {
+        format: "raw".to_owned(),
+        extension: "bin".to_owned(),
+        ..CheckpointMeta::new("gathered", &bytes, Timestamp::from_millis(EVENING))
+    };
+    now(CheckpointStore::save(store, meta, bytes)).expect("it is saved");
+}
+
 /// One big value: saved and loaded, beside a plain file.
 fn big(target: &Path, mebibytes: usize) {
-    let mut bytes = vec![0; mebibytes << 20];
-    let [mut writes, mut saves, mut reads, mut loads] = [const { Vec::new() }; 4];
+    let mut bytes = vec![0_u8; mebibytes << 20];
+    let [mut saved, mut loaded] = [(); 2].map(|()| [(); 3].map(|()| Took::default()));
     for round in 0..ROUNDS {
         let folder = TempDir::new_in(target).expect("there is a folder for temporary files");
         let root = folder.path().join("checkpoints");
         let store = FileCheckpoints::open(&root).expect("it is a folder");
         noise(&mut bytes, round);
-        let copy = bytes.clone();
         // In turns, as the disk may be slower or faster after what went before.
-        let save = |copy: Vec<u8>| {
-            timed(|| {
-                let meta = CheckpointMeta {
-                    format: "raw".to_owned(),
-                    extension: "bin".to_owned(),
-                    ..CheckpointMeta::new("big", &copy, Timestamp::from_millis(EVENING))
-                };
-                now(CheckpointStore::save(&store, meta, copy)).expect("it is saved")
-            })
-        };
-        let write = || timed(|| write_and_sync(folder.path(), &bytes));
-        if round % 2 == 0 {
-            writes.push(write());
-            saves.push(save(copy));
-        } else {
-            saves.push(save(copy));
-            writes.push(write());
+        for turn in 0..3 {
+            match (turn + round) % 3 {
+                0 => saved[0].add(|| write_and_sync(folder.path(), &bytes)),
+                1 => saved[1].add(|| store.save("big", &bytes).expect("it is saved")),
+                _ => {
+                    let copy = bytes.clone();
+                    saved[2].add(|| save_gathered(&store, copy));
+                }
+            }
         }
-        for _ in 0..2 {
-            reads.push(timed(|| read(folder.path())));
-            loads.push(timed(|| {
-                let loaded = now(CheckpointStore::load(&store, "big", &Version::Latest));
-                loaded.expect("it is sound").expect("it is there")
-            }));
+        for turn in 0..6 {
+            match (turn + round) % 3 {
+                0 => loaded[0].add(|| read(folder.path())),
+                1 => loaded[1]
+                    .add(|| store.load::<Vec<u8>>("big", Version::Latest).expect("it is sound")),
+                _ => loaded[2].add(|| {
+                    let loaded = now(CheckpointStore::load(&store, "gathered", &Version::Latest));
+                    loaded.expect("it is sound").expect("it is there")
+                }),
+            }
         }
     }
     let mut table = Table::new(
         format!("a value of {mebibytes} MiB"),
-        [
-            "",
-            "plain file",
-            "checkpoint",
-            "",
-            "plain, lowest and highest",
-            "checkpoint, lowest and highest",
-        ],
+        ["", "plain file", "checkpoint", "", "lowest", "its bytes gathered", "", "lowest"],
     );
-    for (what, plain, ours) in
-        [("saved, synced", writes, saves), ("loaded, verified", reads, loads)]
-    {
-        let [plain, ours] = [plain, ours].map(|all| Spread::of(all).expect("there were rounds"));
-        let range = |all: &Spread| format!("{} to {}", time(all.low()), time(all.high()));
-        table.row([
-            what.to_owned(),
-            time(plain.median()),
-            time(ours.median()),
-            ratio(ours.median(), plain.median()),
-            range(&plain),
-            range(&ours),
-        ]);
+    for (what, all) in [("saved, synced", saved), ("loaded, verified", loaded)] {
+        let [clock, processor] =
+            [all.each_ref().map(|took| took.clock.clone()), all.map(|took| took.processor)];
+        row(&mut table, what, clock);
+        row(&mut table, "of the processor", processor);
     }
     println!("{table}");
+}
+
+/// Adds what a plain file took, a checkpoint, and one of gathered bytes.
+fn row(table: &mut Table, what: &str, all: [Vec<f64>; 3]) {
+    let [plain, ours, whole] = all.map(|all| Spread::of(all).expect("there were rounds"));
+    let mut cells = vec![what.to_owned(), time(plain.median())];
+    for contender in [ours, whole] {
+        cells.push(time(contender.median()));
+        cells.push(ratio(contender.median(), plain.median()));
+        cells.push(ratio(contender.low(), plain.low()));
+    }
+    table.row(cells);
 }
 
 /// Many versions of one name: listed, found by their time, the latest loaded.

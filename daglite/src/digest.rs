@@ -1,6 +1,7 @@
 //! `Digest`: the 32 bytes that stand for content, code or a cache key.
 
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::ops::Range;
 use std::str::FromStr;
@@ -29,6 +30,28 @@ use crate::threads;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);
+
+/// How digests find their places in tables: they are hashes already, and nobody can choose their bytes.
+pub(crate) type ByDigest = BuildHasherDefault<FirstBytes>;
+
+/// Takes the first eight bytes for the hash of all.
+#[derive(Default)]
+pub(crate) struct FirstBytes(u64);
+
+impl Hasher for FirstBytes {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            self.0 = u64::from_le_bytes(*first);
+        }
+    }
+
+    /// The length that stands before an array.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 impl Digest {
     /// The BLAKE3 digest of `bytes`.
@@ -129,30 +152,104 @@ fn merged(values: &[ChainingValue]) -> ChainingValue {
     }
 }
 
-/// Fills `bytes` from `read`, which is told where in the whole a piece begins, and answers with their digest.
+/// The digest of bytes that are read from somewhere else, from their beginning to their end.
 ///
 /// On several threads, each of which hashes a piece while it is still in the processor's cache.
-pub(crate) fn read_and_digest(
-    bytes: &mut [u8],
-    read: impl Fn(u64, &mut [u8]) -> io::Result<()> + Sync,
-) -> io::Result<Digest> {
-    let size = subtree_of(bytes.len());
-    if bytes.len() <= size {
-        read(0, bytes)?;
-        return Ok(Digest::of_bytes(bytes));
+pub(crate) struct ReadDigest {
+    /// How many bytes there are in all.
+    size: u64,
+    /// How many of them were read.
+    at: u64,
+    /// The subtrees of what was read, from the left; as in BLAKE3, two are merged when the next one is there, as the last
+    /// merging is another one.
+    stack: Vec<ChainingValue>,
+    /// What was read, if all of it is no more than one subtree.
+    small: blake3::Hasher,
+}
+
+impl ReadDigest {
+    /// All but the last reading are of a whole number of these.
+    pub(crate) const PIECE: usize = SUBTREE;
+
+    /// That of `size` bytes, none of which was read.
+    pub(crate) fn new(size: u64) -> Self {
+        Self { size, at: 0, stack: Vec::new(), small: blake3::Hasher::new() }
     }
-    let pieces: Vec<_> = bytes.chunks_mut(size).map(Mutex::new).collect();
-    let values = threads::each(
-        pieces.len(),
-        threads::of_machine(),
-        || (),
-        |number, ()| {
-            let (start, mut piece) = ((number * size) as u64, pieces[number].lock());
-            read(start, &mut piece)?;
-            Ok(blake3::Hasher::new().set_input_offset(start).update(&piece).finalize_non_root())
-        },
-    );
-    values.into_iter().collect::<io::Result<Vec<_>>>().map(|values| root(&values))
+
+    /// How many bytes are still to come.
+    pub(crate) fn left(&self) -> u64 {
+        self.size - self.at
+    }
+
+    /// Fills `bytes` with the next ones by `read`, which is told where in the whole a piece begins.
+    pub(crate) fn fill(
+        &mut self,
+        bytes: &mut [u8],
+        read: impl Fn(u64, &mut [u8]) -> io::Result<()> + Sync,
+    ) -> io::Result<()> {
+        let (start, length) = (self.at, bytes.len() as u64);
+        debug_assert!(length == self.left() || length.is_multiple_of(Self::PIECE as u64));
+        if self.size <= Self::PIECE as u64 {
+            read(start, bytes)?;
+            self.small.update(bytes);
+            self.at += length;
+            return Ok(());
+        }
+        let pieces: Vec<_> = bytes.chunks_mut(Self::PIECE).map(Mutex::new).collect();
+        let threads = threads::of_machine().min(bytes_worth(length));
+        let values = threads::each(
+            pieces.len(),
+            threads,
+            || (),
+            |number, ()| {
+                let (start, mut piece) =
+                    (start + (number * Self::PIECE) as u64, pieces[number].lock());
+                read(start, &mut piece)?;
+                Ok(blake3::Hasher::new().set_input_offset(start).update(&piece).finalize_non_root())
+            },
+        );
+        for value in values.into_iter().collect::<io::Result<Vec<_>>>()? {
+            self.push(value);
+            self.at += Self::PIECE as u64;
+        }
+        self.at = start + length;
+        Ok(())
+    }
+
+    /// Adds the next subtree.
+    fn push(&mut self, value: ChainingValue) {
+        let there = self.at / Self::PIECE as u64;
+        while self.stack.len() > there.count_ones() as usize {
+            let (left, right) = self.last_two();
+            self.stack.push(merge_subtrees_non_root(&left, &right, Mode::Hash));
+        }
+        self.stack.push(value);
+    }
+
+    /// Takes the last two subtrees.
+    fn last_two(&mut self) -> (ChainingValue, ChainingValue) {
+        let right = self.stack.pop().expect("there are two subtrees");
+        (self.stack.pop().expect("there are two subtrees"), right)
+    }
+
+    /// The digest; all must have been read.
+    pub(crate) fn finish(mut self) -> Digest {
+        debug_assert_eq!(self.left(), 0);
+        if self.size <= Self::PIECE as u64 {
+            return Digest(*self.small.finalize().as_bytes());
+        }
+        while self.stack.len() > 2 {
+            let (left, right) = self.last_two();
+            self.stack.push(merge_subtrees_non_root(&left, &right, Mode::Hash));
+        }
+        let (left, right) = self.last_two();
+        Digest(*merge_subtrees_root(&left, &right, Mode::Hash).as_bytes())
+    }
+}
+
+/// For how many threads so many bytes are worth it; one at least.
+fn bytes_worth(length: u64) -> usize {
+    usize::try_from(length).unwrap_or(usize::MAX).div_ceil(WORTH_A_THREAD).max(1)
 }
 
 impl fmt::Display for Digest {
@@ -245,20 +342,25 @@ mod tests {
     #[test]
     fn what_is_read_in_pieces_has_the_digest_of_the_whole() {
         let all: Vec<u8> = (0..5_000_001_u32).map(|n| (n ^ (n >> 7)) as u8).collect();
-        for length in [0, 1, 1024, 1 << 20, (1 << 20) + 1, 3 << 20, 4_194_305, all.len()] {
-            let mut bytes = vec![0; length];
-            let read = |at: u64, piece: &mut [u8]| {
-                piece.copy_from_slice(&all[at as usize..at as usize + piece.len()]);
-                Ok(())
-            };
-            let digest = read_and_digest(&mut bytes, read).unwrap();
-            assert!(bytes == all[..length], "{length}");
-            assert_eq!(digest, Digest::from_bytes(*blake3::hash(&bytes).as_bytes()), "{length}");
+        let read = |at: u64, piece: &mut [u8]| {
+            piece.copy_from_slice(&all[at as usize..at as usize + piece.len()]);
+            Ok(())
+        };
+        let small = [0, 1, 1024, SUBTREE, SUBTREE + 1, 2 * SUBTREE, 3 * SUBTREE, 4 * SUBTREE + 1];
+        for length in small.into_iter().chain([7 * SUBTREE, 3 << 20, 4_194_305, all.len()]) {
+            for step in [SUBTREE, 3 * SUBTREE, 1 << 22, usize::MAX] {
+                let mut bytes = vec![0; length];
+                let mut digest = ReadDigest::new(length as u64);
+                bytes.chunks_mut(step).for_each(|some| digest.fill(some, read).unwrap());
+                assert!(bytes == all[..length], "{length}");
+                let expected = Digest::from_bytes(*blake3::hash(&bytes).as_bytes());
+                assert_eq!(digest.finish(), expected, "{length} bytes, {step} at once");
+            }
         }
         let failing = |at: u64, _: &mut [u8]| match at {
             0 => Ok(()),
             _ => Err(io::ErrorKind::UnexpectedEof.into()),
         };
-        assert!(read_and_digest(&mut vec![0; 3 << 20], failing).is_err());
+        assert!(ReadDigest::new(3 << 20).fill(&mut vec![0; 3 << 20], failing).is_err());
     }
 }

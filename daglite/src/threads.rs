@@ -7,6 +7,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use parking_lot::Mutex;
+
 /// More threads than these wait for memory.
 const MOST: usize = 8;
 
@@ -32,6 +34,13 @@ impl Helpers {
             Some(helping + taken)
         });
         Self(taken)
+    }
+
+    /// One, if the machine has more threads than those that work.
+    fn take_one() -> Self {
+        let one_more = |helping| (helping + 1 < of_machine()).then_some(helping + 1);
+        let taken = HELPING.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more);
+        Self(usize::from(taken.is_ok()))
     }
 }
 
@@ -80,6 +89,29 @@ pub(crate) fn each<S, R: Send>(
     done.into_iter().map(|(_, result)| result).collect()
 }
 
+/// Does both, at the same time if there is a thread to spare.
+pub(crate) fn both<A, B: Send>(
+    here: impl FnOnce() -> A,
+    there: impl FnOnce() -> B + Send,
+) -> (A, B) {
+    let helper = Helpers::take_one();
+    if helper.0 == 0 {
+        return (here(), there());
+    }
+    // Taken back if the machine gives no more threads.
+    let there = Mutex::new(Some(there));
+    let take = || there.lock().take();
+    thread::scope(|scope| {
+        let helper = thread::Builder::new().spawn_scoped(scope, || take().map(|there| there()));
+        let done = here();
+        let other = match helper {
+            Ok(helper) => helper.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            Err(_) => take().map(|there| there()),
+        };
+        (done, other.expect("it is done by the one or by the other"))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +124,24 @@ mod tests {
                 let expected: Vec<usize> = (0..count).map(|number| number * number).collect();
                 assert_eq!(squares, expected, "{threads} threads");
             }
+        }
+    }
+
+    #[test]
+    fn both_are_done_once_whether_there_is_a_thread_or_not() {
+        for _ in 0..100 {
+            let mut here = 0;
+            let (one, other) = both(
+                || {
+                    here += 1;
+                    both(|| 1, || 2)
+                },
+                || 3,
+            );
+            assert_eq!((here, one, other), (1, (1, 2), 3));
+        }
+        for _ in 0..20 {
+            assert!(std::panic::catch_unwind(|| both(|| 1, || panic!("as was asked"))).is_err());
         }
     }
 

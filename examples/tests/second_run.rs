@@ -129,3 +129,21 @@ fn checkpoints_adds_a_version_for_each_change_and_computes_nothing_twice() {
 fn entries(folder: &Path) -> Vec<PathBuf> {
     std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
+
+#[test]
+fn simulation_is_killed_once_and_goes_on() {
+    let (program, folder) = (env!("CARGO_BIN_EXE_simulation"), tempfile::tempdir().unwrap());
+    let killed = Command::new(program).current_dir(folder.path()).output().unwrap();
+    assert!(!killed.status.success(), "the power goes off");
+    let [second, third] = [(); 2].map(|()| run(program, folder.path()));
+    let hours = |out: &str| out.lines().filter(|line| line.starts_with("hour ")).count();
+    let said = String::from_utf8(killed.stdout).unwrap();
+    assert!(said.starts_with("begins after hour 0\n"), "{said}");
+    assert_eq!((hours(&said), hours(&second.out), hours(&third.out)), (8, 4, 0));
+    assert!(second.out.starts_with("begins after hour 8\n"), "{}", second.out);
+    assert_eq!(counts(&third), ["daglite: 1 hit, 0 computed"]);
+    let last = |printed: &Printed| printed.out.lines().last().unwrap_or_default().to_owned();
+    assert!(last(&second).starts_with("rod@prod: "), "{}", second.out);
+    assert_eq!(last(&second), last(&third));
+    assert!(!folder.path().join(".daglite/checkpoints/unfinished").exists());
+}

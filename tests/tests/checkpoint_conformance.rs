@@ -8,8 +8,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use checkpoint_support::now;
-use daglite::checkpoint::{CheckpointMeta, CheckpointStore, Saved, Version, check_name, check_tag};
-use daglite::store::{StoreError, StoreFuture};
+use daglite::checkpoint::{
+    CheckpointMeta, CheckpointStore, ReadCheckpoint, Saved, Version, check_name, check_tag,
+};
+use daglite::store::{StoreError, StoreFuture, WriteValue};
 use daglite::{Digest, FileCheckpoints, conformance};
 use daglite_tests::said;
 
@@ -105,6 +107,10 @@ fn the_suite_finds_every_fault() {
         (Fault::KeepsTagsOfDeleted, "rule 10, tags move, and go with their version"),
         (Fault::TakesAnyTag, "rule 10, bad tags are refused"),
         (Fault::MovesTagsInTwoSteps, "rule 10, tags move at once"),
+        (Fault::KeepsWhatFailed, "rule 11, `save_with` is `save`"),
+        (Fault::BelievesTheGivenDigest, "rule 11, `save_with` is `save`"),
+        (Fault::ShowsAByteMore, "rule 11, `save_with` is `save`"),
+        (Fault::ReadsNothing, "rule 11, `save_with` is `save`"),
         (Fault::SaysNothingOfTags, "rule 10, a store that keeps no tags says so"),
     ] {
         let suite = conformance::checkpoint_store(|| InMemory::new(fault));
@@ -143,6 +149,10 @@ enum Fault {
     TakesAnyTag,
     MovesTagsInTwoSteps,
     SaysNothingOfTags,
+    KeepsWhatFailed,
+    BelievesTheGivenDigest,
+    ShowsAByteMore,
+    ReadsNothing,
 }
 
 type Versions = BTreeMap<String, (CheckpointMeta, Vec<u8>)>;
@@ -336,6 +346,43 @@ impl CheckpointStore for InMemory {
         version: &'a Version,
     ) -> StoreFuture<'a, Option<(CheckpointMeta, Vec<u8>)>> {
         Box::pin(async move { self.load_now(name, version) })
+    }
+
+    fn save_with<'a>(
+        &'a self,
+        mut meta: CheckpointMeta,
+        write: &'a mut WriteValue<'_>,
+    ) -> StoreFuture<'a, Saved> {
+        Box::pin(async move {
+            let mut bytes = Vec::new();
+            if let Err(cause) = write(&mut bytes)
+                && !self.is(Fault::KeepsWhatFailed)
+            {
+                return Err(StoreError::new(cause.to_string()));
+            }
+            if !self.is(Fault::BelievesTheGivenDigest) {
+                (meta.digest, meta.size) = (Digest::of_bytes(&bytes), bytes.len() as u64);
+            }
+            self.save_now(meta, bytes)
+        })
+    }
+
+    fn load_with<'a>(
+        &'a self,
+        name: &'a str,
+        version: &'a Version,
+        read: &'a mut ReadCheckpoint<'_>,
+    ) -> StoreFuture<'a, Option<CheckpointMeta>> {
+        Box::pin(async move {
+            let Some((meta, mut bytes)) = self.load_now(name, version)? else { return Ok(None) };
+            if self.is(Fault::ShowsAByteMore) {
+                bytes.push(0);
+            }
+            if !self.is(Fault::ReadsNothing) {
+                read(&meta, &mut &bytes[..]);
+            }
+            Ok(Some(meta))
+        })
     }
 
     fn head<'a>(

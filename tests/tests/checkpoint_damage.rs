@@ -65,6 +65,28 @@ fn every_flipped_byte_of_the_value_is_noticed() {
 }
 
 #[test]
+fn a_flipped_byte_of_a_large_value_is_noticed_though_the_value_is_made_of_it_before() {
+    let (folder, store) = fresh();
+    let numbers: Vec<u64> = (0..800_000).collect();
+    let saved = store.save("model", &numbers).unwrap();
+    let value = version_folder(folder.path(), "model", saved.version()).join("value.bin");
+    let sound = fs::read(&value).unwrap();
+    for position in [0, (256 << 10) - 1, 256 << 10, (4 << 20) + 1, sound.len() - 1] {
+        let mut flipped = sound.clone();
+        flipped[position] ^= 1;
+        fs::write(&value, flipped).unwrap();
+        let error = store.load::<Vec<u64>>("model", "latest").unwrap_err().to_string();
+        assert!(error.contains("is damaged: its value does not match its digest"), "{error}");
+        assert!(!store.verify("model").unwrap().is_sound());
+    }
+    fs::write(&value, &sound[..5 << 20]).unwrap();
+    let error = store.load::<Vec<u64>>("model", "latest").unwrap_err().to_string();
+    assert!(error.contains("its value has 5242880 of 6400000 bytes"), "{error}");
+    fs::write(&value, sound).unwrap();
+    assert!(store.load::<Vec<u64>>("model", "latest").unwrap() == numbers);
+}
+
+#[test]
 fn every_flipped_byte_of_the_metadata_is_noticed_or_harmless() {
     let (_folder, store, last) = three();
     let path = last.join("meta.json");
@@ -175,9 +197,36 @@ fn the_only_version_damaged_has_other_advice() {
     let error = store.load::<u8>("model", "latest").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Checkpoint);
     assert!(
-        error.to_string().ends_with("there is none before it: delete it, and compute it again"),
+        error
+            .to_string()
+            .ends_with("there is no sound one before it: delete it, and compute it again"),
         "{error}"
     );
+}
+
+#[test]
+fn metadata_that_is_empty_or_no_json_is_told_apart() {
+    let (_folder, store, last) = three();
+    let path = last.join("meta.json");
+    for (text, why) in [
+        ("", "its meta.json is empty"),
+        (" \n", "its meta.json is empty"),
+        ("model", "its meta.json cannot be read: it is no JSON: expected value at line 1 column 1"),
+        ("{}", "its meta.json cannot be read: missing field `layout` at line 1 column 2"),
+    ] {
+        fs::write(&path, text).unwrap();
+        assert_eq!(damage(&store), why);
+    }
+}
+
+#[test]
+fn advice_names_no_version_that_is_damaged_too() {
+    let (folder, store, last) = three();
+    fs::write(last.join("value.txt"), [9; 20]).unwrap();
+    let second = version_folder(folder.path(), "model", "20261122T193015.124000Z");
+    fs::write(second.join("value.txt"), b"short").unwrap();
+    let error = bytes(&store, "model", "latest").unwrap_err().to_string();
+    assert!(error.ends_with("; load one of those before it: 20261122T193015.123000Z"), "{error}");
 }
 
 #[test]

@@ -5,15 +5,14 @@ mod checkpoint_support;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use checkpoint_support::fresh;
 use daglite::FileCheckpoints;
+use daglite_tests::faults::{ERRORS, Fault, Kind, Report, Shim, attack_all};
 use daglite_tests::folders::copy;
 use daglite_tests::processes::{Ended, Worker};
 use daglite_tests::random::{Random, rounds, seed};
@@ -21,65 +20,44 @@ use daglite_tests::random::{Random, rounds, seed};
 const WORKER: &str = env!("CARGO_BIN_EXE_checkpoint_worker");
 /// The name that the worker with faults uses.
 const NAME: &str = "group/model";
-/// The errors, by their numbers on Linux: ENOSPC, EACCES, EIO.
-const ERRORS: [u32; 3] = [28, 13, 5];
 /// After so many failures no more faults are tried.
 const ENOUGH: usize = 5;
 
-/// Builds the library that lets calls fail in `folder`; answers its path.
-fn build_shim(folder: &Path) -> PathBuf {
-    let library = folder.join("shim.so");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("faults/shim.c");
-    let mut compiler = Command::new("cc");
-    compiler.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).arg("-ldl");
-    assert!(compiler.status().expect("there is a C compiler").success());
-    library
-}
-
-/// One fault: what happens, in which of all calls, with which error, and whether there are versions already.
+/// One fault, and whether there are versions already.
 #[derive(Debug, Clone, Copy)]
-struct Fault {
-    kind: &'static str,
-    at: u64,
-    error: u32,
+struct Attack {
+    fault: Fault,
     is_warm: bool,
 }
 
-/// Runs the worker with `fault` on the checkpoints in `root`; answers with the counts of the library, too.
-fn run_with(shim: &Path, fault: &Fault, root: &Path) -> (Ended, String) {
-    let report = root.with_extension("counts");
-    let mut command = Command::new(WORKER);
-    command
-        .args(["fault".as_ref(), root.as_os_str()])
-        .env("LD_PRELOAD", shim)
-        // No git, which would only take time.
-        .env("PATH", "")
-        .env("FAULT_ROOT", root)
-        .env("FAULT_KIND", fault.kind)
-        .env("FAULT_AT", fault.at.to_string())
-        .env("FAULT_ERRNO", fault.error.to_string())
-        .env("FAULT_REPORT", &report);
-    let ended = Worker::start_command(&mut command).finish_within(Duration::from_secs(20));
-    (ended, fs::read_to_string(report).unwrap_or_default())
-}
+impl Attack {
+    /// How many numbers the value has: one that is gathered in memory, or one that is written as it comes.
+    fn size(&self) -> usize {
+        if self.is_warm { 1_000 } else { 600_000 }
+    }
 
-/// A count of the report.
-fn count(report: &str, name: &str) -> u64 {
-    let line = report.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap();
-    line.split_once(' ').unwrap().1.parse().unwrap()
+    /// Runs the worker on the checkpoints in `root`.
+    fn run(&self, shim: &Shim, root: &Path) -> (Result<Ended, String>, Report) {
+        let mut command = Command::new(WORKER);
+        command.args(["fault".as_ref(), root.as_os_str(), self.size().to_string().as_ref()]);
+        // No git, which would only take time.
+        command.env("PATH", "");
+        shim.run(&mut command, &self.fault, root, Duration::from_secs(20))
+    }
 }
 
 /// What is wrong after `fault`; whether it was met.
-fn attack(shim: &Path, fault: &Fault, warm: &Path) -> Result<bool, String> {
+fn attack(shim: &Shim, attack: &Attack, warm: &Path) -> Result<bool, String> {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("checkpoints");
     let mut before = BTreeSet::new();
-    if fault.is_warm {
+    if attack.is_warm {
         copy(warm, &root);
         before.extend(FileCheckpoints::open(&root).unwrap().versions(NAME).unwrap());
     }
-    let (ended, report) = run_with(shim, fault, &root);
-    let killed = fault.kind == "kill" && report.contains("failed ");
+    let (ended, report) = attack.run(shim, &root);
+    let ended = ended?;
+    let killed = attack.fault.kind == Kind::Kill && report.failed.is_some();
     if !killed && !ended.status.success() || ended.errors.contains("panicked") {
         return Err(format!("it ended with {}: {}", ended.status, ended.errors));
     }
@@ -97,7 +75,8 @@ fn attack(shim: &Path, fault: &Fault, warm: &Path) -> Result<bool, String> {
     }
     let there: BTreeSet<String> = store.versions(NAME).unwrap().into_iter().collect();
     if let Some(saved) = &saved
-        && store.load::<Vec<u64>>(NAME, saved).map_err(|error| error.to_string())? != [7; 1_000]
+        && store.load::<Vec<u64>>(NAME, saved).map_err(|error| error.to_string())?
+            != vec![7; attack.size()]
     {
         return Err("the saved value is another".to_owned());
     }
@@ -113,35 +92,30 @@ fn attack(shim: &Path, fault: &Fault, warm: &Path) -> Result<bool, String> {
     }
     let tags = store.tags(NAME).unwrap();
     let is_tagged = tagged.is_none_or(|tagged| tags == [("prod".to_owned(), tagged)]);
-    if !is_tagged || fault.is_warm && tags.len() != 1 {
+    if !is_tagged || attack.is_warm && tags.len() != 1 {
         return Err(format!("the tag is lost: {tags:?}"));
     }
     // The next save works, and clears away what is left.
     store.save(NAME, &vec![8_u64; 10]).map_err(|error| error.to_string())?;
     match fs::read_dir(root.join(".tmp")).unwrap().count() {
-        0 => Ok(report.contains("failed ")),
-        left => Err(format!(
-            "{left} leftovers are not swept: {}",
-            report.lines().last().unwrap_or_default()
-        )),
+        0 => Ok(report.failed.is_some()),
+        left => Err(format!("{left} leftovers are not swept: {:?}", report.failed)),
     }
 }
 
 /// Every fault at every call, in random order, those that kill first.
-fn faults(calls: &[(bool, String)], random: &mut Random) -> Vec<Fault> {
+fn attacks(calls: &[(bool, Report)], random: &mut Random) -> Vec<Attack> {
     let (mut kills, mut others) = (Vec::new(), Vec::new());
     for (is_warm, report) in calls {
-        let is_warm = *is_warm;
-        for at in 1..=count(report, "total") {
-            kills.push(Fault { kind: "kill", at, error: 0, is_warm });
-            for kind in ["once", "all"] {
-                let error = ERRORS[(at as usize + kind.len()) % ERRORS.len()];
-                others.push(Fault { kind, at, error, is_warm });
-            }
+        let attack = |kind, at: u64| {
+            let error = ERRORS[(at as usize + kind as usize) % ERRORS.len()];
+            Attack { fault: Fault { kind, at, error }, is_warm: *is_warm }
+        };
+        for at in 1..=report.count("total") {
+            kills.push(attack(Kind::Kill, at));
+            others.extend([Kind::Once, Kind::All].map(|kind| attack(kind, at)));
         }
-        for at in 1..=count(report, "bytes") {
-            others.push(Fault { kind: "short", at, error: 0, is_warm });
-        }
+        others.extend((1..=report.count("bytes")).map(|at| attack(Kind::Short, at)));
     }
     random.shuffle(&mut others);
     kills.append(&mut others);
@@ -152,7 +126,7 @@ fn faults(calls: &[(bool, String)], random: &mut Random) -> Vec<Fault> {
 fn whatever_call_fails_or_is_the_last_a_version_is_whole_or_not_there() {
     let seed = seed();
     let (folder, warm) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let shim = build_shim(folder.path());
+    let shim = Shim::build(folder.path());
     let store = FileCheckpoints::open(warm.path()).unwrap();
     for i in 0..3_u64 {
         store.save(NAME, &vec![1, i]).unwrap();
@@ -163,38 +137,22 @@ fn whatever_call_fails_or_is_the_last_a_version_is_whole_or_not_there() {
         if is_warm {
             copy(warm.path(), &root);
         }
-        let fault = Fault { kind: "none", at: 0, error: 0, is_warm };
-        let (ended, report) = run_with(&shim, &fault, &root);
+        let (ended, report) = Attack { fault: Fault::NONE, is_warm }.run(&shim, &root);
+        let ended = ended.unwrap();
         assert!(ended.lines.last().unwrap() == "loaded 7", "{ended:?}");
         (is_warm, report)
     });
     for class in ["open", "write", "sync", "move", "make", "remove", "read"] {
-        assert!(count(&calls[1].1, class) > 0, "no `{class}` is seen: {}", calls[1].1);
+        assert!(calls[1].1.count(class) > 0, "no `{class}` is seen: {:?}", calls[1].1);
     }
-    let mut faults = faults(&calls, &mut Random::new(seed));
-    faults.truncate(rounds(600) as usize);
-    let (next, met) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let failures = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                while failures.lock().unwrap().len() < ENOUGH {
-                    let Some(fault) = faults.get(next.fetch_add(1, Ordering::SeqCst)) else {
-                        break;
-                    };
-                    match attack(&shim, fault, warm.path()) {
-                        Ok(was_met) => _ = met.fetch_add(was_met.into(), Ordering::SeqCst),
-                        Err(what) => failures.lock().unwrap().push(format!("{fault:?}: {what}")),
-                    }
-                }
-            });
-        }
+    let mut attacks = attacks(&calls, &mut Random::new(seed));
+    attacks.truncate(rounds(600) as usize);
+    println!("DAGLITE_TEST_SEED={seed}");
+    let met = attack_all(&attacks, 4, ENOUGH, |one| {
+        attack(&shim, one, warm.path()).map_err(|what| format!("{one:?}: {what}"))
     });
-    let failures = failures.into_inner().unwrap();
-    assert!(failures.is_empty(), "DAGLITE_TEST_SEED={seed}\n{}", failures.join("\n"));
-    let met = met.into_inner();
-    println!("{met} of {} faults were met", faults.len());
-    assert!(met * 10 > faults.len() * 9, "only {met} of {} faults were met", faults.len());
+    println!("{met} of {} faults were met", attacks.len());
+    assert!(met * 10 > attacks.len() * 9, "only {met} of {} faults were met", attacks.len());
 }
 
 /// A worker that saves `count` values of `size` numbers from `first` on, once it is told to go.
@@ -216,15 +174,16 @@ fn saved(ended: &Ended) -> Vec<(String, u64)> {
 
 #[test]
 fn two_hundred_kills_lose_nothing_that_was_said_to_be_saved() {
-    const SIZE: usize = 5_000;
     let seed = seed();
     let mut random = Random::new(seed);
     let (folder, store) = fresh();
     let mut number = 0;
     let mut all = 0;
     for round in 0..200 {
+        // One that is gathered in memory, or one that is written as it comes.
+        let size = if round % 4 < 3 { 5_000 } else { 600_000 };
         let mut worker =
-            Worker::start(WORKER, &[&"save", &folder.path().display(), &number, &1_000_000, &SIZE]);
+            Worker::start(WORKER, &[&"save", &folder.path().display(), &number, &1_000_000, &size]);
         worker.wait_for("ready", 1);
         worker.tell("go");
         // Any moment will do: in the middle of the first save, or of one after some.
@@ -240,9 +199,12 @@ fn two_hundred_kills_lose_nothing_that_was_said_to_be_saved() {
         assert!(found.is_sound(), "round {round}, DAGLITE_TEST_SEED={seed}: {:?}", found.flaws);
         for (version, number) in &said {
             let value: Vec<u64> = store.load("model", version).unwrap();
-            assert!(value == [*number; SIZE], "round {round}, DAGLITE_TEST_SEED={seed}: {version}");
+            assert!(
+                value == vec![*number; size],
+                "round {round}, DAGLITE_TEST_SEED={seed}: {version}"
+            );
         }
-        if found.versions > 20 {
+        if found.versions > 20 || found.bytes > 30 << 20 {
             store.prune("model", 1).unwrap();
         }
     }

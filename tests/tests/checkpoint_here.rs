@@ -3,8 +3,11 @@
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, mpsc};
+use std::time::Duration;
 
 use daglite::checkpoint::CheckpointMeta;
+use daglite::clock::{Clock, ClockHands};
 use daglite::prelude::*;
 use daglite::{Error, ErrorKind};
 use daglite_tests::processes::Worker;
@@ -172,4 +175,117 @@ fn a_simulation_killed_at_hour_nine_goes_on_from_hour_eight() {
     // And other code, or another argument, would have begun anew: the key says so.
     let ended = Worker::start(program, &[&"simulate", &root, &"quickly"]).finish();
     assert_eq!(ended.lines, ["answer 66"]);
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Sessions on one folder, each as a process of its own would have it, and a clock for all.
+struct Lab {
+    folder: tempfile::TempDir,
+    clock: Clock,
+    hands: ClockHands,
+}
+
+impl Lab {
+    fn new() -> Self {
+        let (clock, hands) = Clock::manual();
+        Self { folder: tempfile::tempdir().unwrap(), clock, hands }
+    }
+
+    fn session(&self) -> Session {
+        let cache = FileStore::builder(self.folder.path().join("cache")).open().unwrap();
+        let builder = Session::builder().cache(cache).checkpoints(kept(self.folder.path()));
+        builder.clock(self.clock.clone()).build().unwrap()
+    }
+
+    fn names(&self) -> Vec<String> {
+        kept(self.folder.path()).names().unwrap()
+    }
+}
+
+/// Saves a state, and finishes.
+#[task(cache)]
+fn finished(n: u64) -> Result<u64, Error> {
+    checkpoint_here("state", &n)?;
+    Ok(n)
+}
+
+/// Saves a state the first time, and never finishes.
+#[task(cache)]
+fn unfinished(n: u64) -> Result<u64, Error> {
+    if resume_here::<u64>("state")?.is_none() {
+        checkpoint_here(Checkpoint::named("state").format("json").meta("note", "mine"), &n)?;
+    }
+    panic!("half way");
+}
+
+#[test]
+fn a_state_that_nobody_uses_for_a_month_goes() {
+    let lab = Lab::new();
+    assert!(unfinished(1).run_in(&lab.session()).is_err());
+    let before = lab.names();
+    assert_eq!(before.len(), 1);
+    // Others are not touched, whatever their age.
+    kept(lab.folder.path()).save("unfinished business", &1_u8).unwrap();
+    lab.hands.advance(29 * DAY);
+    finished(1).run_in(&lab.session()).unwrap();
+    assert_eq!(lab.names(), ["unfinished business".to_owned(), before[0].clone()]);
+    lab.hands.advance(DAY);
+    // A run that has no states of its own does not look for those of others.
+    sum(0).run_in(&lab.session()).unwrap();
+    assert_eq!(lab.names().len(), 2);
+    finished(2).run_in(&lab.session()).unwrap();
+    assert_eq!(lab.names(), ["unfinished business"]);
+}
+
+#[test]
+fn a_state_that_was_resumed_is_young_again() {
+    let lab = Lab::new();
+    assert!(unfinished(1).run_in(&lab.session()).is_err());
+    lab.hands.advance(20 * DAY);
+    assert!(unfinished(1).run_in(&lab.session()).is_err());
+    lab.hands.advance(20 * DAY);
+    finished(1).run_in(&lab.session()).unwrap();
+    let [name] = &lab.names()[..] else { panic!("it is there: {:?}", lab.names()) };
+    let meta = kept(lab.folder.path()).meta(name, "latest").unwrap();
+    assert_eq!((meta.format.as_str(), &meta.user["note"]), ("json", &"mine".into()));
+    lab.hands.advance(11 * DAY);
+    finished(2).run_in(&lab.session()).unwrap();
+    assert!(lab.names().is_empty());
+}
+
+/// What lets `waits` go on.
+static GATE: Mutex<Option<mpsc::Receiver<()>>> = Mutex::new(None);
+/// Tells that `waits` is in its body.
+static INSIDE: Mutex<Option<mpsc::Sender<()>>> = Mutex::new(None);
+
+/// Saves a state and fails; the second time it waits before it asks for it.
+#[task(cache)]
+fn waits(n: u64) -> Result<u64, Error> {
+    let Some(gate) = GATE.lock().unwrap().take() else {
+        checkpoint_here("state", &(n + 1))?;
+        panic!("half way");
+    };
+    INSIDE.lock().unwrap().take().unwrap().send(()).unwrap();
+    gate.recv_timeout(Duration::from_secs(60)).unwrap();
+    Ok(resume_here("state")?.unwrap_or_default())
+}
+
+#[test]
+fn a_state_of_a_task_that_a_process_is_at_work_on_stays_however_old_it_is() {
+    let lab = Lab::new();
+    assert!(waits(1).run_in(&lab.session()).is_err());
+    lab.hands.advance(100 * DAY);
+    let (open, gate) = mpsc::channel();
+    let (inside, is_inside) = mpsc::channel();
+    *GATE.lock().unwrap() = Some(gate);
+    *INSIDE.lock().unwrap() = Some(inside);
+    let session = lab.session();
+    let running = std::thread::spawn(move || waits(1).run_in(&session));
+    is_inside.recv_timeout(Duration::from_secs(60)).unwrap();
+    finished(1).run_in(&lab.session()).unwrap();
+    assert_eq!(lab.names().len(), 1);
+    open.send(()).unwrap();
+    assert_eq!(running.join().unwrap().unwrap(), 2, "it found its state");
+    assert!(lab.names().is_empty());
 }

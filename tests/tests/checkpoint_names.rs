@@ -33,6 +33,9 @@ fn ordinary_names_are_taken() {
         "20261122",
         "model (1)",
         "~",
+        // Joiners and selectors are part of how words are written.
+        "می\u{200c}خواهم",
+        "❤\u{fe0f}",
         &longest,
     ] {
         assert!(check_name(name).is_ok(), "`{name}` must be taken");
@@ -56,13 +59,18 @@ fn every_refusal_says_what_to_change() {
             "a part between two `/` is empty: write one `/` between parts and none at the end",
         ),
         ("a/", "a part between two `/` is empty: write one `/` between parts and none at the end"),
-        (".", "it would leave its folder: leave out the `.`"),
+        (".", "`.` means the folder itself: leave out the `.`"),
         ("..", "it would leave its folder: leave out the `..`"),
         ("a/../b", "it would leave its folder: leave out the `..`"),
-        ("a/./b", "it would leave its folder: leave out the `.`"),
+        ("a/./b", "`.` means the folder itself: leave out the `.`"),
         (r"a\b", r"it has a `\`: write `/` to make groups"),
         (r"..\b", r"it has a `\`: write `/` to make groups"),
-        ("C:", "some systems have no files with `:` in their names: use `-` or `_`"),
+        ("C:", "it starts with a drive, `C:`: name it relative to the store"),
+        (r"d:\models\churn", "it starts with a drive, `d:`: name it relative to the store"),
+        ("a:b", "it starts with a drive, `a:`: name it relative to the store"),
+        ("ab:c", "some systems have no files with `:` in their names: use `-` or `_`"),
+        ("mo\u{200b}del", "nobody sees that it has a `\\u{200b}`: leave it out"),
+        ("a/\u{202e}ledom", "nobody sees that it has a `\\u{202e}`: leave it out"),
         ("what?", "some systems have no files with `?` in their names: use `-` or `_`"),
         ("a*", "some systems have no files with `*` in their names: use `-` or `_`"),
         ("a<b", "some systems have no files with `<` in their names: use `-` or `_`"),
@@ -98,8 +106,13 @@ fn every_refusal_says_what_to_change() {
         ),
     ] {
         let error = check_name(name).unwrap_err();
-        let expected = format!("`{}` cannot name a checkpoint: {why}", name.escape_debug());
-        assert_eq!(error.to_string(), expected);
+        // What looks like another name is spelled out, and a long one is cut.
+        let shown = match name {
+            "re\u{301}sume" => "re\\u{301}sume".to_owned(),
+            _ if name == too_long => "n".repeat(60) + "…",
+            _ => name.escape_debug().to_string(),
+        };
+        assert_eq!(error.to_string(), format!("`{shown}` cannot name a checkpoint: {why}"));
     }
 }
 

@@ -76,6 +76,9 @@ fn an_unknown_tag_is_answered_with_the_nearest() {
     assert!(error.contains("the nearest are 20261122T193015.123000Z"), "{error}");
     let error = store.tag("modle", "latest", "prod").unwrap_err().to_string();
     assert!(error.contains("there are `model`"), "{error}");
+    let error = store.delete("model", "prod").unwrap_err().to_string();
+    let expected = format!("checkpoint `model` has no version `prod`, which is the tag of {FIRST}");
+    assert_eq!(error, expected);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::thread;
 
 use checkpoint_support::{EVENING, bytes, files, fresh, save_at, try_save_at, version_folder};
 use daglite::checkpoint::{CheckpointStore, ContentDiff, Saved};
-use daglite::{Checkpoint, ErrorKind, FileCheckpoints};
+use daglite::{Checkpoint, ErrorKind, FileCheckpoints, Format, HasFormat};
 use proptest::prelude::*;
 
 #[test]
@@ -170,6 +170,49 @@ fn a_typed_value_comes_back_in_any_format() {
     }
     let readable = version_folder(folder.path(), "readable", json.version()).join("value.json");
     assert!(fs::read_to_string(readable).unwrap().starts_with(r#"[["JFK",0.1]"#));
+}
+
+/// Writes five megabytes, and then what it is told to do.
+#[derive(Debug)]
+struct Stubborn(&'static str);
+
+impl HasFormat for Stubborn {
+    fn formats() -> Vec<Format<Self>> {
+        let write = |it: &Self, to: &mut dyn std::io::Write| {
+            for _ in 0..5 {
+                to.write_all(&[7; 1 << 20])?;
+            }
+            match it.0 {
+                "fine" => Ok(()),
+                "panic" => panic!("half way"),
+                why => Err(why.into()),
+            }
+        };
+        let read = |from: &mut dyn std::io::Read, _| {
+            let mut first = [0];
+            from.read_exact(&mut first)?;
+            std::io::copy(from, &mut std::io::sink())?;
+            Ok(Self(if first == [7] { "fine" } else { "wrong" }))
+        };
+        vec![Format::streaming("stubborn", "bin", write, read)]
+    }
+}
+
+#[test]
+fn a_large_value_that_cannot_be_written_leaves_nothing() {
+    let (folder, store) = fresh();
+    let error = store.save_own("model", &Stubborn("it is too odd")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Format);
+    assert!(error.to_string().ends_with("as stubborn: it is too odd"), "{error}");
+    let panicking = || drop(store.save_own("model", &Stubborn("panic")));
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panicking)).is_err());
+    assert!(files(folder.path()).is_empty());
+    let saved = store.save_own("model", &Stubborn("fine")).unwrap();
+    assert_eq!(store.load_own::<Stubborn>("model", saved.version()).unwrap().0, "fine");
+    // The same again adds nothing, though it is known to be the same only when it is written.
+    let again = store.save_own("model", &Stubborn("fine")).unwrap();
+    assert_eq!(again, Saved::Unchanged(saved.version().to_owned()));
+    assert_eq!(files(folder.path()).len(), 2);
 }
 
 #[test]

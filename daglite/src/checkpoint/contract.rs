@@ -1,11 +1,17 @@
 //! `CheckpointStore`: what a checkpoint store is asked for, and what it promises.
 
+use std::io::Read;
 use std::sync::Arc;
 
 use super::meta::CheckpointMeta;
 use super::version::{Moment, Version};
 use crate::clock::Timestamp;
-use crate::store::{StoreError, StoreFuture};
+use crate::digest::Digest;
+use crate::store::{StoreError, StoreFuture, WriteValue, not_written};
+
+/// Makes something of the bytes of a version, which are not verified yet: what [`CheckpointStore::load_with`] calls, perhaps
+/// more than once. It need not read to the end.
+pub type ReadCheckpoint<'a> = dyn FnMut(&CheckpointMeta, &mut dyn Read) + Send + 'a;
 
 /// What came of a save.
 ///
@@ -66,6 +72,11 @@ impl Saved {
 ///     answered, a crash of the machine does not undo it. What [`check_tag`](super::check_tag) refuses is refused. `tags` answers the
 ///     tags of versions that are there, sorted; those of a deleted version are gone.
 ///
+/// 11. **`save_with` is `save`, and `load_with` is `load`**, of bytes that need not be in memory all at once. `save_with` ignores
+///     `digest` and `size` of the metadata that it is given, and keeps the real ones. If `write` fails, nothing is saved, and
+///     the answer is an error. What `read` has made counts only if `load_with` answers with the metadata: then all bytes are
+///     verified, also those that it has not read. `read` sees no byte more than `meta.size`.
+///
 /// `daglite::conformance::checkpoint_store` (feature `conformance`) tests these rules: run it on your store.
 ///
 /// # Examples
@@ -94,6 +105,40 @@ pub trait CheckpointStore: Send + Sync + 'static {
         name: &'a str,
         version: &'a Version,
     ) -> StoreFuture<'a, Option<(CheckpointMeta, Vec<u8>)>>;
+
+    /// Saves what `write` writes as the next version of `meta.name`, unless the latest has that value: for values that are
+    /// large. `meta` is theirs but for `digest` and `size`.
+    ///
+    /// Unless this is overridden, the bytes are gathered in memory.
+    fn save_with<'a>(
+        &'a self,
+        mut meta: CheckpointMeta,
+        write: &'a mut WriteValue<'_>,
+    ) -> StoreFuture<'a, Saved> {
+        Box::pin(async move {
+            let mut bytes = Vec::new();
+            write(&mut bytes).map_err(not_written)?;
+            (meta.digest, meta.size) = (Digest::of_bytes(&bytes), bytes.len() as u64);
+            self.save(meta, bytes).await
+        })
+    }
+
+    /// Lets `read` make something of the value of a version, and verifies it: for values that are large. Answers the
+    /// metadata.
+    ///
+    /// Unless this is overridden, the bytes are gathered in memory.
+    fn load_with<'a>(
+        &'a self,
+        name: &'a str,
+        version: &'a Version,
+        read: &'a mut ReadCheckpoint<'_>,
+    ) -> StoreFuture<'a, Option<CheckpointMeta>> {
+        Box::pin(async move {
+            let Some((meta, bytes)) = self.load(name, version).await? else { return Ok(None) };
+            read(&meta, &mut &bytes[..]);
+            Ok(Some(meta))
+        })
+    }
 
     /// The metadata of a version.
     fn head<'a>(
@@ -193,6 +238,23 @@ impl<S: CheckpointStore + ?Sized> CheckpointStore for Arc<S> {
         version: &'a Version,
     ) -> StoreFuture<'a, Option<(CheckpointMeta, Vec<u8>)>> {
         (**self).load(name, version)
+    }
+
+    fn save_with<'a>(
+        &'a self,
+        meta: CheckpointMeta,
+        write: &'a mut WriteValue<'_>,
+    ) -> StoreFuture<'a, Saved> {
+        (**self).save_with(meta, write)
+    }
+
+    fn load_with<'a>(
+        &'a self,
+        name: &'a str,
+        version: &'a Version,
+        read: &'a mut ReadCheckpoint<'_>,
+    ) -> StoreFuture<'a, Option<CheckpointMeta>> {
+        (**self).load_with(name, version, read)
     }
 
     fn head<'a>(

@@ -12,7 +12,7 @@ const MAX_LENGTH: usize = 200;
 ///
 /// A name is made of segments between `/`. Every store refuses the same names, so that checkpoints can move from any
 /// store to any other: empty names and segments, `.` and `..`, segments that start or end with a dot or end with a
-/// space, backslashes, control characters and `: * ? " < > | @`, the names that Windows keeps for devices, segments that
+/// space, backslashes, control and invisible characters and `: * ? " < > | @`, the names that Windows keeps for devices, segments that
 /// look like a version, names longer than 200 bytes, and names that are not in Unicode's composed form (NFC), so that no
 /// two names look the same.
 ///
@@ -29,7 +29,7 @@ const MAX_LENGTH: usize = 200;
 /// The name is one of those above.
 pub fn check_name(name: &str) -> Result<(), StoreError> {
     let refuse = |why: String| {
-        Err(StoreError::new(format!("`{}` cannot name a checkpoint: {why}", name.escape_debug())))
+        Err(StoreError::new(format!("`{}` cannot name a checkpoint: {why}", shown(name))))
     };
     if name.is_empty() {
         return refuse("it is empty: write at least one letter".to_owned());
@@ -45,10 +45,48 @@ pub fn check_name(name: &str) -> Result<(), StoreError> {
     if name.starts_with('/') {
         return refuse("it starts with `/`: name it relative to the store".to_owned());
     }
+    if let Some(drive) = name.get(..2)
+        && drive.starts_with(|first: char| first.is_ascii_alphabetic())
+        && drive.ends_with(':')
+    {
+        return refuse(format!("it starts with a drive, `{drive}`: name it relative to the store"));
+    }
     match name.split('/').find_map(segment_flaw) {
         Some(flaw) => refuse(flaw),
         None => Ok(()),
     }
+}
+
+/// A name for a message: no longer than people read, and not like another one that is not the same text.
+fn shown(name: &str) -> String {
+    const ENOUGH: usize = 60;
+    let start: String = name.chars().take(ENOUGH).collect();
+    let more = if start.len() < name.len() { "…" } else { "" };
+    // What is not composed looks as if it were, unless it is spelled out.
+    let escaped = |c: char| match c.is_ascii() || is_nfc(name) && !is_invisible(c) {
+        true => c.escape_debug().to_string(),
+        false => c.escape_default().to_string(),
+    };
+    start.chars().map(escaped).collect::<String>() + more
+}
+
+/// Whether nobody sees that a character is there, or it makes others stand elsewhere. Joiners and selectors of variants are
+/// part of how words are written.
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 /// What is wrong with one segment, and what to do about it.
@@ -59,8 +97,11 @@ fn segment_flaw(segment: &str) -> Option<String> {
                 .to_owned(),
         );
     }
-    if segment == "." || segment == ".." {
-        return Some(format!("it would leave its folder: leave out the `{segment}`"));
+    if segment == "." {
+        return Some("`.` means the folder itself: leave out the `.`".to_owned());
+    }
+    if segment == ".." {
+        return Some("it would leave its folder: leave out the `..`".to_owned());
     }
     if segment.contains('@') {
         return Some("`@` stands between a name and its version: use `-` or `_`".to_owned());
@@ -73,6 +114,10 @@ fn segment_flaw(segment: &str) -> Option<String> {
                 format!("some systems have no files with `{shown}` in their names: use `-` or `_`")
             }
         });
+    }
+    if let Some(unseen) = segment.chars().find(|&c| is_invisible(c)) {
+        let unseen = unseen.escape_default();
+        return Some(format!("nobody sees that it has a `{unseen}`: leave it out"));
     }
     if segment.starts_with('.') {
         return Some(format!(

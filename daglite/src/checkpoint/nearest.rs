@@ -1,5 +1,7 @@
 //! What is nearest to something that is not there: for messages.
 
+use super::version::{Version, rfc3339};
+
 /// How many are shown.
 const FEW: usize = 5;
 /// So many names are compared letter by letter; more would take too long for a message.
@@ -14,6 +16,37 @@ pub(super) fn listed(items: &[String], show: impl Fn(&String) -> String) -> Stri
     match items.len().checked_sub(FEW) {
         None | Some(0) => shown.join(", "),
         Some(more) => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// Which version of a checkpoint is not there, and what there is in its place; `versions` are sorted, and not empty.
+pub(crate) fn no_such_version(
+    version: &Version,
+    versions: &[String],
+    tags: impl FnOnce() -> Vec<(String, String)>,
+) -> String {
+    let newest = versions.last().map_or("", String::as_str);
+    let text = version.to_string();
+    let shown = text.escape_debug();
+    match version {
+        Version::At(time) => {
+            let oldest = versions.first().map_or("", String::as_str);
+            format!("no version of {} or before: the oldest is {oldest}", rfc3339(*time))
+        }
+        Version::Tag(tag) => {
+            let tags = by_likeness(tag, tags().into_iter().map(|(tag, _)| tag).collect());
+            let tags = listed(&tags, |tag| format!("`{tag}`"));
+            format!("no tag `{shown}`: there are {tags}; or load `latest`, which is {newest}")
+        }
+        _ => match tags().into_iter().find(|(tag, _)| *tag == text) {
+            Some((_, tagged)) => format!("no version `{shown}`, which is the tag of {tagged}"),
+            None => {
+                let near = around(&text, versions).join(", ");
+                format!(
+                    "no version `{shown}`: the nearest are {near}; or load `latest`, which is {newest}"
+                )
+            }
+        },
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::checkpoint_flows::values_that_flow;
 use super::{block_on, key, noise, ok, race, same};
 use crate::checkpoint::{CheckpointMeta, CheckpointStore, Saved, Version};
 use crate::clock::Timestamp;
@@ -40,6 +41,7 @@ pub async fn checkpoint_store<S: CheckpointStore>(make: impl Fn() -> S) {
     deleted_is_gone(&make()).await;
     wrong_values_are_refused(&make()).await;
     moments_mean_versions(&make()).await;
+    values_that_flow(&make()).await;
     let tagged = make();
     if tagged.keeps_tags() {
         tags_name_versions(&tagged).await;
@@ -53,7 +55,7 @@ pub async fn checkpoint_store<S: CheckpointStore>(make: impl Fn() -> S) {
 }
 
 /// The metadata of a checkpoint of `bytes`, saved at `created` milliseconds, every optional field filled.
-fn checkpoint(name: &str, bytes: &[u8], created: u64) -> CheckpointMeta {
+pub(super) fn checkpoint(name: &str, bytes: &[u8], created: u64) -> CheckpointMeta {
     CheckpointMeta {
         name: name.to_owned(),
         version: String::new(),
@@ -88,10 +90,10 @@ fn checkpoint(name: &str, bytes: &[u8], created: u64) -> CheckpointMeta {
 }
 
 /// Some time in the year 2000, in milliseconds.
-const NOON: u64 = 946_728_000_000;
+pub(super) const NOON: u64 = 946_728_000_000;
 
 /// Saves `bytes` and answers with the name of the version, which must be new.
-async fn save_new(
+pub(super) async fn save_new(
     rule: &str,
     store: &impl CheckpointStore,
     meta: CheckpointMeta,

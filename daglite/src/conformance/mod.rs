@@ -7,6 +7,7 @@
 
 mod cache;
 mod checkpoint;
+mod checkpoint_flows;
 mod flows;
 mod shared;
 

@@ -232,7 +232,7 @@ impl Run {
     }
 
     /// Whether somebody will be told why a call was a miss.
-    fn wants_reasons(&self) -> bool {
+    pub(super) fn wants_reasons(&self) -> bool {
         self.report.is_some() || self.engine.audience.wants_reasons()
     }
 

@@ -4,7 +4,6 @@
 //! ever, so whoever is about to wait looks whether its own key is what the other side waits for, and then does not.
 
 use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,13 +11,12 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use parking_lot::Mutex;
 
-use crate::digest::Digest;
+use crate::digest::{ByDigest, Digest};
 use crate::error::Error;
 use crate::store::KeyHold;
 use crate::task::Value;
 
 use super::caught;
-use super::memory::ByKey;
 
 /// Called when the computation that somebody waits for has ended.
 pub(super) type OnLanding = Box<dyn FnOnce(&Landing) + Send + Sync>;
@@ -40,9 +38,9 @@ const COUNTS: usize = 1 << 10;
 
 /// The computations that are under way.
 pub(super) struct Flights {
-    flying: DashMap<Digest, Vec<OnLanding>, BuildHasherDefault<ByKey>>,
+    flying: DashMap<Digest, Vec<OnLanding>, ByDigest>,
     /// For each key under way, the keys that its body waits for.
-    waits: Mutex<HashMap<Digest, Vec<Digest>>>,
+    waits: Mutex<HashMap<Digest, Vec<Digest>, ByDigest>>,
     /// By some of a key's bits: goes up whenever a computation of such a key ends. As long as it stands still, a
     /// miss is still a miss.
     landed: Box<[AtomicU64]>,

@@ -3,6 +3,8 @@
 use std::any::{Any, type_name};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -12,22 +14,31 @@ use crate::checkpoint::{Checkpoint, CheckpointMeta, CheckpointStore, Policy, Sav
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
 use crate::registry::ValueFormats;
-use crate::store::StoreError;
+use crate::store::{KeyClaim, KeyHold, StoreError};
 use crate::task::Task;
 
 use super::block::wait;
 use super::context::current;
 use super::key::fingerprint;
-use super::{Engine, caught, panicked};
+use super::resume::{Loaded, load_value};
+use super::save::save_value;
+use super::{Engine, caught};
 
 /// The group that states are saved in.
 const GROUP: &str = "unfinished";
 /// How many versions of a state are kept: if the last is damaged, there is the one before.
 const KEPT: usize = 2;
+/// What was not saved or resumed for so long is of a task that has changed, or that nobody will finish.
+const UNUSED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// The states that bodies have saved or found: their names in the checkpoint store, by the key of the task.
+/// The states that bodies have saved or found.
 #[derive(Default)]
-pub(super) struct States(Mutex<HashMap<Digest, BTreeSet<String>>>);
+pub(super) struct States {
+    /// Their names in the checkpoint store, by the key of the task.
+    names: Mutex<HashMap<Digest, BTreeSet<String>>>,
+    /// Whether those were swept that nobody will ever ask for.
+    swept: AtomicBool,
+}
 
 /// Saves how far the running task has come, under a name of its own within the task.
 ///
@@ -35,6 +46,10 @@ pub(super) struct States(Mutex<HashMap<Digest, BTreeSet<String>>>);
 /// runs again. The state belongs to the key of the call: with other arguments, or after a change of the code, nothing is
 /// found. It lies in the session's checkpoint store, under `unfinished/`, and is removed once the result is safe in the
 /// cache. Blocks until the state is on the disk.
+///
+/// A state that was neither saved nor resumed for 30 days is removed too, unless a process is at work on its task: it is
+/// of code that has changed since, or of a task that nobody has finished. That happens when a session has finished the first task
+/// that has states.
 ///
 /// ```
 /// use daglite::prelude::*;
@@ -90,12 +105,8 @@ where
     T: Serialize + DeserializeOwned + Send + Sync + 'static,
 {
     let place = Place::here("resume_here", &Checkpoint::from(state))?;
-    let Some((meta, bytes)) = place.load()? else { return Ok(None) };
-    let registry = &place.engine.registry;
-    let formats = ValueFormats::serde::<T>();
-    let decoded = caught(|| formats.decode(registry, &bytes, &meta.format, meta.shape))
-        .unwrap_or_else(|panic| Err(panicked(&panic)));
-    let value = decoded.map_err(|cause| {
+    let Some((meta, value)) = place.load(ValueFormats::serde::<T>())? else { return Ok(None) };
+    let value = value.map_err(|cause| {
         let CheckpointMeta { name, version, type_name: saved, .. } = &meta;
         let wanted = type_name::<T>();
         let message = format!(
@@ -104,6 +115,7 @@ where
         );
         Error::new(ErrorKind::Checkpoint, message).with_source(cause)
     })?;
+    place.keep_young(&meta, &*value, ValueFormats::serde::<T>());
     let value = value.downcast::<T>().ok().and_then(Arc::into_inner);
     Ok(Some(value.expect("the formats of a type decode to that type, and nobody shares it yet")))
 }
@@ -156,25 +168,20 @@ impl Place {
         formats: ValueFormats,
         type_name: &str,
     ) -> Result<(), Error> {
-        let encoded =
-            caught(|| formats.encode(&self.engine.registry, value, state.wanted_format()))
-                .unwrap_or_else(|panic| Err(panicked(&panic)))
-                .map_err(|error| self.cannot("save", error))?;
         let meta = CheckpointMeta {
             task: Some(self.task.spec.name.to_string()),
             fingerprint: Some(fingerprint(self.task)),
             key: Some(self.key),
-            format: encoded.format,
-            extension: encoded.extension,
             type_name: type_name.to_owned(),
-            shape: encoded.shape,
             user: state.user_meta().clone(),
             always: state.policy() == Policy::Always,
-            ..CheckpointMeta::new(&self.name, &encoded.bytes, self.engine.clock.now())
+            ..CheckpointMeta::new(&self.name, &[], self.engine.clock.now())
         };
         // Noted first: if the save fails half way, what is there goes with the rest.
         self.engine.states.note(self.key, &self.name);
-        let saved = wait(self.store.save(meta, encoded.bytes))
+        let (registry, format) = (&self.engine.registry, state.wanted_format());
+        let begin = || formats.begin(registry, value, format);
+        let saved = save_value(self.store.as_ref(), meta, begin)
             .map_err(|error| self.cannot("save", error))?;
         if matches!(saved, Saved::New(_)) {
             self.engine.delete_states(self.store.as_ref(), &self.name, KEPT);
@@ -182,19 +189,39 @@ impl Place {
         Ok(())
     }
 
+    /// Saves a state anew that was saved so long ago that others would soon take it for one that nobody uses.
+    fn keep_young(
+        &self,
+        meta: &CheckpointMeta,
+        value: &(dyn Any + Send + Sync),
+        formats: ValueFormats,
+    ) {
+        let age = self.engine.clock.now().since(meta.created);
+        if age.is_none_or(|age| age < UNUSED / 2) {
+            return;
+        }
+        let user = meta.user.iter();
+        let state = user.fold(Checkpoint::named("state"), |it, (key, value)| it.meta(key, value));
+        let state = state.format(&meta.format).always();
+        if let Err(error) = self.save(&state, value, formats, &meta.type_name) {
+            tracing::warn!(%error, "a state that was resumed stays as old as it is");
+        }
+    }
+
     /// The last state that can be read.
-    fn load(&self) -> Result<Option<(CheckpointMeta, Vec<u8>)>, Error> {
+    fn load(&self, formats: ValueFormats) -> Result<Option<Loaded>, Error> {
         let failed = |error: StoreError| self.cannot("resume", error);
         let mut first_error = None;
         for version in wait(self.store.versions(&self.name)).map_err(failed)?.into_iter().rev() {
-            match wait(self.store.load(&self.name, &Version::Exact(version))) {
+            let (store, version) = (self.store.as_ref(), Version::Exact(version));
+            match load_value(store, &self.engine.registry, formats, &self.name, &version) {
                 // The name has the start of the key alone.
-                Ok(Some((meta, bytes))) if meta.key == Some(self.key) => {
+                Ok(Some((meta, value))) if meta.key == Some(self.key) => {
                     if let Some(error) = first_error {
                         self.engine.warn(format!("resumed from the state before: {error}"));
                     }
                     self.engine.states.note(self.key, &self.name);
-                    return Ok(Some((meta, bytes)));
+                    return Ok(Some((meta, value)));
                 }
                 Ok(_) => {}
                 Err(error) => _ = first_error.get_or_insert(error),
@@ -217,40 +244,81 @@ impl Place {
 impl States {
     /// Notes that there may be a state of this name.
     fn note(&self, key: Digest, name: &str) {
-        self.0.lock().entry(key).or_default().insert(name.to_owned());
+        self.names.lock().entry(key).or_default().insert(name.to_owned());
     }
 
     /// Whether the task of `key` may have states.
     pub(super) fn has(&self, key: &Digest) -> bool {
-        self.0.lock().contains_key(key)
+        self.names.lock().contains_key(key)
     }
 }
 
 impl Engine {
-    /// Removes the states of tasks whose results are safe.
+    /// Removes the states of tasks whose results are safe; the first time, also those that nobody has used for long.
     pub(super) fn forget_states(&self, finished: Vec<Digest>) {
-        let Some(store) = &self.checkpoints else { return };
+        let Some(store) = self.checkpoints.as_deref().filter(|_| !finished.is_empty()) else {
+            return;
+        };
         for key in finished {
-            for name in self.states.0.lock().remove(&key).unwrap_or_default() {
-                self.delete_states(store.as_ref(), &name, 0);
+            for name in self.states.names.lock().remove(&key).unwrap_or_default() {
+                self.delete_states(store, &name, 0);
             }
+        }
+        if !self.states.swept.swap(true, Ordering::Relaxed) {
+            self.no_matter("swept", || self.sweep_states(store));
         }
     }
 
-    /// Deletes the versions of a state but for the last `kept`. Those that cannot be deleted do no harm.
+    /// Removes the states that nobody has saved or resumed for long: with other code or arguments nobody finds them.
+    fn sweep_states(&self, store: &dyn CheckpointStore) -> Result<(), StoreError> {
+        let group = format!("{GROUP}/");
+        for name in wait(store.names())?.into_iter().filter(|name| name.starts_with(&group)) {
+            // One that cannot be read does not hold up the others.
+            let Ok(Some(latest)) = wait(store.head(&name, &Version::Latest)) else { continue };
+            let Some(key) = latest.key.filter(|key| !self.states.has(key)) else { continue };
+            if self.clock.now().since(latest.created).is_none_or(|age| age < UNUSED) {
+                continue;
+            }
+            // Nobody begins with it as long as this is held.
+            let Some(_nobody) = self.claimed(&key) else { continue };
+            tracing::debug!(name, "a state that nobody has used for long is removed");
+            for version in wait(store.versions(&name))? {
+                // One that somebody has saved meanwhile, where there are no claims, stays.
+                if version <= latest.version {
+                    wait(store.delete(&name, &version))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The right to compute a key, unless another process does that now.
+    fn claimed(&self, key: &Digest) -> Option<KeyHold> {
+        match self.cache.as_deref().map(|cache| wait(cache.claim(key))) {
+            None => Some(KeyHold::nothing()),
+            Some(Ok(KeyClaim::Granted(hold))) => Some(hold),
+            Some(Ok(KeyClaim::Taken { .. }) | Err(_)) => None,
+        }
+    }
+
+    /// Deletes the versions of a state but for the last `kept`.
     fn delete_states(&self, store: &dyn CheckpointStore, name: &str, kept: usize) {
-        let deleted = caught(|| {
+        self.no_matter("deleted", || {
             let mut versions = wait(store.versions(name))?;
             versions.truncate(versions.len().saturating_sub(kept));
             for version in versions {
                 wait(store.delete(name, &version))?;
             }
-            Ok::<_, StoreError>(())
+            Ok(())
         });
-        match deleted {
+    }
+
+    /// Does what does no harm if it fails.
+    fn no_matter(&self, done: &str, work: impl FnOnce() -> Result<(), StoreError>) {
+        match caught(work) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::warn!(target: "daglite", %error, "a state that nobody needs cannot be deleted")
+                tracing::warn!(target: "daglite", %error, "states that nobody needs cannot be {done}");
             }
             Err(message) => {
                 tracing::warn!(target: "daglite", %message, "the checkpoint store panicked")

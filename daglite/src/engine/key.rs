@@ -197,6 +197,23 @@ enum Part {
 }
 
 impl Hashing<'_> {
+    /// The part of an argument, if it is one and can be told before anything runs.
+    pub(super) fn known_part(
+        &self,
+        arg: &Arg,
+        param: &ParamHash,
+        name: &'static str,
+    ) -> Option<ArgPart> {
+        let part = match &arg.0 {
+            Input::Value(value) => self.value(value, param, name, true),
+            Input::Node(node) => self.node(node, param, name),
+        };
+        match part {
+            Part::Digest(source, digest) => Some(ArgPart { name, digest, kind: source.kind() }),
+            Part::Nothing | Part::NeedsValue | Part::Unhashable(_) => None,
+        }
+    }
+
     fn node(&self, node: &Arc<Node>, param: &ParamHash, name: &'static str) -> Part {
         if let Some(digest) = self.planned.and_then(|planned| planned.get(&Arc::as_ptr(node)))
             && matches!(param, ParamHash::Value(..) | ParamHash::Registry(_))

@@ -2,7 +2,6 @@
 //!
 //! A hit here decodes nothing and asks the store nothing but whether entries have been removed on purpose since.
 
-use std::hash::{BuildHasherDefault, Hasher};
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,7 +12,7 @@ use quick_cache::sync::Cache;
 use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
 
 use crate::clock::Timestamp;
-use crate::digest::Digest;
+use crate::digest::{ByDigest, Digest};
 use crate::size::ByteSize;
 use crate::store::{ArtifactMeta, KeyPart};
 use crate::task::{Task, Value};
@@ -92,7 +91,7 @@ impl Kept {
 
 /// Results by key, no more of them than the bound allows.
 pub(super) struct Memory {
-    kept: Cache<Digest, Arc<Kept>, ByWeight, BuildHasherDefault<ByKey>, Evicted>,
+    kept: Cache<Digest, Arc<Kept>, ByWeight, ByDigest, Evicted>,
     /// Whoever looks before changing what is under a key has one of these locks.
     places: [Mutex<()>; PARTS as usize],
     /// The bound.
@@ -115,12 +114,8 @@ impl Memory {
             .weight_capacity(bytes)
             .build()
             .expect("both capacities are given");
-        let kept = Cache::with_options(
-            options,
-            ByWeight { overhead },
-            BuildHasherDefault::default(),
-            Evicted,
-        );
+        let kept =
+            Cache::with_options(options, ByWeight { overhead }, ByDigest::default(), Evicted);
         let removals = AtomicU64::new(removals);
         let largest = (bytes / PARTS).checked_sub(overhead);
         Self { kept, places: Default::default(), size, largest, removals }
@@ -230,24 +225,5 @@ struct ByWeight {
 impl Weighter<Digest, Arc<Kept>> for ByWeight {
     fn weight(&self, _: &Digest, kept: &Arc<Kept>) -> u64 {
         kept.size.saturating_add(self.overhead)
-    }
-}
-
-/// A key is a digest already: some of its bytes are as good as a hash of all.
-#[derive(Default)]
-pub(super) struct ByKey(u64);
-
-impl Hasher for ByKey {
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(first) = bytes.first_chunk() {
-            self.0 = u64::from_le_bytes(*first);
-        }
-    }
-
-    /// The length that stands before an array.
-    fn write_usize(&mut self, _: usize) {}
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }

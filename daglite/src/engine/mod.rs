@@ -5,8 +5,8 @@
 //! `key` (a call's cache key), `hashes` (values that several calls share), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the
 //! cache has), `ahead` (many look-ups at once), `memory` (results that are kept as they are), `execute` (bodies), `record`
 //! (what becomes of results), `files` (files in keys and in results), `notes` (digests of
-//! files that other processes have read), `save` (checkpoints), `resume` (going on from them), `here` (those inside a
-//! body), `shortcut` (past all of that, to a result in memory), `flight` (one computation a
+//! files that other processes have read), `save` (checkpoints), `resume` (going on from them) and `differs` (what is
+//! not as it was then), `here` (those inside a body), `shortcut` (past all of that, to a result in memory), `flight` (one computation a
 //! key), `others` (other processes), `ledger` (what the store is told of a run), `plan` and `planner` (what a run would
 //! do), `pool` (threads),
 //! `context` (what a thread is doing).
@@ -14,6 +14,7 @@
 mod ahead;
 mod block;
 mod context;
+mod differs;
 mod execute;
 mod explain;
 mod files;

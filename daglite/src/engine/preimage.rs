@@ -145,7 +145,7 @@ pub(super) fn record_of(task: &Task) -> TaskRecord {
 }
 
 /// The argument for the parameter `name`, for people.
-fn shown_argument(task: &Task, args: &[Arg], name: &str, hashes: &Hashes) -> String {
+pub(super) fn shown_argument(task: &Task, args: &[Arg], name: &str, hashes: &Hashes) -> String {
     let Some(at) = task.spec.params.iter().position(|param| *param == name) else {
         return String::new();
     };
@@ -218,7 +218,7 @@ fn excluded_part(name: &str, hash: &ValueHash, arg: &Arg, all: bool) -> Option<K
 }
 
 /// What is recorded of a variable of the environment.
-fn variable(name: &str) -> KeyPart {
+pub(super) fn variable(name: &str) -> KeyPart {
     let value = std::env::var_os(name);
     let mut bytes = vec![u8::from(value.is_some())];
     bytes.extend_from_slice(value.as_ref().map_or(b"", |value| value.as_encoded_bytes()));

@@ -103,7 +103,8 @@ impl Run {
             tracing::debug!(target: "daglite", task = name, "the result is an `Err`: it is used and not cached");
             return (None, false);
         }
-        let (encoding, watched) = watching(|| caught(|| formats.begin(&engine.registry, &**value)));
+        let (encoding, watched) =
+            watching(|| caught(|| formats.begin(&engine.registry, &**value, None)));
         let not_cached = |why: String| {
             engine.warn(format!("the result of `{name}` is used but not cached: {why}"));
             (None, false)

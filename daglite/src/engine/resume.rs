@@ -1,20 +1,22 @@
 //! Going on from checkpoints: a version that was saved stands for the value, and nothing above it runs.
 
+use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::checkpoint::{CheckpointMeta, CheckpointStore, Version};
+use crate::checkpoint::{CheckpointMeta, CheckpointStore, Incoming, Version, no_such_version};
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::graph::{Made, Node, Origin, Save};
+use crate::registry::{Registry, ValueFormats};
+use crate::store::StoreError;
 use crate::task::Value;
 
 use super::block::wait;
-use super::key::fingerprint;
 use super::run::{Progress, Run, TaskOutcome};
 use super::save::cannot;
-use super::{Engine, caught};
+use super::{Engine, caught, panicked};
 
 /// The checkpoint from which a run went on, and what is different today.
 ///
@@ -46,7 +48,9 @@ pub struct Resumption {
     pub checkpoint: String,
     /// Its version.
     pub version: String,
-    /// What differs from today's code, a sentence each; nothing if the task that made it is what it was.
+    /// What differs today, a sentence each: the code of the task that made it, and the arguments of the call, with the values
+    /// then and now, and the files they name, as far as they are known before anything runs. Arguments are recorded of
+    /// cached tasks; the result of another task is not known if that would have to run.
     pub differs: Vec<String>,
 }
 
@@ -69,7 +73,7 @@ impl Run {
                 return None;
             }
         };
-        let differs = differences(&meta, save);
+        let differs = self.differences(&meta, save);
         let version = meta.version.clone();
         tracing::debug!(
             target: "daglite",
@@ -114,13 +118,10 @@ impl Run {
     ) -> Result<Option<(CheckpointMeta, Value)>, Error> {
         let name = save.checkpoint.name();
         let version = save.from.as_ref().unwrap_or(&Version::Latest);
-        let found =
-            wait(store.load(name, version)).map_err(|error| cannot("go on from", name, error))?;
-        let Some((meta, bytes)) = found else { return Ok(None) };
-        let registry = &self.engine.registry;
-        let value = caught(|| save.formats.decode(registry, &bytes, &meta.format, meta.shape))
-            .unwrap_or_else(|panic| Err(super::panicked(&panic)))
+        let found = load_value(store, &self.engine.registry, save.formats, name, version)
             .map_err(|error| cannot("go on from", name, error))?;
+        let Some((meta, value)) = found else { return Ok(None) };
+        let value = value.map_err(|error| cannot("go on from", name, error))?;
         Ok(Some((meta, value)))
     }
 }
@@ -137,35 +138,41 @@ impl Engine {
     }
 }
 
-/// What is different today from the code that made a version.
-fn differences(meta: &CheckpointMeta, save: &Save) -> Vec<String> {
-    let Some(today) = save.source.task else { return Vec::new() };
-    let name = today.spec.name;
-    match (&meta.task, meta.fingerprint) {
-        (Some(then), _) if then != name => {
-            vec![format!("it was made by `{then}`, and is made by `{name}` today")]
-        }
-        (_, Some(then)) if then != fingerprint(today) => {
-            vec![format!("the code of `{name}` has changed since")]
-        }
-        _ => Vec::new(),
-    }
+/// A version, and its value if it can be decoded.
+pub(super) type Loaded = (CheckpointMeta, Result<Value, Error>);
+
+/// The version that is meant, if it is there.
+pub(super) fn load_value(
+    store: &dyn CheckpointStore,
+    registry: &Registry,
+    formats: ValueFormats,
+    name: &str,
+    version: &Version,
+) -> Result<Option<Loaded>, StoreError> {
+    let (mut incoming, mut panic) = (Incoming::new(registry, formats), None);
+    let mut read = |meta: &CheckpointMeta, from: &mut dyn Read| {
+        panic = caught(|| incoming.read(meta, from)).err();
+    };
+    let found = wait(store.load_with(name, version, &mut read))?;
+    Ok(found.map(|meta| {
+        let finished = || panic.map_or_else(|| caught(|| incoming.finish(&meta)), Err);
+        let value = finished().unwrap_or_else(|panic| Err(panicked(&panic)));
+        (meta, value)
+    }))
 }
 
 /// The error of a version that was named and is not there.
 fn no_version(store: &dyn CheckpointStore, save: &Save) -> Error {
     let (name, place) = (save.checkpoint.name(), store.location());
-    let wanted = save.from.as_ref().map(ToString::to_string).unwrap_or_default();
+    let version = save.from.clone().unwrap_or_default();
     let versions = caught(|| wait(store.versions(name))).ok().and_then(Result::ok);
+    let tags = || caught(|| wait(store.tags(name))).ok().and_then(Result::ok).unwrap_or_default();
     let known = match versions.as_deref() {
         Some([]) | None => "there is no version of it".to_owned(),
-        Some(versions) => {
-            let last: Vec<&str> = versions.iter().rev().take(3).map(String::as_str).collect();
-            format!("of its {} versions the last are `{}`", versions.len(), last.join("`, `"))
-        }
+        Some(versions) => format!("it has {}", no_such_version(&version, versions, tags)),
     };
     Error::new(
         ErrorKind::Checkpoint,
-        format!("cannot go on from checkpoint `{name}@{wanted}` in {place}: {known}"),
+        format!("cannot go on from checkpoint `{name}@{version}` in {place}: {known}"),
     )
 }

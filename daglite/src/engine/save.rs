@@ -1,22 +1,23 @@
 //! Checkpoints: a value under a name, saved if it is not what the latest version already has.
 
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::checkpoint::{CheckpointMeta, CheckpointStore, Policy, Saved, Version};
+use crate::checkpoint::{CheckpointMeta, CheckpointStore, Outgoing, Policy, Saved, Version};
 use crate::digest::Digest;
-use crate::error::{Error, ErrorKind};
+use crate::error::{BoxError, Error, ErrorKind};
 use crate::event::Event;
 use crate::graph::{Key, Known, Made, Node, Op, Save, Slot, take_value};
-use crate::registry::Encoded;
+use crate::registry::Encoding;
 use crate::store::{KeyPart, Lookup};
 
 use super::block::wait;
-use super::caught;
 use super::key::fingerprint;
 use super::record::key_parts;
 use super::run::{Progress, Run};
 use super::step::digest_and_made;
+use super::{caught, panicked};
 
 impl Run {
     /// Saves the value of a node under its name, unless the latest version has it.
@@ -126,7 +127,7 @@ impl Run {
     ) -> Result<String, Error> {
         let name = save.checkpoint.name();
         let registry = &self.engine.registry;
-        let encoded = {
+        let value = {
             let slot = save.source.slot.lock();
             let Slot::Done { value, .. } = &*slot else {
                 return Err(Error::new(
@@ -134,33 +135,26 @@ impl Run {
                     format!("checkpoint `{name}` lost its value: run again"),
                 ));
             };
-            let value = Arc::clone(value);
-            drop(slot);
-            caught(|| save.formats.encode(registry, &*value, save.checkpoint.wanted_format()))
-                .unwrap_or_else(|panic| Err(super::panicked(&panic)))
-                .map_err(|error| cannot("save", name, error))?
+            Arc::clone(value)
         };
-        let Encoded { bytes, format, extension, shape } = encoded;
         let task = made.and_then(|made| made.task).or(save.source.task);
-        let created = self.engine.clock.now();
         let key = made.and_then(|made| made.key.as_deref());
         let meta = CheckpointMeta {
             task: task.map(|task| task.spec.name.to_string()),
             fingerprint: task.map(fingerprint),
             key: key.map(|key| key.digest),
             arguments: key.map(|key| self.shown_parts(key)).unwrap_or_default(),
-            format,
-            extension,
             type_name: save.type_name.to_string(),
-            shape,
             source_digest: digest,
             took: made.map_or(Duration::ZERO, |made| made.took),
             made_from: made.map(|made| made.checkpoints.clone()).unwrap_or_default(),
             user: save.checkpoint.user_meta().clone(),
             always: save.checkpoint.policy() == Policy::Always,
-            ..CheckpointMeta::new(name, &bytes, created)
+            ..CheckpointMeta::new(name, &[], self.engine.clock.now())
         };
-        match wait(store.save(meta, bytes)).map_err(|error| cannot("save", name, error))? {
+        let format = save.checkpoint.wanted_format();
+        let saved = save_value(store, meta, || save.formats.begin(registry, &*value, format));
+        match saved.map_err(|error| cannot("save", name, error))? {
             Saved::New(version) => {
                 let event = version.clone();
                 self.engine
@@ -188,6 +182,29 @@ impl Run {
             meta.parts.iter().any(|kept| (&kept.name, kept.digest) == (&part.name, part.digest))
         });
         if is_whole { meta.parts } else { parts }
+    }
+}
+
+/// Has a value write its bytes to the store, once `begin` has found out how.
+pub(super) fn save_value<'a>(
+    store: &dyn CheckpointStore,
+    meta: CheckpointMeta,
+    begin: impl FnOnce() -> Result<Encoding<'a>, Error>,
+) -> Result<Saved, BoxError> {
+    let encoding = caught(begin).unwrap_or_else(|panic| Err(panicked(&panic)))?;
+    let mut outgoing = Outgoing::new(encoding);
+    let (meta, mut panic) = (outgoing.described(meta), None);
+    let mut write = |to: &mut dyn Write| {
+        caught(|| outgoing.write(to)).unwrap_or_else(|message| {
+            let told = io::Error::other(message.clone());
+            panic = Some(message);
+            Err(told)
+        })
+    };
+    let saved = wait(store.save_with(meta, &mut write));
+    match panic.map(|message| panicked(&message)).or(outgoing.into_flaw()) {
+        Some(flaw) => Err(flaw.into()),
+        None => Ok(saved?),
     }
 }
 

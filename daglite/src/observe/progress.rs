@@ -284,6 +284,10 @@ impl Progress {
             Event::Computed { task, took } => {
                 self.line(format_args!("computed  {task} in {}", Short(*took)));
             }
+            Event::Resumed { name, version, differs } => {
+                let differs: String = differs.iter().map(|what| format!("; {what}")).collect();
+                self.line(format_args!("resumed   {name}@{version}{differs}"));
+            }
             Event::CheckpointSaved { name, version } => {
                 self.line(format_args!("saved     {name}@{version}"));
             }

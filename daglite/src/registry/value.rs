@@ -44,6 +44,27 @@ pub(crate) enum Encoding<'a> {
     Flowing(Flowing<'a>),
 }
 
+impl Encoding<'_> {
+    /// The name of the format, the ending of files in it, and what stands for what the type looks like.
+    pub(crate) fn format(&self) -> (&str, &str, Digest) {
+        match self {
+            Self::Whole(it) => (&it.format, &it.extension, it.shape),
+            Self::Flowing(it) => (&it.format, &it.extension, it.shape),
+        }
+    }
+
+    /// Writes the bytes.
+    pub(crate) fn write(&self, to: &mut dyn Write) -> Result<(), Error> {
+        match self {
+            Self::Whole(encoded) => to.write_all(&encoded.bytes).map_err(|cause| {
+                let message = format!("cannot write {}: {cause}", encoded.format);
+                Error::new(ErrorKind::Format, message).with_source(cause)
+            }),
+            Self::Flowing(flowing) => flowing.write(to),
+        }
+    }
+}
+
 /// Writes the bytes of one value.
 type WriteTo<'a> = dyn Fn(&mut dyn Write) -> Result<(), Error> + Send + Sync + 'a;
 
@@ -72,7 +93,8 @@ enum From<'a> {
     Reader(&'a mut dyn Read, u64),
 }
 
-type BeginFn = for<'a> fn(&Registry, &'a (dyn Any + Send + Sync)) -> Result<Encoding<'a>, Error>;
+type BeginFn =
+    for<'a> fn(&Registry, &'a (dyn Any + Send + Sync), Option<&str>) -> Result<Encoding<'a>, Error>;
 type FlowsFn = fn(&Registry, &str) -> bool;
 type EncodeFn = fn(&Registry, &(dyn Any + Send + Sync), Option<&str>) -> Result<Encoded, Error>;
 type FitsFn = fn(&Registry, &str, &Digest) -> Option<bool>;
@@ -106,7 +128,9 @@ impl ValueFormats {
     /// The formats that serde gives.
     pub const fn serde<T: Serialize + DeserializeOwned + Send + Sync + 'static>() -> Self {
         Self {
-            begin: |registry, value| begin::<T>(&Formats::of(registry, BuiltIn::serde()), value),
+            begin: |registry, value, format| {
+                begin::<T>(&Formats::of(registry, BuiltIn::serde()), value, format)
+            },
             flows: |registry, format| {
                 let formats = Formats::<T>::of(registry, BuiltIn::serde());
                 formats.named(format).is_ok_and(|format| format.flows())
@@ -132,7 +156,9 @@ impl ValueFormats {
     /// The formats that the type brings itself.
     pub const fn own<T: HasFormat>() -> Self {
         Self {
-            begin: |registry, value| begin::<T>(&Formats::of(registry, BuiltIn::own()), value),
+            begin: |registry, value, format| {
+                begin::<T>(&Formats::of(registry, BuiltIn::own()), value, format)
+            },
             flows: |registry, format| {
                 let formats = Formats::<T>::of(registry, BuiltIn::own());
                 formats.named(format).is_ok_and(|format| format.flows())
@@ -187,13 +213,14 @@ impl ValueFormats {
         (self.decode)(registry, From::Bytes(bytes), format, shape)
     }
 
-    /// As [`encode`](Self::encode) in the default format, but for what need not be in memory all at once.
+    /// As [`encode`](Self::encode), but for what need not be in memory all at once.
     pub(crate) fn begin<'a>(
         &self,
         registry: &Registry,
         value: &'a (dyn Any + Send + Sync),
+        format: Option<&str>,
     ) -> Result<Encoding<'a>, Error> {
-        (self.begin)(registry, value)
+        (self.begin)(registry, value, format)
     }
 
     /// Whether bytes of the named format need not be in memory all at once.
@@ -267,13 +294,14 @@ fn encode<T: Send + Sync + 'static>(
     formats.encode(typed(value)?, format)
 }
 
-/// Encodes a value in the default format, unless its bytes can be written as they come.
+/// Encodes a value in the named format or in the default one, unless its bytes can be written as they come.
 fn begin<'a, T: Send + Sync + 'static>(
     formats: &Formats<T>,
     value: &'a (dyn Any + Send + Sync),
+    format: Option<&str>,
 ) -> Result<Encoding<'a>, Error> {
     let value = typed::<T>(value)?;
-    let format = formats.format_for(value, None)?;
+    let format = formats.format_for(value, format)?;
     if !format.flows() {
         return encode_as(&format, value).map(Encoding::Whole);
     }

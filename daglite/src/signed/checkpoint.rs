@@ -1,11 +1,12 @@
 //! A checkpoint store with signatures: the signature is one more note in the metadata.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 
 use serde_json::Value;
 
 use super::Signed;
-use crate::checkpoint::{CheckpointMeta, CheckpointStore, Saved, Version};
+use crate::checkpoint::{CheckpointMeta, CheckpointStore, ReadCheckpoint, Saved, Version};
 use crate::digest::Digest;
 use crate::store::{StoreError, StoreFuture};
 
@@ -110,6 +111,26 @@ impl<S: CheckpointStore> CheckpointStore for Signed<S> {
                 Some((meta, bytes)) => Ok(Some((self.checked(meta)?, bytes))),
                 None => Ok(None),
             }
+        })
+    }
+
+    // `save_with` gathers: what is signed has to have its digest before the store sees it.
+
+    fn load_with<'a>(
+        &'a self,
+        name: &'a str,
+        version: &'a Version,
+        read: &'a mut ReadCheckpoint<'_>,
+    ) -> StoreFuture<'a, Option<CheckpointMeta>> {
+        Box::pin(async move {
+            let mut read_if_signed = |meta: &CheckpointMeta, bytes: &mut dyn Read| {
+                // What is not signed is an error below.
+                if let Ok(meta) = self.checked(meta.clone()) {
+                    read(&meta, bytes);
+                }
+            };
+            let found = self.inner.load_with(name, version, &mut read_if_signed).await?;
+            found.map(|meta| self.checked(meta)).transpose()
         })
     }
 

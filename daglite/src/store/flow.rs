@@ -33,6 +33,6 @@ pub struct Written {
 }
 
 /// The error of a value that could not be written as bytes.
-pub(super) fn not_written(cause: io::Error) -> StoreError {
+pub(crate) fn not_written(cause: io::Error) -> StoreError {
     StoreError::new(format!("the value could not be written as bytes: {cause}")).with_source(cause)
 }

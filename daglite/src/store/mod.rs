@@ -24,6 +24,7 @@ pub use memory::MemoryStore;
 pub use preimage::{Fate, KeyPart, PartKind, TaskRecord};
 
 pub(crate) use file::{
-    Durable, Staged, folder_path, is_missing, open_at_once, publish, set_aside, sweep_stale,
-    sync_folder,
+    Abandoned, Durable, Living, Staged, folder_path, is_missing, is_workplace, open_at_once,
+    publish, set_aside, sweep_stale, sync_folder,
 };
+pub(crate) use flow::not_written;

@@ -17,7 +17,7 @@ fn main() {
                 [first, count, size].map(|text| text.parse().expect("a number"));
             save(Path::new(root), first, count, size as usize);
         }
-        ["fault", root] => with_faults(Path::new(root)),
+        ["fault", root, size] => with_faults(Path::new(root), size.parse().expect("a number")),
         _ => panic!("unknown arguments: {arguments:?}"),
     }
 }
@@ -65,10 +65,10 @@ fn save(root: &Path, first: u64, count: u64, size: usize) {
     }
 }
 
-/// Does everything once, and says what it was told had worked.
-fn with_faults(root: &Path) {
+/// Does everything once, with a value of `size` numbers, and says what it was told had worked.
+fn with_faults(root: &Path, size: usize) {
     let checkpoints = FileCheckpoints::open(root).expect("a folder");
-    match checkpoints.save("group/model", &vec![7_u64; 1_000]) {
+    match checkpoints.save("group/model", &vec![7_u64; size]) {
         Ok(saved) => say(&format!("saved {}", saved.version())),
         Err(error) => say(&format!("refused {error}")),
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::super::name::check_name;
 use super::super::prune::{Prune, Rule};
 use super::super::version::Moment;
-use super::load::{has_value, read_document, read_value};
+use super::load::{has_value, read_document, verify_value};
 use super::tags::Said;
 use super::workplace::take_turn;
 use super::{FileCheckpoints, document};
@@ -154,7 +154,7 @@ impl FileCheckpoints {
     fn is_sound(&self, name: &str, version: &str) -> bool {
         let folder = self.version_folder(name, version);
         let meta = read_document(&folder, name, version);
-        meta.is_ok_and(|meta| read_value(&folder, &meta).is_ok())
+        meta.is_ok_and(|meta| verify_value(&folder, &meta).is_ok())
     }
 
     /// The versions that have tags; an error if a tag does not say which.

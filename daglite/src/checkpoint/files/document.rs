@@ -62,7 +62,13 @@ pub(super) fn read(text: &[u8], name: &str, version: &str) -> Result<CheckpointM
     let Ok(text) = std::str::from_utf8(text) else {
         return damaged("its meta.json is no text".to_owned());
     };
-    let no_json = |cause| Unread::Damaged(format!("its meta.json cannot be read: {cause}"));
+    if text.trim().is_empty() {
+        return damaged("its meta.json is empty".to_owned());
+    }
+    let no_json = |cause: serde_json::Error| {
+        let what = if cause.is_data() { "" } else { "it is no JSON: " };
+        Unread::Damaged(format!("its meta.json cannot be read: {what}{cause}"))
+    };
     let first: Layout = serde_json::from_str(text).map_err(no_json)?;
     if first.layout > LAYOUT {
         let (layout, writer) = (first.layout, first.writer());

@@ -4,14 +4,20 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::super::contract::ReadCheckpoint;
+use super::super::flow::room_for;
 use super::super::meta::CheckpointMeta;
 use super::super::name::check_name;
-use super::super::nearest::listed;
 use super::super::version::{Moment, Version};
 use super::tags::is_real_folder;
+use super::verified::Verified;
 use super::{FileCheckpoints, document};
-use crate::digest::read_and_digest;
 use crate::store::{StoreError, is_missing, open_at_once};
+
+/// So many versions before one that cannot be read are named, of so many that are looked at.
+const FEW: usize = 5;
+/// See [`FEW`].
+const LOOKED_AT: usize = 100;
 
 /// Why a version could not be read.
 pub(super) enum Unread {
@@ -34,6 +40,20 @@ impl FileCheckpoints {
             let meta = read_document(folder, name, version)?;
             let bytes = read_value(folder, &meta)?;
             Ok((meta, bytes))
+        })
+    }
+
+    /// Lets `read` make something of the value of a version, and verifies it.
+    pub(super) fn load_version_with(
+        &self,
+        name: &str,
+        version: &Version,
+        read: &mut ReadCheckpoint<'_>,
+    ) -> Result<Option<CheckpointMeta>, StoreError> {
+        self.look_up(name, version, |folder, version| {
+            let meta = read_document(folder, name, version)?;
+            read_value_with(folder, &meta, read)?;
+            Ok(meta)
         })
     }
 
@@ -140,11 +160,16 @@ impl FileCheckpoints {
     ) -> StoreError {
         let mut before = self.list_versions(name).unwrap_or_default();
         before.retain(|other| other.as_str() < version);
-        before.reverse();
+        let looks_sound = |other: &String| {
+            let folder = self.version_folder(name, other);
+            read_document(&folder, name, other).is_ok_and(|meta| has_value(&folder, &meta))
+        };
+        let nearest = before.into_iter().rev().take(LOOKED_AT);
+        let before: Vec<_> = nearest.filter(looks_sound).take(FEW).collect();
         let advice = if before.is_empty() {
-            format!("there is none before it: {advice}")
+            format!("there is no sound one before it: {advice}")
         } else {
-            format!("load one of those before it: {}", listed(&before, String::clone))
+            format!("load one of those before it: {}", before.join(", "))
         };
         let folder = folder.display();
         StoreError::new(format!(
@@ -165,8 +190,8 @@ pub(super) fn refuse_link(path: &Path) -> Result<(), StoreError> {
 }
 
 /// The file of a value in the folder of its version.
-pub(super) fn value_file(folder: &Path, meta: &CheckpointMeta) -> PathBuf {
-    folder.join(format!("value.{}", meta.extension))
+pub(super) fn value_file(folder: &Path, extension: &str) -> PathBuf {
+    folder.join(format!("value.{extension}"))
 }
 
 /// Reads and checks the metadata in `folder`.
@@ -192,44 +217,42 @@ pub(super) fn read_document(
 
 /// Reads and verifies the value in `folder`.
 pub(super) fn read_value(folder: &Path, meta: &CheckpointMeta) -> Result<Vec<u8>, Unread> {
-    let path = value_file(folder, meta);
-    let failed = |cause| unread(&path, "value", cause);
+    let mut bytes = None;
+    read_value_with(folder, meta, &mut |meta, from| {
+        let mut room = room_for(meta.size);
+        // What cannot be read is told at the end.
+        let _ = room.as_mut().map(|room| from.read_exact(room));
+        bytes = room;
+    })?;
+    bytes.ok_or_else(|| {
+        unread(&value_file(folder, &meta.extension), "value", io::ErrorKind::OutOfMemory.into())
+    })
+}
+
+/// Reads and verifies the value in `folder`, and keeps nothing of it.
+pub(super) fn verify_value(folder: &Path, meta: &CheckpointMeta) -> Result<(), Unread> {
+    read_value_with(folder, meta, &mut |_, _| ())
+}
+
+/// Lets `read` make something of the value in `folder`, and verifies it.
+pub(super) fn read_value_with(
+    folder: &Path,
+    meta: &CheckpointMeta,
+    read: &mut ReadCheckpoint<'_>,
+) -> Result<(), Unread> {
+    let path = value_file(folder, &meta.extension);
     let (file, length) = open(&path, "value")?;
     // The length first: whatever the metadata claims, no more is read than is there.
     if length != meta.size {
         return Err(Unread::Damaged(format!("its value has {length} of {} bytes", meta.size)));
     }
-    let mut bytes = room_for(length).ok_or_else(|| failed(io::ErrorKind::OutOfMemory.into()))?;
-    let digest = read_and_digest(&mut bytes, reader(file)).map_err(failed)?;
+    let mut verified = Verified::new(file, length);
+    read(meta, &mut verified);
+    let digest = verified.finish().map_err(|cause| unread(&path, "value", cause))?;
     if digest != meta.digest {
         return Err(Unread::Damaged("its value does not match its digest".to_owned()));
     }
-    Ok(bytes)
-}
-
-/// So many bytes, zero, if there can be so many: the metadata of a file with holes in it may claim anything.
-fn room_for(length: u64) -> Option<Vec<u8>> {
-    let length = usize::try_from(length).ok()?;
-    // Only tried, as zeros that the system gives cost less than those that are written.
-    Vec::<u8>::new().try_reserve_exact(length).ok()?;
-    Some(vec![0; length])
-}
-
-/// Reads pieces of a file, on any thread.
-#[cfg(unix)]
-fn reader(file: File) -> impl Fn(u64, &mut [u8]) -> io::Result<()> + Sync {
-    move |offset, piece| std::os::unix::fs::FileExt::read_exact_at(&file, piece, offset)
-}
-
-/// Reads pieces of a file, one at a time.
-#[cfg(not(unix))]
-fn reader(file: File) -> impl Fn(u64, &mut [u8]) -> io::Result<()> + Sync {
-    let file = parking_lot::Mutex::new(file);
-    move |offset, piece| {
-        let mut file = file.lock();
-        io::Seek::seek(&mut *file, io::SeekFrom::Start(offset))?;
-        file.read_exact(piece)
-    }
+    Ok(())
 }
 
 /// Opens a part and tells its length; it is a file, or damaged.
@@ -253,7 +276,7 @@ fn open(path: &Path, part: &str) -> Result<(File, u64), Unread> {
 
 /// Whether the value's file is there in full, without reading it.
 pub(super) fn has_value(folder: &Path, meta: &CheckpointMeta) -> bool {
-    value_file(folder, meta)
+    value_file(folder, &meta.extension)
         .symlink_metadata()
         .is_ok_and(|found| found.is_file() && found.len() == meta.size)
 }

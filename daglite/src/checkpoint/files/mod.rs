@@ -7,17 +7,19 @@
 //! <root>/.tmp/…                              what is being written
 //! ```
 //!
-//! Files in reading order: `document` (the text of `meta.json`), `workplace` (what is being written), `save`, `load`,
-//! `browse` (lists, delete, prune), `tags`, `verify`; `values` and `manage` have the calls for people, which block. Here: the
+//! Files in reading order: `document` (the text of `meta.json`), `workplace` (what is being written), `intake` (a value
+//! on its way in) and `verified` (on its way out), `save`, `load`, `browse` (lists, delete, prune), `tags`, `verify`; `values` and `manage` have the calls for people, which block. Here: the
 //! type, and the contract, which wraps the same functions.
 
 mod browse;
 pub(super) mod document;
+mod intake;
 mod load;
 mod manage;
 mod save;
 mod tags;
 mod values;
+mod verified;
 mod verify;
 mod workplace;
 
@@ -27,11 +29,11 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::contract::{CheckpointStore, Saved};
+use super::contract::{CheckpointStore, ReadCheckpoint, Saved};
 use super::meta::CheckpointMeta;
 use super::version::Version;
 use crate::error::{Error, ErrorKind};
-use crate::store::{StoreFuture, folder_path};
+use crate::store::{StoreFuture, WriteValue, folder_path};
 
 pub use verify::{CheckpointFlaw, CheckpointVerification};
 
@@ -83,6 +85,7 @@ impl FileCheckpoints {
 }
 
 /// The I/O blocks inside each call; the futures are ready when they are returned.
+#[deny(clippy::missing_trait_methods)]
 impl CheckpointStore for FileCheckpoints {
     fn save<'a>(&'a self, meta: CheckpointMeta, bytes: Vec<u8>) -> StoreFuture<'a, Saved> {
         Box::pin(ready(self.save_checked(meta, &bytes)))
@@ -94,6 +97,23 @@ impl CheckpointStore for FileCheckpoints {
         version: &'a Version,
     ) -> StoreFuture<'a, Option<(CheckpointMeta, Vec<u8>)>> {
         Box::pin(ready(self.load_version(name, version)))
+    }
+
+    fn save_with<'a>(
+        &'a self,
+        meta: CheckpointMeta,
+        write: &'a mut WriteValue<'_>,
+    ) -> StoreFuture<'a, Saved> {
+        Box::pin(ready(self.save_written(meta, write)))
+    }
+
+    fn load_with<'a>(
+        &'a self,
+        name: &'a str,
+        version: &'a Version,
+        read: &'a mut ReadCheckpoint<'_>,
+    ) -> StoreFuture<'a, Option<CheckpointMeta>> {
+        Box::pin(ready(self.load_version_with(name, version, read)))
     }
 
     fn head<'a>(

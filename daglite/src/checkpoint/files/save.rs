@@ -2,19 +2,22 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use super::super::contract::Saved;
 use super::super::meta::CheckpointMeta;
 use super::super::name::{are_case_twins, check_name};
 use super::super::version::Moment;
-use super::load::{read_document, read_value, refuse_link, value_file};
-use super::workplace::{Workplace, sweep_abandoned, take_turn};
+use super::intake::{Body, Draft, Intake};
+use super::load::{read_document, refuse_link, value_file, verify_value};
+use super::workplace::{sweep_abandoned, take_turn};
 use super::{FileCheckpoints, document};
 use crate::digest::{Digest, WORTH_A_THREAD};
-use crate::store::{Durable, Staged, StoreError, is_missing, publish, sweep_stale, sync_folder};
+use crate::store::{
+    Durable, Living, Staged, StoreError, WriteValue, is_missing, not_written, publish, sweep_stale,
+    sync_folder,
+};
+use crate::threads::both;
 
 /// How often a save picks another version because some other process took the one it wanted.
 const ATTEMPTS: usize = 100;
@@ -39,10 +42,40 @@ impl FileCheckpoints {
         self.save_if(meta, bytes, || true)
     }
 
-    /// The same if `are_right` says so of the bytes.
-    fn save_if(
+    /// Saves what `write` writes, whatever `meta` says of it, unless the latest version has that value.
+    pub(super) fn save_written(
         &self,
         mut meta: CheckpointMeta,
+        write: &mut WriteValue<'_>,
+    ) -> Result<Saved, StoreError> {
+        check(&meta)?;
+        self.refuse_links(&meta.name)?;
+        self.refuse_case_twin(&meta.name)?;
+        let extension = meta.extension.clone();
+        let mut intake = Intake::new(self, &extension);
+        if let Err(cause) = write(&mut intake) {
+            return Err(intake.into_failure().unwrap_or_else(|| not_written(cause)));
+        }
+        match intake.finish()? {
+            Body::Few(bytes) => {
+                (meta.digest, meta.size) = (Digest::of_bytes(&bytes), bytes.len() as u64);
+                self.save_version(meta, &bytes)
+            }
+            Body::File(draft, digest, size) => {
+                (meta.digest, meta.size) = (digest, size);
+                // Before it is on the disk, which takes longest.
+                match self.latest_with(&meta)? {
+                    Some(version) => Ok(Saved::Unchanged(version)),
+                    None => self.publish_draft(draft, meta),
+                }
+            }
+        }
+    }
+
+    /// Saves `bytes` if `are_right` says so of them.
+    fn save_if(
+        &self,
+        meta: CheckpointMeta,
         bytes: &[u8],
         are_right: impl Fn() -> bool + Sync,
     ) -> Result<Saved, StoreError> {
@@ -61,23 +94,36 @@ impl FileCheckpoints {
             return if are_right() { Ok(Saved::Unchanged(version)) } else { Err(wrong()) };
         }
         self.refuse_case_twin(&meta.name)?;
-        let workplace = self.workplace()?;
-        let mut staged = if bytes.len() < WORTH_A_THREAD {
+        let write = || -> Result<Draft, StoreError> {
+            let mut draft = self.draft(&meta.extension)?;
+            draft.file.write_all(bytes).map_err(|cause| {
+                StoreError::io("save a checkpoint in", draft.workplace.path(), cause)
+            })?;
+            Ok(draft)
+        };
+        let draft = if bytes.len() < WORTH_A_THREAD {
             if !are_right() {
                 return Err(wrong());
             }
-            self.stage(&workplace, &meta, bytes)?
+            write()?
         } else {
             // The disk takes longer than the digest, so the one waits for the other.
-            let (staged, right) = thread::scope(|scope| {
-                let right = scope.spawn(&are_right);
-                (self.stage(&workplace, &meta, bytes), right.join())
-            });
-            if !right.unwrap_or_else(|panic| resume_unwind(panic)) {
+            let (draft, right) = both(write, &are_right);
+            if !right {
                 return Err(wrong());
             }
-            staged?
+            draft?
         };
+        self.publish_draft(draft, meta)
+    }
+
+    /// Makes what is in `draft` the next version, unless the latest has that value by now.
+    fn publish_draft(&self, draft: Draft, mut meta: CheckpointMeta) -> Result<Saved, StoreError> {
+        let Draft { mut staged, workplace, file } = draft;
+        // Here, where no other save waits for it.
+        file.sync_all()
+            .map_err(|cause| StoreError::io("save a checkpoint in", workplace.path(), cause))?;
+        drop(file);
         let _here = self.publishing.lock();
         let _turn = take_turn(&self.root);
         // Somebody may have saved the same value, or a twin of the name, while this one wrote.
@@ -108,39 +154,36 @@ impl FileCheckpoints {
         let sound = read_document(&folder, &meta.name, &latest)
             .ok()
             .filter(|kept| kept.same_value(meta))
-            .is_some_and(|kept| read_value(&folder, &kept).is_ok());
+            .is_some_and(|kept| verify_value(&folder, &kept).is_ok());
         Ok(sound.then_some(latest))
     }
 
     /// A folder to work in, of this process alone.
-    pub(super) fn workplace(&self) -> Result<Workplace, StoreError> {
+    pub(super) fn workplace(&self) -> Result<Living, StoreError> {
         let tmp = self.tmp();
         let failed = |cause| StoreError::io("write checkpoints in", &self.root, cause);
         refuse_link(&tmp)?;
         sweep_stale(&tmp);
         sweep_abandoned(&tmp);
         // Its own name need not survive anything: only a new root is waited for.
-        let mut opened = Workplace::open(&tmp);
+        let open = || Living::open(&tmp, |_| Ok(())).map(|(living, ())| living);
+        let mut opened = open();
         for _ in 0..ATTEMPTS {
             if !opened.as_ref().is_err_and(is_missing) {
                 break;
             }
-            opened = self.create_durably(&tmp).and_then(|()| Workplace::open(&tmp));
+            opened = self.create_durably(&tmp).and_then(|()| open());
         }
         opened.map_err(failed)
     }
 
-    /// Writes the value into a new folder that is not visible yet.
-    fn stage(
-        &self,
-        workplace: &Workplace,
-        meta: &CheckpointMeta,
-        bytes: &[u8],
-    ) -> Result<Staged, StoreError> {
+    /// A new folder that is not visible yet, with an empty value in it.
+    pub(super) fn draft(&self, extension: &str) -> Result<Draft, StoreError> {
+        let workplace = self.workplace()?;
         let failed = |cause| StoreError::io("save a checkpoint in", workplace.path(), cause);
         let staged = Staged::folder(workplace.path()).map_err(failed)?;
-        write_synced(&value_file(staged.path(), meta), bytes).map_err(failed)?;
-        Ok(staged)
+        let file = File::create_new(value_file(staged.path(), extension)).map_err(failed)?;
+        Ok(Draft { staged, workplace, file })
     }
 
     /// Publishes `staged` as the version after the latest; `false` if somebody else took that one first.
@@ -263,13 +306,6 @@ fn check(meta: &CheckpointMeta) -> Result<(), StoreError> {
         }
         None => Ok(()),
     }
-}
-
-/// Writes a file and waits until it is on the disk: here, where no other save waits for it.
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create_new(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 /// Whether somebody else took `target`, or deleted the folder above it, while a version was to be published there.

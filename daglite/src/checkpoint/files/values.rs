@@ -1,6 +1,7 @@
 //! Typed values in and out, for people and scripts: these calls block.
 
 use std::any::{Any, type_name};
+use std::io::Read;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -8,10 +9,11 @@ use serde::de::DeserializeOwned;
 
 use super::super::checkpoint::{Checkpoint, Policy};
 use super::super::contract::Saved;
+use super::super::flow::{Incoming, Outgoing};
 use super::super::meta::CheckpointMeta;
 use super::super::name::split_reference;
-use super::super::nearest::{around, by_likeness, listed};
-use super::super::version::{Version, rfc3339};
+use super::super::nearest::{by_likeness, listed, no_such_version};
+use super::super::version::Version;
 use super::FileCheckpoints;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind};
@@ -88,17 +90,19 @@ impl FileCheckpoints {
         {
             return Ok(Saved::Unchanged(first));
         }
-        let encoded = formats.encode(Registry::global(), value, checkpoint.wanted_format())?;
-        let meta = CheckpointMeta {
-            format: encoded.format,
-            extension: encoded.extension,
+        let encoding = formats.begin(Registry::global(), value, checkpoint.wanted_format())?;
+        let mut outgoing = Outgoing::new(encoding);
+        let meta = outgoing.described(CheckpointMeta {
             type_name: type_name.to_owned(),
-            shape: encoded.shape,
             user: checkpoint.user_meta().clone(),
             always: checkpoint.policy() == Policy::Always,
-            ..CheckpointMeta::new(checkpoint.name(), &encoded.bytes, Clock::system().now())
-        };
-        self.save_version(meta, &encoded.bytes).map_err(failed)
+            ..CheckpointMeta::new(checkpoint.name(), &[], Clock::system().now())
+        });
+        let saved = self.save_written(meta, &mut |to| outgoing.write(to));
+        match outgoing.into_flaw() {
+            Some(flaw) => Err(flaw),
+            None => saved.map_err(failed),
+        }
     }
 
     /// The value of a version: `"latest"`, a tag, the name of a version, or [`Version::at`] a time.
@@ -172,10 +176,12 @@ impl FileCheckpoints {
         formats: ValueFormats,
     ) -> Result<T, Error> {
         let (name, version) = meant(name, version)?;
-        let (meta, bytes) = self.expect(name, &version, self.load_version(name, &version))?;
-        let value = formats
-            .decode(Registry::global(), &bytes, &meta.format, meta.shape)
-            .map_err(|cause| unreadable(&meta, type_name::<T>(), cause))?;
+        let mut incoming = Incoming::new(Registry::global(), formats);
+        let mut read = |meta: &CheckpointMeta, from: &mut dyn Read| incoming.read(meta, from);
+        let meta =
+            self.expect(name, &version, self.load_version_with(name, &version, &mut read))?;
+        let value =
+            incoming.finish(&meta).map_err(|cause| unreadable(&meta, type_name::<T>(), cause))?;
         let value = value.downcast::<T>().ok().and_then(Arc::into_inner);
         Ok(value.expect(
             "the formats of a type decode to that type, and to a value that nobody shares yet",
@@ -217,37 +223,15 @@ impl FileCheckpoints {
     /// The error for a version that is not there: it lists what is nearest.
     pub(super) fn missing(&self, name: &str, version: &Version) -> Result<Error, Error> {
         let versions = self.list_versions(name).map_err(failed)?;
-        let Some((newest, _)) = versions.split_last() else {
+        let message = if versions.is_empty() {
             let names = by_likeness(name, self.list_names().map_err(failed)?);
             let names = listed(&names, |name| format!("`{name}`"));
             let root = self.root.display();
-            let message =
-                format!("no checkpoint is called `{name}` in `{root}`: there are {names}");
-            return Ok(Error::new(ErrorKind::Checkpoint, message));
-        };
-        let message = match version {
-            Version::At(time) => format!(
-                "checkpoint `{name}` has no version of {} or before: the oldest is {}",
-                rfc3339(*time),
-                versions[0]
-            ),
-            Version::Tag(tag) => {
-                let tags = self.list_tags(name).map_err(failed)?;
-                let tags = by_likeness(tag, tags.into_iter().map(|(tag, _)| tag).collect());
-                let tags = listed(&tags, |tag| format!("`{tag}`"));
-                format!(
-                    "checkpoint `{name}` has no tag `{}`: there are {tags}; or load `latest`, which is {newest}",
-                    tag.escape_debug()
-                )
-            }
-            version => {
-                let text = version.to_string();
-                let near = around(&text, &versions).join(", ");
-                format!(
-                    "checkpoint `{name}` has no version `{}`: the nearest are {near}; or load `latest`, which is {newest}",
-                    text.escape_debug()
-                )
-            }
+            format!("no checkpoint is called `{name}` in `{root}`: there are {names}")
+        } else {
+            // Tags that cannot be read are no reason to say nothing.
+            let tags = || self.list_tags(name).unwrap_or_default();
+            format!("checkpoint `{name}` has {}", no_such_version(version, &versions, tags))
         };
         Ok(Error::new(ErrorKind::Checkpoint, message))
     }
@@ -276,9 +260,13 @@ pub(super) fn meant(name: &str, version: Version) -> Result<(&str, Version), Err
 /// The error for a value that cannot be decoded as the type that was asked for.
 fn unreadable(meta: &CheckpointMeta, wanted: &str, cause: Error) -> Error {
     let CheckpointMeta { name, version, type_name, format, .. } = meta;
-    let message = format!(
-        "version {version} of checkpoint `{name}` cannot be read as `{wanted}`: it was saved from `{type_name}` in format \
-         `{format}`: load it as that type ({cause})"
-    );
+    // What is wrong with it as another type says nothing.
+    let why = if type_name == wanted {
+        cause.to_string()
+    } else {
+        format!("it was saved from `{type_name}` in format `{format}`: load it as that type")
+    };
+    let message =
+        format!("version {version} of checkpoint `{name}` cannot be read as `{wanted}`: {why}");
     Error::new(ErrorKind::Checkpoint, message).with_source(cause)
 }

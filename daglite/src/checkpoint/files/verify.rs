@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::FileCheckpoints;
-use super::load::{Unread, read_document, read_value};
+use super::load::{Unread, read_document, verify_value};
 use super::tags::is_real_folder;
 use crate::store::StoreError;
 
@@ -82,7 +82,7 @@ impl FileCheckpoints {
         for version in self.list_versions(name)? {
             let folder = self.version_folder(name, &version);
             let read = read_document(&folder, name, &version)
-                .and_then(|meta| read_value(&folder, &meta).map(|bytes| bytes.len() as u64));
+                .and_then(|meta| verify_value(&folder, &meta).map(|()| meta.size));
             let what = match read {
                 Ok(bytes) => {
                     found.bytes += bytes;

@@ -66,9 +66,7 @@ pub(super) fn check_size(artifact: &Artifact) -> Result<(), StoreError> {
 
 /// Everything that comes before the value, in bytes.
 pub(super) fn encode_head(key: &Digest, meta: &ArtifactMeta) -> Result<Vec<u8>, StoreError> {
-    let header = header::encode(meta).map_err(|cause| {
-        StoreError::new("cannot encode the header of a cache entry").with_source(cause)
-    })?;
+    let header = header::encode(meta);
     let header_length = u32::try_from(header.len()).ok().filter(|&length| length <= MAX_HEADER).ok_or_else(|| {
         StoreError::new(format!(
             "the metadata of a result of `{}` has {} bytes, more than a cache entry can hold: exclude parameters",

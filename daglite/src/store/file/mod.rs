@@ -2,7 +2,7 @@
 //!
 //! Files in reading order: `settings` (the builder), `layout` (what lies where), `filesystem` (where an index can be
 //! shared), `entry` and `header` (the bytes of one entry), `access` and `publish` (how something is opened, and becomes visible),
-//! `staged` and `workplace` (what is not visible yet), `spool` (a value on its way in) and `verified` (on its way out), `locks`; then the two ways to keep entries, `indexed` and `plain`;
+//! `staged`, `living` and `workplace` (what is not visible yet), `spool` (a value on its way in) and `verified` (on its way out), `locks`; then the two ways to keep entries, `indexed` and `plain`;
 //! and what people ask: `browse`, `verify`.
 
 mod access;
@@ -12,6 +12,7 @@ mod filesystem;
 mod header;
 mod indexed;
 mod layout;
+mod living;
 mod locks;
 mod plain;
 mod publish;
@@ -43,6 +44,7 @@ use verify::Found;
 
 pub(crate) use access::{is_missing, open_at_once};
 pub use browse::{Collected, Entries, EntryInfo, StoreStats, TaskStats};
+pub(crate) use living::{Abandoned, Living, is_workplace};
 pub(crate) use publish::{Durable, publish, set_aside, sync_folder};
 pub use settings::{Eviction, FileStoreBuilder, FileStoreLayout};
 pub(crate) use staged::{Staged, sweep_stale};

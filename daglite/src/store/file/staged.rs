@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::access::remove_whatever;
-use super::workplace::is_workplace;
+use super::living::is_workplace;
 use crate::clock::{Clock, Timestamp};
 
 /// What has not been touched for so long belongs to a process that was killed.

@@ -1,25 +1,20 @@
 //! A process's own folder under `tmp`: what it writes before it is visible, and what must be cleaned up if it is killed.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use parking_lot::Mutex;
 
-use super::access::{is_missing, open_at_once, remove_whatever};
+use super::access::{is_missing, open_at_once};
 use super::layout::ObjectName;
-use super::locks::open_lock;
+use super::living::{Abandoned, Living};
 use super::publish::{Durable, publish};
 use super::staged::Staged;
 
-/// The file that is locked as long as the process lives.
-const ALIVE: &str = "alive";
 /// The file that lists the objects which were published and have no row yet.
 const JOURNAL: &str = "published";
-/// How often a new folder may be swept away by another process before we give up.
-const ATTEMPTS: usize = 8;
-
 /// The file that lists the objects which nobody needs any more, and which are being removed.
 const RELEASED: &str = "released";
 /// So many names in a journal are worth a shorter one.
@@ -28,9 +23,7 @@ const LONG: usize = 1_000;
 /// A folder of this process alone. Removed when dropped.
 #[derive(Debug)]
 pub(super) struct Workplace {
-    folder: Staged,
-    /// Locked; other processes know by it that we live.
-    _alive: File,
+    living: Living,
     journal: Mutex<Journal>,
 }
 
@@ -69,45 +62,19 @@ impl Drop for Announced<'_> {
 impl Workplace {
     /// A new folder in `tmp`, which must be there.
     pub(super) fn open(tmp: &Path) -> io::Result<Self> {
-        for _ in 1..ATTEMPTS {
-            if let Some(workplace) = Self::try_open(tmp)? {
-                return Ok(workplace);
-            }
-        }
-        Err(io::Error::other("another process removes new folders there"))
-    }
-
-    /// One attempt; `None` if the folder was swept away before it was locked.
-    fn try_open(tmp: &Path) -> io::Result<Option<Self>> {
-        let folder = Staged::folder(tmp)?;
-        #[cfg(unix)]
-        fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
-        let path = folder.path().join(ALIVE);
-        let alive = open_lock(&path)?;
-        match alive.try_lock() {
-            // A file system without locks: nobody can sweep by them either.
-            Ok(()) | Err(TryLockError::Error(_)) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-        }
-        if !path.exists() {
-            return Ok(None);
-        }
-        let file = match open_journal(&folder.path().join(JOURNAL)) {
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
-            opened => opened?,
-        };
+        let (living, file) = Living::open(tmp, |folder| open_journal(&folder.join(JOURNAL)))?;
         let journal = Journal { file, listed: HashSet::new(), in_progress: HashMap::new() };
-        Ok(Some(Self { folder, _alive: alive, journal: Mutex::new(journal) }))
+        Ok(Self { living, journal: Mutex::new(journal) })
     }
 
     /// Where to write what is not visible yet.
     pub(super) fn path(&self) -> &Path {
-        self.folder.path()
+        self.living.path()
     }
 
     /// Whether somebody has deleted it.
     pub(super) fn is_gone(&self) -> bool {
-        !self.path().join(ALIVE).exists()
+        self.living.is_gone()
     }
 
     /// Notes that a row is to come which needs the object `name`.
@@ -211,50 +178,17 @@ fn read_journal(path: &Path) -> io::Result<Vec<ObjectName>> {
     Ok(String::from_utf8_lossy(&text).lines().filter_map(ObjectName::parse).collect())
 }
 
-/// The folder of a process that is no more.
-pub(super) struct Abandoned {
-    path: PathBuf,
-    /// Locked by us, so that nobody else sweeps it.
-    _alive: File,
-}
-
 impl Abandoned {
-    /// The folders in `tmp` whose processes have ended without removing them.
-    pub(super) fn all(tmp: &Path) -> Vec<Self> {
-        let Ok(found) = fs::read_dir(tmp) else { return Vec::new() };
-        let abandoned = |entry: fs::DirEntry| {
-            let alive = entry.path().join(ALIVE);
-            if !alive.symlink_metadata().is_ok_and(|found| found.is_file()) {
-                return None;
-            }
-            let file = OpenOptions::new().read(true).write(true).open(&alive).ok()?;
-            file.try_lock().ok()?;
-            Some(Self { path: entry.path(), _alive: file })
-        };
-        found.flatten().filter_map(abandoned).collect()
-    }
-
     /// The objects that were published there and perhaps have no row.
     pub(super) fn objects(&self) -> Vec<ObjectName> {
         // What cannot be read is left to `gc`.
-        let lists = [JOURNAL, RELEASED].map(|name| read_journal(&self.path.join(name)));
+        let lists = [JOURNAL, RELEASED].map(|name| read_journal(&self.path().join(name)));
         lists.into_iter().flat_map(Result::unwrap_or_default).collect()
     }
 
     /// Takes the list away: what it protected may go.
     pub(super) fn forget_objects(&self) {
         // What cannot be removed now protects its objects a little longer.
-        let _ = fs::remove_file(self.path.join(JOURNAL));
+        let _ = fs::remove_file(self.path().join(JOURNAL));
     }
-
-    /// Removes it.
-    pub(super) fn remove(self) {
-        // What cannot be removed now is swept later.
-        let _ = remove_whatever(&self.path);
-    }
-}
-
-/// Whether `path` is, or was, a process's own folder.
-pub(super) fn is_workplace(path: &Path) -> bool {
-    path.join(ALIVE).symlink_metadata().is_ok()
 }

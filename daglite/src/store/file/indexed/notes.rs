@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::trouble::Trouble;
 use super::{Indexed, schema};
-use crate::digest::Digest;
+use crate::digest::{ByDigest, Digest};
 use crate::store::StoreError;
 
 /// So many notes are kept: the last ones.
@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS note (id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQ
 /// Writes notes; those that were noted first are forgotten if there are too many.
 pub(super) fn write(
     transaction: &Transaction<'_>,
-    notes: &HashMap<Digest, Vec<u8>>,
+    notes: &HashMap<Digest, Vec<u8>, ByDigest>,
 ) -> Result<(), Trouble> {
     for (name, bytes) in notes {
         let checked = [&check(name, bytes)[..], bytes].concat();

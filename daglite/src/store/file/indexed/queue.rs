@@ -8,7 +8,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::super::layout::ObjectName;
 use super::rows::Row;
-use crate::digest::Digest;
+use crate::digest::{ByDigest, Digest};
 use crate::store::{StoreError, TaskRecord};
 
 /// How long a row waits for others.
@@ -34,9 +34,9 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     /// Rows that nobody writes yet.
-    fresh: HashMap<Digest, Arc<Row>>,
+    fresh: HashMap<Digest, Arc<Row>, ByDigest>,
     /// Rows that are being written.
-    writing: HashMap<Digest, Arc<Row>>,
+    writing: HashMap<Digest, Arc<Row>, ByDigest>,
     /// How many rows have come.
     next: u64,
     /// The bytes of the fresh rows.
@@ -48,9 +48,9 @@ struct State {
     /// What entries have in common, that nobody writes yet.
     records: Vec<TaskRecord>,
     /// Notes that nobody writes yet.
-    notes: HashMap<Digest, Vec<u8>>,
+    notes: HashMap<Digest, Vec<u8>, ByDigest>,
     /// Keys whose locks are to be given back once their rows are written.
-    locked: HashSet<Digest>,
+    locked: HashSet<Digest, ByDigest>,
     /// Why the last batch was lost.
     failure: Option<StoreError>,
     /// Whether there is a writing thread.
@@ -69,7 +69,7 @@ pub(super) struct Batch {
     /// What entries have in common.
     pub(super) records: Vec<TaskRecord>,
     /// Notes by name.
-    pub(super) notes: HashMap<Digest, Vec<u8>>,
+    pub(super) notes: HashMap<Digest, Vec<u8>, ByDigest>,
 }
 
 impl Batch {
@@ -205,14 +205,14 @@ impl Queue {
     }
 
     /// Notes that the rows that were taken have been written, or lost; answers whose locks are to be given back.
-    pub(super) fn written(&self, failure: Option<StoreError>) -> HashSet<Digest> {
+    pub(super) fn written(&self, failure: Option<StoreError>) -> HashSet<Digest, ByDigest> {
         let mut state = self.state.lock();
         state.writing.clear();
         if failure.is_some() {
             state.failure = failure;
         }
         let State { fresh, locked, .. } = &mut *state;
-        let (stay, go): (HashSet<_>, HashSet<_>) =
+        let (stay, go): (HashSet<_, ByDigest>, HashSet<_, ByDigest>) =
             std::mem::take(locked).into_iter().partition(|key| fresh.contains_key(key));
         *locked = stay;
         drop(state);

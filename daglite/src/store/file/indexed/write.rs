@@ -9,10 +9,11 @@ use rusqlite::{Connection, Transaction};
 
 use super::super::access::{is_missing, remove_whatever};
 use super::super::layout::ObjectName;
+use super::super::living::Abandoned;
 use super::super::publish::set_aside;
 use super::super::settings::{Eviction, HIGH_MARK};
 use super::super::staged::{Staged, sweep_stale};
-use super::super::workplace::{Abandoned, Workplace};
+use super::super::workplace::Workplace;
 use super::objects::remove_unneeded;
 use super::queue::Batch;
 use super::rows::{self, Edit, State, slot_of};
