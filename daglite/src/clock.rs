@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Weak};
+use std::sync::{Arc, LazyLock, OnceLock, Weak};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
@@ -112,6 +112,15 @@ impl Clock {
         (Self(Source::Manual(Arc::clone(&dial))), ClockHands(dial))
     }
 
+    /// The time since 1970 as exactly as it can be told, for measuring: unless somebody moves the clock back, it never goes
+    /// back.
+    pub(crate) fn precise(&self) -> Duration {
+        match &self.0 {
+            Source::System => system_precise(),
+            Source::Manual(dial) => Duration::from_millis(dial.millis.load(Ordering::SeqCst)),
+        }
+    }
+
     /// The time it shows.
     pub fn now(&self) -> Timestamp {
         match &self.0 {
@@ -146,6 +155,18 @@ impl Clock {
 fn system_now() -> Timestamp {
     // A clock set before 1970 counts as 1970: entries then look future-dated and are not trusted.
     Timestamp::from(SystemTime::now())
+}
+
+/// The system's time when it was first asked for, and what has passed since.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the system's time")]
+fn system_precise() -> Duration {
+    static START: OnceLock<(Duration, Instant)> = OnceLock::new();
+    let start = || {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        (now, Instant::now())
+    };
+    let (since_1970, start) = START.get_or_init(start);
+    *since_1970 + start.elapsed()
 }
 
 impl Default for Clock {

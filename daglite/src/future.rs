@@ -22,7 +22,10 @@ use crate::engine::{
 };
 use crate::error::{Error, ErrorKind};
 use crate::event::Summary;
-use crate::graph::{Arg, Input, IntoArg, Mode, Node, Op, Save, Slot, TaskOp};
+use crate::graph::{
+    Appearance, Arg, Drawn, Graph, Input, IntoArg, Mode, Node, Op, Outline, Save, Slot, TaskOp,
+    contracted,
+};
 use crate::registry::{HasFormat, ValueFormats};
 use crate::session::Session;
 use crate::task::{CloneFn, Task, Value};
@@ -50,6 +53,7 @@ use place::{called_at, place_of};
 /// | [`run_shared`](Self::run_shared) | the value in an `Arc` |
 /// | [`outcome`](Self::outcome) | the value, and how each result came to be |
 /// | [`plan`](Self::plan) | no execution: what a run would do, and why |
+/// | [`graph`](Self::graph) | no execution: a picture of the graph |
 ///
 /// ```
 /// use daglite::prelude::*;
@@ -648,6 +652,51 @@ impl<T: Send + Sync + 'static> TaskFuture<T> {
         Ok(session.engine().plan(Arc::clone(&self.node)))
     }
 
+    /// A picture of the graph, with what has become of each task, or would: that of [`plan`](Self::plan). Nothing is run. What has
+    /// been made in a run is one node then, as nothing above it is needed any more; [`Outcome::graph`] shows all of a run.
+    ///
+    /// # Errors
+    ///
+    /// As [`plan`](Self::plan).
+    ///
+    /// ```
+    /// use daglite::prelude::*;
+    ///
+    /// #[task(name = "load")]
+    /// fn load() -> Vec<u32> {
+    ///     vec![1, 2, 3]
+    /// }
+    ///
+    /// #[task(name = "total")]
+    /// fn total(values: &[u32]) -> u32 {
+    ///     values.iter().sum()
+    /// }
+    ///
+    /// println!("{}", load().then(total).graph()?.mermaid());
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn graph(&self) -> Result<Graph, Error> {
+        Ok(self.plan()?.graph())
+    }
+
+    /// As [`graph`](Self::graph), in `session`.
+    ///
+    /// # Errors
+    ///
+    /// As [`plan`](Self::plan).
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// # #[task]
+    /// # fn one() -> u8 { 1 }
+    /// let session = Session::builder().without_cache().build()?;
+    /// assert_eq!(one().graph_in(&session)?.tasks(), 1);
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn graph_in(&self, session: &Session) -> Result<Graph, Error> {
+        Ok(self.plan_in(session)?.graph())
+    }
+
     /// As [`outcome`](Self::outcome), for `.await`, in the current session.
     ///
     /// # Errors
@@ -907,12 +956,60 @@ pub struct Outcome<T> {
     /// The tasks of the run, in the order in which their results were there. Those of runs inside tasks are not
     /// listed.
     pub tasks: Vec<TaskOutcome>,
+    /// The nodes of the run.
+    outline: Outline,
+    /// The place of each task among them.
+    places: Vec<u32>,
 }
 
 impl<T: Send + Sync + 'static> Outcome<T> {
     fn new(finished: Finished, cloner: &Cloner<T>) -> Result<Self, Error> {
-        let Finished { value, summary, tasks, .. } = finished;
-        Ok(Self { value: cloner.own(value)?, summary, tasks })
+        let Finished { value, summary, tasks, outline, places, .. } = finished;
+        Ok(Self { value: cloner.own(value)?, summary, tasks, outline, places })
+    }
+}
+
+impl<T> Outcome<T> {
+    /// A picture of the graph, with what has become of each task.
+    ///
+    /// ```
+    /// use daglite::prelude::*;
+    ///
+    /// #[task(cache, name = "square")]
+    /// fn square(n: u64) -> u64 {
+    ///     n * n
+    /// }
+    ///
+    /// let session = Session::builder().cache(MemoryStore::new()).build()?;
+    /// let first = square(3).outcome_in(&session)?;
+    /// assert!(first.graph().dot().contains("square\\ncomputed"));
+    /// let second = square(3).outcome_in(&session)?;
+    /// assert!(second.graph().dot().contains("square\\nhit: saves "));
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn graph(&self) -> Graph {
+        let mut outcomes: Vec<Option<&TaskOutcome>> = vec![None; self.outline.names.len()];
+        for (place, task) in self.places.iter().zip(&self.tasks) {
+            outcomes[*place as usize] = Some(task);
+        }
+        let mut nodes = Vec::new();
+        let mut shown = Vec::with_capacity(outcomes.len());
+        for (name, outcome) in self.outline.names.iter().zip(outcomes) {
+            let drawn = match (outcome, name) {
+                (Some(outcome), _) => Some(outcome.drawn()),
+                // What another run has made is there, and nothing is known of how.
+                (None, Some(name)) => {
+                    Some(Drawn { name, look: Appearance::Ready, detail: String::new() })
+                }
+                (None, None) => None,
+            };
+            shown.push(drawn.as_ref().map(|_| nodes.len() as u32));
+            nodes.extend(drawn);
+        }
+        let (inline, edges) = contracted(&shown, &self.outline.edges, nodes.len());
+        let look = Appearance::Inline;
+        nodes.extend(inline.into_iter().map(|name| Drawn { name, look, detail: String::new() }));
+        Graph::new(nodes, edges)
     }
 }
 

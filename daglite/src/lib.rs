@@ -39,7 +39,8 @@
 //! * [`TaskFuture::checkpoint`] keeps a named, versioned copy in a [`CheckpointStore`]: [`FileCheckpoints`].
 //! * [`ContentHash`] says how arguments are hashed, [`Format`] and [`Registry`] how results become bytes; types with
 //!   serde's derives need neither.
-//! * [`Event`]s tell [`Observer`]s what happens; [`Progress`] writes them for people.
+//! * [`Event`]s tell [`Observer`]s what happens: [`Progress`] draws and writes for people, [`JsonLines`] writes a log, and
+//!   [`ChromeTrace`] a trace. A [`Graph`] is a picture.
 //!
 //! # When is a result used again?
 //!
@@ -151,17 +152,18 @@ mod times;
 pub use checkpoint::{Checkpoint, CheckpointStore, FileCheckpoints};
 pub use digest::{Digest, ParseDigestError};
 pub use engine::{
-    Plan, PlannedNode, PlannedState, Resumption, TaskOutcome, checkpoint_here, resume_here,
+    Estimate, Plan, PlannedNode, PlannedState, Resumption, TaskOutcome, checkpoint_here,
+    resume_here,
 };
 pub use error::{Error, ErrorKind, PathStep};
-pub use event::{Change, Event, ItemChange, MissReason, Observer, Summary};
+pub use event::{Change, Event, Interest, ItemChange, MissReason, Moment, Observer, Summary};
 pub use future::{CheckpointOwnFormat, Join, Outcome, TaskFuture, TaskRun, join, join_all};
-pub use graph::{IntoArg, Origin};
+pub use graph::{Graph, IntoArg, Origin};
 pub use hash::{
     ContentHash, ContentHasher, Element, HashError, InputDir, InputFile, OutputFile, Strategy,
     Unordered, ValueHash, content_digest, serde_hash,
 };
-pub use observe::Progress;
+pub use observe::{ChromeTrace, JsonLines, Progress};
 #[cfg(feature = "ndarray")]
 #[cfg_attr(docsrs, doc(cfg(feature = "ndarray")))]
 pub use registry::NpyElement;

@@ -88,6 +88,20 @@ fn custom_types_draws_once_and_keeps_the_picture_as_text() {
 }
 
 #[test]
+fn watch_plans_what_it_does_and_draws_what_it_has_done() {
+    twice(env!("CARGO_BIN_EXE_watch"), |first, second, folder| {
+        assert_eq!(counts(&first), ["reading 16 stations", "daglite: 0 hits, 34 computed"]);
+        assert_eq!(counts(&second), ["reading 16 stations", "daglite: 33 hits, 1 computed"]);
+        assert!(first.out.starts_with("34 tasks: 17 to compute, 17 unknown\n"), "{}", first.out);
+        assert!(second.out.starts_with("34 tasks: 33 hits, 1 to compute\n"), "{}", second.out);
+        // Where there is no terminal, nothing is drawn.
+        assert!(!first.err.contains('\u{1b}') && !first.err.contains('━'), "{}", first.err);
+        let picture = std::fs::read_to_string(folder.join("graph.mmd")).unwrap();
+        assert!(picture.starts_with("flowchart TD\n") && picture.contains(":::hit"));
+    });
+}
+
+#[test]
 fn checkpoints_adds_a_version_for_each_change_and_computes_nothing_twice() {
     twice(env!("CARGO_BIN_EXE_checkpoints"), |first, second, _| {
         assert_eq!(

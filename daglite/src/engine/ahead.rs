@@ -95,6 +95,7 @@ impl Run {
 
     /// The question for a call that memory has no answer to; its place in the run if there is none.
     fn ask_for(&self, planned: Planned, mut call: TaskOp, removals: u64) -> Result<Asked, u32> {
+        let _place = self.noted_place_of(planned.idx, &planned.node);
         // Hashing may be long and is code of the user.
         let _ = caught(|| self.make_key(&mut call));
         match call.key().cloned() {
@@ -118,6 +119,7 @@ impl Run {
         looked: &mut Looked,
     ) {
         let Asked { planned: Planned { idx, node, want_value }, mut call, key, landed } = asked;
+        let _place = self.noted_place_of(idx, &node);
         let found = match found {
             Some(Lookup::Found(glimpse)) if want_value => {
                 match self.hit_ahead(&node, &call, &key, glimpse, removals) {

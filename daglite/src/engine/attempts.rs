@@ -189,8 +189,8 @@ impl Run {
         let retries = attempt.policy.retries;
         // Before anybody is told, so that an observer may move the clock.
         let due = self.engine.timers.now().saturating_add(delay);
-        tracing::debug!(task, %error, attempt = number, ?delay, "a task is tried again");
-        self.engine.tell(|| Event::Retried { task, attempt: number, retries, delay, error });
+        tracing::debug!(target: "daglite", parent: &self.span, task, %error, attempt = number, ?delay, "a task is tried again");
+        self.engine.tell_task(|| Event::Retried { task, attempt: number, retries, delay, error });
         let mut call = attempt.call_again(&order);
         attempt.number += 1;
         order.attempt = Some(attempt);
@@ -287,8 +287,8 @@ impl Run {
         let Err(Cut::TimedOut { limit, away }) = &completion.result else { return };
         let (task, limit, still_running) =
             (completion.order.task.spec.name, *limit, away.is_some());
-        tracing::warn!(task, ?limit, still_running, "a task took longer than its timeout");
-        self.engine.tell(|| Event::TimedOut { task, attempt, limit, still_running });
+        tracing::warn!(target: "daglite", parent: &self.span, task, ?limit, still_running, "a task took longer than its timeout");
+        self.engine.tell_task(|| Event::TimedOut { task, attempt, limit, still_running });
         if let Some(away) = away {
             away.told();
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-use crate::event::Event;
+use crate::event::{Event, place};
 use crate::graph::{Node, Op};
 use crate::task::{Args, Failure, Value};
 
@@ -25,6 +25,9 @@ type SyncBody = fn(&mut Args) -> Result<Value, Failure>;
 /// A sync body that is not run where it stands.
 pub(super) struct Away {
     task: &'static str,
+    /// The numbers of its run and of its call, as observers know them.
+    numbers: (u64, u64),
+    span: tracing::Span,
     engine: Arc<Engine>,
     limit: Duration,
     /// Who waits for it; taken by who ends the wait.
@@ -61,9 +64,12 @@ impl Run {
     ) {
         let context = self.context_for(&order, true);
         let (task, engine) = (order.task.spec.name, Arc::clone(&self.engine));
+        let (numbers, span) = (self.numbers_of(idx), self.span_of(&order));
         let waiting = Waiting { run: Arc::clone(self), idx, order };
         let away = Arc::new(Away {
             task,
+            numbers,
+            span,
             engine,
             limit,
             waiting: Mutex::new(Some(waiting)),
@@ -96,7 +102,9 @@ impl Away {
         }
         // Not under the lock: observers are anyone's code.
         drop(waiting);
+        let told_of = place(self.numbers.0, self.numbers.1, false);
         self.engine.tell_task(|| Event::Started { task: self.task });
+        drop(told_of);
         let away: Weak<Self> = Arc::downgrade(self);
         let over = Box::new(move || {
             if let Some(away) = away.upgrade() {
@@ -114,8 +122,7 @@ impl Away {
     /// Runs the body. Its result is for whoever still waits.
     fn work(self: Arc<Self>, body: SyncBody, values: SmallVec<[Value; 3]>, context: Arc<Context>) {
         let started = Instant::now();
-        let span = tracing::debug_span!("daglite task", task = self.task);
-        let entered = span.enter();
+        let entered = self.span.enter();
         let mut args = Args::new(values);
         let result = within(Arc::clone(&context), || caught(|| body(&mut args)));
         // What the arguments leave behind is a part of the body.
@@ -165,8 +172,9 @@ impl Away {
 
     fn tell_end(&self, took: Duration) {
         let task = self.task;
-        tracing::info!(task, ?took, "an abandoned task has ended");
-        self.engine.tell(|| Event::AbandonedEnded { task, took });
+        tracing::info!(target: "daglite", parent: &self.span, task, ?took, "an abandoned task has ended");
+        let _place = place(self.numbers.0, self.numbers.1, false);
+        self.engine.tell_task(|| Event::AbandonedEnded { task, took });
     }
 }
 

@@ -21,6 +21,8 @@ pub(crate) struct Context {
     pub(super) key: Option<Digest>,
     /// The body that this one was called from.
     pub(super) parent: Option<Arc<Context>>,
+    /// The number of the outermost run around it, if anybody is told of runs.
+    pub(super) outermost: u64,
     /// What is noted for the cache store of the run that the body belongs to.
     pub(super) ledger: Arc<Ledger>,
 }

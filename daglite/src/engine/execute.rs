@@ -150,7 +150,7 @@ impl Run {
         }
         self.engine.tell_task(|| Event::Started { task: name });
         let args = Args::new(values);
-        let span = tracing::debug_span!("daglite task", task = name);
+        let span = self.span_of(&order);
         match task.body {
             Body::Sync(body) => {
                 let context = self.context_for(&order, true);
@@ -193,6 +193,27 @@ impl Run {
         }
     }
 
+    /// The span of a body: what `tracing` knows of it.
+    pub(super) fn span_of(&self, order: &Order) -> tracing::Span {
+        let span = tracing::debug_span!(
+            target: "daglite",
+            parent: &self.span,
+            "task",
+            task = order.task.spec.name,
+            key = tracing::field::Empty,
+            reason = tracing::field::Empty,
+        );
+        if !span.is_disabled() {
+            if let Some(key) = &order.key {
+                span.record("key", tracing::field::display(key.digest));
+            }
+            if let Some(reason) = &order.reason {
+                span.record("reason", tracing::field::display(reason));
+            }
+        }
+        span
+    }
+
     /// Runs the body of a call of a sync task that has no key and of which nobody is told; `None` if it is not such a
     /// call, or its arguments are not all there.
     pub(super) fn step_plain(
@@ -228,13 +249,25 @@ impl Run {
             };
             values.push(value);
         }
-        let span = tracing::debug_span!("daglite task", task = task.spec.name);
+        let span = tracing::debug_span!(
+            target: "daglite",
+            parent: &self.span,
+            "task",
+            task = task.spec.name
+        );
         let entered = span.enter();
         let result = within_lent(context, || caught(|| body(&mut values)));
         drop(entered);
         drop(values);
         if let Ok(Ok(value)) = result {
             self.tally.computed.fetch_add(1, Ordering::Relaxed);
+            tracing::debug!(
+                target: "daglite",
+                parent: &self.span,
+                task = task.spec.name,
+                origin = "computed",
+                "computed",
+            );
             return Some(self.done(node, value, None, None));
         }
         let (parts, checkpoints, took) = (Vec::new(), Vec::new(), Duration::ZERO);
@@ -268,12 +301,12 @@ impl Run {
 
     /// Whether somebody will be told why a call was a miss.
     pub(super) fn wants_reasons(&self) -> bool {
-        self.report.is_some() || self.engine.wants_reasons
+        self.report.is_some() || self.engine.audience.wants_reasons()
     }
 
     /// Whether somebody will be told how long a body ran.
     fn wants_times(&self, order: &Order) -> bool {
-        order.key.is_some() || self.report.is_some() || self.engine.wants_tasks
+        order.key.is_some() || self.report.is_some() || self.engine.is_observed()
     }
 
     pub(super) fn context_for(&self, order: &Order, blocking: bool) -> Arc<Context> {
@@ -287,6 +320,7 @@ impl Run {
                 key: Some(key.digest),
                 parent: Some(Arc::clone(outer)),
                 ledger: Arc::clone(&outer.ledger),
+                outermost: outer.outermost,
             }),
         }
     }
@@ -358,7 +392,10 @@ impl Flying {
         };
         let Some(refused) = run.hand_over(&node, Box::new(self), error) else { return };
         let Ok(flying) = refused.downcast::<Arc<Self>>() else { return };
-        let Some((future, order, _)) = flying.body.lock().take() else { return };
+        let Some((future, order, at)) = flying.body.lock().take() else { return };
+        let (idx, task) = (flying.owner.lock().1, order.task.spec.name);
+        let _place = run.place_of(idx, &at);
+        run.engine.tell_task(|| Event::Cancelled { task });
         let _ = caught(|| within(Arc::clone(&flying.context), || drop(future)));
         drop(order.flight);
     }

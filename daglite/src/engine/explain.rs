@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ptr;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -69,6 +70,20 @@ impl Engine {
         let nearest = history.before.iter().min_by_key(|before| history.distance(before, parts));
         let changes = nearest.map(|before| history.changes(before, parts)).unwrap_or_default();
         if changes.is_empty() { MissReason::NoEntry } else { MissReason::Changed(changes) }
+    }
+
+    /// How long the body of a task usually ran when its last entries were made: the middle one of their times.
+    pub(super) fn usual_time(
+        &self,
+        histories: &Histories,
+        task: &'static Task,
+    ) -> Option<Duration> {
+        let store = self.cache.as_deref()?;
+        let place = histories.of(task);
+        let history = place.get_or_init(|| History::read(task, store));
+        let mut times: Vec<_> = history.before.iter().map(|before| before.meta.took).collect();
+        times.sort_unstable();
+        times.get(times.len() / 2).copied()
     }
 
     /// The reason with the name of the result type that the entry was written for, if it is known.

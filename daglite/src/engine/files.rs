@@ -15,12 +15,12 @@ impl Run {
     pub(super) fn inputs_have_stayed(&self, task: &Task, key: &Key) -> bool {
         let Some(path) = key.files.iter().find_map(Seen::changed) else { return true };
         let name = task.spec.name;
-        tracing::warn!(
+        tracing::warn!(target: "daglite",
             task = name,
             path = %path.display(),
             "an input file changed while the task ran: its result is used and not cached"
         );
-        self.engine.tell(|| Event::InputChanged {
+        self.engine.tell_run(|| Event::InputChanged {
             task: name,
             key: key.digest,
             path: path.to_path_buf(),

@@ -196,7 +196,7 @@ impl Drop for Flight {
         if let Some(hold) = self.hold.take()
             && let Err(message) = caught(|| drop(hold))
         {
-            tracing::warn!(%message, "the cache store panicked as a key was given back");
+            tracing::warn!(target: "daglite", %message, "the cache store panicked as a key was given back");
         }
         self.flights.land(&self.key, &self.landing);
     }

@@ -318,9 +318,11 @@ impl Engine {
         match caught(work) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::warn!(%error, "states that nobody needs cannot be {done}");
+                tracing::warn!(target: "daglite", %error, "states that nobody needs cannot be {done}");
             }
-            Err(message) => tracing::warn!(%message, "the checkpoint store panicked"),
+            Err(message) => {
+                tracing::warn!(target: "daglite", %message, "the checkpoint store panicked")
+            }
         }
     }
 }

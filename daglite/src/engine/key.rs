@@ -299,7 +299,7 @@ impl Hashing<'_> {
              `Strategy::Sampled` if a sample will do"
                 .to_owned()
         };
-        tracing::warn!("`{parameter}` of `{task}` was only sampled: {remedy}");
+        tracing::warn!(target: "daglite", "`{parameter}` of `{task}` was only sampled: {remedy}");
         let size = size as u64;
         self.engine.tell(|| Event::Sampled { task, parameter, size, remedy });
     }

@@ -10,7 +10,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::digest::Digest;
-use crate::store::{CacheStore, RunReport};
+use crate::event::Event;
+use crate::store::{CacheStore, Evicted, RunReport};
 
 use super::block::wait;
 use super::explain::Histories;
@@ -161,6 +162,10 @@ impl Engine {
 
     /// Tells users what the store has for them.
     fn tell_notices(&self, store: &dyn CacheStore) {
+        let Evicted { entries, bytes } = caught(|| store.evicted()).unwrap_or_default();
+        if entries > 0 {
+            self.tell_run(|| Event::Evicted { entries, bytes });
+        }
         let notices = caught(|| store.notices()).unwrap_or_default();
         notices.into_iter().for_each(|notice| self.warn(notice));
     }

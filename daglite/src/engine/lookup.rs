@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::digest::Digest;
-use crate::event::{Event, MissReason};
+use crate::event::{Event, MissReason, current_call};
 use crate::graph::{Ahead, Entry, Key, Known, Mode, Node, Op, Origin, Slot, TaskOp};
 use crate::store::{ArtifactMeta, CacheStore, Glimpse, Lookup, StoreError};
 use crate::task::{Task, Value};
@@ -140,6 +140,15 @@ impl Run {
         self.tally.saved_nanos.fetch_add(nanos, Ordering::Relaxed);
         let (origin, took, reason) = (Origin::Hit, Duration::ZERO, None);
         self.note(TaskOutcome { task: name, origin, took, saved, reason, resumed: None });
+        tracing::debug!(
+            target: "daglite",
+            parent: &self.span,
+            task = name,
+            key = %key.digest,
+            origin = "hit",
+            ?saved,
+            "hit",
+        );
         self.engine.tell_task(|| Event::Hit { task: name, key: key.digest, saved });
     }
 
@@ -278,7 +287,9 @@ impl Run {
     /// Notes what became of a task, if somebody asked for it.
     pub(super) fn note(&self, outcome: TaskOutcome) {
         if let Some(report) = &self.report {
-            report.lock().push(outcome);
+            let mut report = report.lock();
+            report.tasks.push(outcome);
+            report.places.push(current_call() as u32);
         }
     }
 
@@ -286,8 +297,9 @@ impl Run {
         let Some(report) = &self.report else { return };
         let mut report = report.lock();
         let is_it = |outcome: &TaskOutcome| outcome.task == task && outcome.origin == Origin::Hit;
-        if let Some(at) = report.iter().rposition(is_it) {
-            report.remove(at);
+        if let Some(at) = report.tasks.iter().rposition(is_it) {
+            report.tasks.remove(at);
+            report.places.remove(at);
         }
     }
 }
@@ -305,7 +317,7 @@ impl Engine {
         if let Some(memory) = &self.memory
             && let Err(message) = caught(|| change(memory))
         {
-            tracing::warn!(%message, "a value panicked as it was dropped from memory");
+            tracing::warn!(target: "daglite", %message, "a value panicked as it was dropped from memory");
         }
     }
 

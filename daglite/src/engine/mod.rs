@@ -57,7 +57,7 @@ use parking_lot::Mutex;
 use crate::checkpoint::CheckpointStore;
 use crate::clock::Clock;
 use crate::error::Error;
-use crate::event::{Event, Observer};
+use crate::event::{Audience, Event, Interest, Observer};
 use crate::hash::{Consulting, Notes, Strategy, consulting};
 use crate::registry::Registry;
 use crate::size::ByteSize;
@@ -66,7 +66,7 @@ use crate::store::CacheStore;
 pub(crate) use context::{current, with_current};
 pub use here::{checkpoint_here, resume_here};
 pub(crate) use memory::DEFAULT_MEMORY;
-pub use plan::{Plan, PlannedNode, PlannedState};
+pub use plan::{Estimate, Plan, PlannedNode, PlannedState};
 pub use resume::Resumption;
 pub use run::TaskOutcome;
 pub(crate) use run::{Finished, RunFuture, block_on};
@@ -88,11 +88,8 @@ pub(crate) struct Engine {
     checkpoints: Option<Arc<dyn CheckpointStore>>,
     registry: Registry,
     clock: Clock,
-    observers: Vec<Box<dyn Observer>>,
-    /// Whether one of them makes use of the reasons of misses.
-    wants_reasons: bool,
-    /// Whether one of them makes use of the course of single calls.
-    wants_tasks: bool,
+    /// Who is told of events.
+    audience: Audience,
     /// Whether a hit whose excluded arguments differ is told.
     warn_excluded: bool,
     /// Whether checkpoints that are there stand for what would be computed.
@@ -192,14 +189,13 @@ impl Engine {
             keep_going,
             limits,
         } = parts;
-        let wants_reasons = observers.iter().any(|observer| observer.wants_reasons());
-        let wants_tasks = observers.iter().any(|observer| observer.wants_tasks());
         let memory = cache
             .as_ref()
             .filter(|_| memory.bytes() > 0)
             .map(|store| Memory::new(memory, caught(|| store.removals()).unwrap_or_default()));
-        let is_told = observers.iter().any(|observer| observer.wants_runs());
-        let is_open = memory.is_some() && !wants_tasks && !is_told && !warn_excluded;
+        let audience = Audience::new(observers, clock.clone());
+        // Who is told of runs or tasks is told of each.
+        let is_open = memory.is_some() && !audience.wants(Interest::Runs) && !warn_excluded;
         let shortcuts = is_open.then(Shortcuts::default);
         let notes = cache.as_ref().map(StoreNotes::of);
         Arc::new(Self {
@@ -211,10 +207,8 @@ impl Engine {
             jitter_seed,
             keep_going,
             limits,
+            audience,
             clock,
-            observers,
-            wants_reasons,
-            wants_tasks,
             warn_excluded,
             resume,
             hash_strategy,
@@ -267,33 +261,34 @@ impl Engine {
         )
     }
 
-    /// Tells everybody what `event` makes, if anybody listens.
+    /// Whether anybody wants to be told what happens to each task.
+    fn is_observed(&self) -> bool {
+        self.audience.wants(Interest::Tasks)
+    }
+
+    /// Tells what `event` makes, if anybody listens at all.
     fn tell(&self, event: impl FnOnce() -> Event) {
-        if !self.observers.is_empty() {
-            self.tell_those(|_| true, &event());
+        if self.audience.wants(Interest::Warnings) {
+            self.audience.tell(event());
         }
     }
 
-    /// The same, of the course of a single call.
+    /// Tells what `event` makes of a single task, if anybody wants to know so much.
     fn tell_task(&self, event: impl FnOnce() -> Event) {
-        if self.wants_tasks {
-            self.tell_those(|observer| observer.wants_tasks(), &event());
+        if self.audience.wants(Interest::Tasks) {
+            self.audience.tell(event());
         }
     }
 
-    fn tell_those(&self, wants: impl Fn(&dyn Observer) -> bool, event: &Event) {
-        for observer in &self.observers {
-            // What an observer does is its own affair: its panic must not touch the run.
-            let _ = catch_unwind(AssertUnwindSafe(|| {
-                if wants(observer.as_ref()) {
-                    observer.event(event);
-                }
-            }));
+    /// Tells what `event` makes of a run, if anybody wants to know of runs.
+    fn tell_run(&self, event: impl FnOnce() -> Event) {
+        if self.audience.wants(Interest::Runs) {
+            self.audience.tell(event());
         }
     }
 
     fn warn(&self, message: String) {
-        tracing::warn!("{message}");
+        tracing::warn!(target: "daglite", "{message}");
         self.tell(|| Event::Warning { message });
     }
 

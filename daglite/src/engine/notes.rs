@@ -24,7 +24,7 @@ impl Notes for StoreNotes {
         match caught(|| wait(self.0.noted(name))) {
             Ok(Ok(found)) => found,
             Ok(Err(error)) => {
-                tracing::debug!(%error, "the store cannot tell what it has noted");
+                tracing::debug!(target: "daglite", %error, "the store cannot tell what it has noted");
                 None
             }
             Err(_) => None,
@@ -33,7 +33,7 @@ impl Notes for StoreNotes {
 
     fn note(&self, name: &Digest, bytes: &[u8]) {
         if let Ok(Err(error)) = caught(|| wait(self.0.note(name, bytes))) {
-            tracing::debug!(%error, "the store cannot note the digest of a file");
+            tracing::debug!(target: "daglite", %error, "the store cannot note the digest of a file");
         }
     }
 }

@@ -88,7 +88,7 @@ impl Others {
         let others = Arc::clone(self);
         let thread = std::thread::Builder::new().name("daglite waits".into());
         if let Err(error) = thread.spawn(move || others.watch()) {
-            tracing::warn!(%error, "no thread to wait for another process");
+            tracing::warn!(target: "daglite", %error, "no thread to wait for another process");
             let stranded = {
                 let mut state = self.state.lock();
                 state.watched = false;

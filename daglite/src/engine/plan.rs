@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::digest::Digest;
 use crate::event::{MissReason, Short};
+use crate::graph::{Appearance, Drawn, Graph};
 
 /// What a run would do: each task of the graph, those first that others need.
 ///
@@ -41,6 +42,57 @@ use crate::event::{MissReason, Short};
 pub struct Plan {
     /// The tasks, each after those whose results it takes.
     pub nodes: Vec<PlannedNode>,
+    /// What is drawn beside them, numbered after them.
+    pub(super) inline: Vec<&'static str>,
+    /// From what makes a result to what takes it, by number.
+    pub(super) edges: Vec<(u32, u32)>,
+    /// How long it may take.
+    pub(super) estimate: Estimate,
+}
+
+/// How long a run may take, by what the cache has recorded of its tasks. Displays as a few words.
+///
+/// ```
+/// use daglite::prelude::*;
+///
+/// #[task(cache)]
+/// fn square(n: u64) -> u64 {
+///     n * n
+/// }
+///
+/// let session = Session::builder().cache(MemoryStore::new()).build()?;
+/// let never = square(3).plan_in(&session)?;
+/// assert_eq!(never.estimate().to_string(), "no time is known of 1 task");
+/// square(3).run_in(&session)?;
+/// let known = square(4).plan_in(&session)?;
+/// assert_eq!((known.estimate().untimed, known.nodes[0].expected.is_some()), (0, true));
+/// # Ok::<(), daglite::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Estimate {
+    /// The time with the session's threads, if each task takes as long as it usually does and starts as early as it can. Nothing is
+    /// added for tasks of which no time is known, nor for reading and writing results.
+    pub time: Duration,
+    /// How many tasks there are that would run, and of which no time is known: they are not cached, or have no entry yet.
+    pub untimed: usize,
+    /// Whether some tasks may turn out to be hits: then it takes so long at most.
+    pub depends: bool,
+}
+
+impl fmt::Display for Estimate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { time, untimed, depends } = *self;
+        let unit = if untimed == 1 { "task" } else { "tasks" };
+        match (time, untimed) {
+            (Duration::ZERO, 0) => f.write_str("nothing to compute"),
+            (Duration::ZERO, _) => write!(f, "no time is known of {untimed} {unit}"),
+            (_, 0) => write!(f, "{} {}", if depends { "up to" } else { "about" }, Short(time)),
+            _ => {
+                write!(f, "{} and the time of {untimed} {unit} of which none is known", Short(time))
+            }
+        }
+    }
 }
 
 /// A task in a [`Plan`].
@@ -66,6 +118,9 @@ pub struct PlannedNode {
     pub key: Option<Digest>,
     /// What would become of it.
     pub state: PlannedState,
+    /// How long its body may run: the usual time of its task, by the last entries in the cache; zero if it would not run, `None` if
+    /// no time is known.
+    pub expected: Option<Duration>,
 }
 
 /// What would become of a task.
@@ -121,6 +176,30 @@ impl PlannedState {
     }
 }
 
+impl PlannedState {
+    /// How it is drawn.
+    fn appearance(&self) -> Appearance {
+        match self {
+            Self::Ready => Appearance::Ready,
+            Self::Running => Appearance::Running,
+            Self::Failed(_) => Appearance::Failed,
+            Self::WouldHit { .. } => Appearance::Hit,
+            Self::WouldResume { .. } => Appearance::Resumed,
+            Self::WouldCompute(_) | Self::WouldRun => Appearance::Compute,
+            Self::Unknown { .. } => Appearance::Unknown,
+        }
+    }
+
+    /// What a picture says of it.
+    fn detail(&self) -> String {
+        match self {
+            Self::Ready | Self::Running => String::new(),
+            Self::WouldResume { checkpoint } => format!("from {checkpoint}"),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for PlannedState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -150,6 +229,42 @@ impl Plan {
         self.count("hit")
     }
 
+    /// How long a run may take.
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// # #[task]
+    /// # fn one() -> u8 { 1 }
+    /// assert_eq!(one().plan()?.estimate().to_string(), "no time is known of 1 task");
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn estimate(&self) -> Estimate {
+        self.estimate
+    }
+
+    /// A picture of the graph, with what would become of each task.
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// # #[task]
+    /// # fn one() -> u8 { 1 }
+    /// assert!(one().plan()?.graph().mermaid().contains("one"));
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn graph(&self) -> Graph {
+        let tasks = self.nodes.iter().map(|node| Drawn {
+            name: node.task,
+            look: node.state.appearance(),
+            detail: node.state.detail(),
+        });
+        let inline = self.inline.iter().map(|name| Drawn {
+            name,
+            look: Appearance::Inline,
+            detail: String::new(),
+        });
+        Graph::new(tasks.chain(inline).collect(), self.edges.clone())
+    }
+
     /// How many tasks are in the state of this word.
     fn count(&self, word: &str) -> usize {
         self.nodes.iter().filter(|node| node.state.word() == word).count()
@@ -173,6 +288,10 @@ impl fmt::Display for Plan {
         for (at, (word, text)) in there.enumerate() {
             let separator = if at == 0 { ": " } else { ", " };
             write!(f, "{separator}{} {text}", self.count(word))?;
+        }
+        // Who has to wait less than a second need not be told how long.
+        if self.estimate.time >= Duration::from_secs(1) {
+            write!(f, "; {}", self.estimate)?;
         }
         writeln!(f)?;
         let longest = self.nodes.iter().map(|node| node.task.chars().count()).max().unwrap_or(0);

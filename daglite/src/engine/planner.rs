@@ -1,21 +1,23 @@
 //! Makes a [`Plan`]. Nothing is run, claimed or put; the store is looked into, many calls at a time.
 
-use std::collections::{HashMap, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::checkpoint::CheckpointMeta;
 use crate::digest::Digest;
 use crate::event::MissReason;
-use crate::graph::{Arg, Input, Key, Mode, Node, Op, Slot};
+use crate::graph::{Arg, Input, Key, Mode, Node, Op, Slot, contracted};
 use crate::store::{Glimpse, Lookup};
-use crate::task::Task;
+use crate::task::{Body, Task};
 
 use super::ahead::MOST_AHEAD;
 use super::block::wait;
 use super::explain::Histories;
 use super::hashes::Hashes;
 use super::key::{Hashing, Keyed, joined, key_of, reference};
-use super::plan::{Plan, PlannedNode, PlannedState};
+use super::plan::{Estimate, Plan, PlannedNode, PlannedState};
 use super::{Engine, caught};
 
 /// What is known of a node's result.
@@ -37,6 +39,10 @@ struct Cell {
     /// The nodes that need it.
     dependents: Vec<u32>,
     result: Forecast,
+    /// Its line in the plan, if it has one.
+    line: Option<u32>,
+    /// How many nodes it needs.
+    sources: u32,
 }
 
 /// A call whose key is known, before the store was asked.
@@ -61,6 +67,10 @@ struct Planner<'a> {
     /// What stands for nodes and all above them.
     resumed: HashMap<*const Node, CheckpointMeta>,
     nodes: Vec<PlannedNode>,
+    /// The usual times of tasks.
+    times: HashMap<*const Task, Option<Duration>>,
+    /// From each node to those that need it.
+    edges: Vec<(u32, u32)>,
 }
 
 impl Engine {
@@ -77,10 +87,13 @@ impl Engine {
             histories: Histories::default(),
             resumed: HashMap::new(),
             nodes: Vec::new(),
+            times: HashMap::new(),
+            edges: Vec::new(),
         };
         planner.collect(node);
         planner.work();
-        Plan { nodes: planner.nodes }
+        self.audience.heard();
+        planner.finish()
     }
 }
 
@@ -103,12 +116,14 @@ impl Planner<'_> {
                 self.resumed.insert(Arc::as_ptr(&node), meta);
             }
             self.cells[at].missing = sources.len() as u32;
+            self.cells[at].sources = sources.len() as u32;
             if sources.is_empty() {
                 self.ready.push_back(at as u32);
             }
             for source in sources.drain(..) {
                 let place = self.place(source);
                 self.cells[place as usize].dependents.push(at as u32);
+                self.edges.push((place, at as u32));
             }
             at += 1;
         }
@@ -128,7 +143,8 @@ impl Planner<'_> {
         let place = *self.places.entry(Arc::as_ptr(&node)).or_insert(next);
         if place == next {
             let result = Forecast::Value;
-            self.cells.push(Cell { node, missing: 0, dependents: Vec::new(), result });
+            let (dependents, line) = (Vec::new(), None);
+            self.cells.push(Cell { node, missing: 0, dependents, result, line, sources: 0 });
         }
         place
     }
@@ -165,9 +181,92 @@ impl Planner<'_> {
         }
     }
 
-    /// Adds a line to the plan.
-    fn say(&mut self, task: &'static str, key: Option<Digest>, state: PlannedState) {
-        self.nodes.push(PlannedNode { task, key, state });
+    /// Adds the line of a node to the plan.
+    fn say(&mut self, at: u32, task: &'static str, key: Option<Digest>, state: PlannedState) {
+        let expected = match &state {
+            PlannedState::WouldHit { .. }
+            | PlannedState::Ready
+            | PlannedState::WouldResume { .. }
+            | PlannedState::Failed(_) => Some(Duration::ZERO),
+            PlannedState::Running | PlannedState::WouldRun => None,
+            PlannedState::WouldCompute(_) | PlannedState::Unknown { .. } => self.usual_time(at),
+        };
+        self.cells[at as usize].line = Some(self.nodes.len() as u32);
+        self.nodes.push(PlannedNode { task, key, state, expected });
+    }
+
+    /// How long the body of a node's task usually runs, as far as the store's entries tell.
+    fn usual_time(&mut self, at: u32) -> Option<Duration> {
+        let task = self.cells[at as usize].node.task.filter(|task| task.spec.cache.is_some())?;
+        let (engine, histories) = (self.engine, &self.histories);
+        *self.times.entry(task).or_insert_with(|| engine.usual_time(histories, task))
+    }
+
+    /// The plan, with how its nodes hang together.
+    fn finish(self) -> Plan {
+        let (inline, edges) = self.shape();
+        let estimate = self.estimate();
+        Plan { nodes: self.nodes, inline, edges, estimate }
+    }
+
+    /// What is drawn beside the lines of the plan, numbered after them, and the arrows.
+    fn shape(&self) -> (Vec<&'static str>, Vec<(u32, u32)>) {
+        let shown: Vec<_> = self.cells.iter().map(|cell| cell.line).collect();
+        contracted(&shown, &self.edges, self.nodes.len())
+    }
+
+    /// How long the whole may take with the session's threads, each task as long as it usually does, and each as early as it can.
+    fn estimate(&self) -> Estimate {
+        let mut untimed = 0;
+        let mut depends = false;
+        for node in &self.nodes {
+            untimed += usize::from(node.expected.is_none() && node.task != "and_then");
+            depends |= matches!(node.state, PlannedState::Unknown { .. });
+        }
+        let mut first_edge = vec![0; self.cells.len() + 1];
+        self.edges.iter().for_each(|(from, _)| first_edge[*from as usize + 1] += 1);
+        (0..self.cells.len()).for_each(|at| first_edge[at + 1] += first_edge[at]);
+        let mut users = vec![0; self.edges.len()];
+        let mut next = first_edge.clone();
+        for (from, to) in &self.edges {
+            users[next[*from as usize]] = *to;
+            next[*from as usize] += 1;
+        }
+        let mut missing: Vec<u32> = self.cells.iter().map(|cell| cell.sources).collect();
+        let mut begins = vec![Duration::ZERO; self.cells.len()];
+        let mut threads = BinaryHeap::from(vec![Reverse(Duration::ZERO); self.threads()]);
+        let is_first = |at: &usize| self.cells[*at].sources == 0;
+        let first = (0..self.cells.len()).filter(is_first);
+        let mut ready: BinaryHeap<_> = first.map(|at| Reverse((Duration::ZERO, at))).collect();
+        let mut time = Duration::ZERO;
+        while let Some(Reverse((mut now, at))) = ready.pop() {
+            let cell = &self.cells[at];
+            let line = cell.line.map(|line| &self.nodes[line as usize]);
+            let took = line.and_then(|line| line.expected).unwrap_or_default();
+            if took > Duration::ZERO {
+                let is_async = cell.node.task.is_some_and(|it| matches!(it.body, Body::Async(_)));
+                if !is_async && let Some(Reverse(free)) = threads.pop() {
+                    now = now.max(free);
+                    threads.push(Reverse(now + took));
+                }
+                now += took;
+            }
+            time = time.max(now);
+            for user in &users[first_edge[at]..first_edge[at + 1]] {
+                let user = *user as usize;
+                begins[user] = begins[user].max(now);
+                missing[user] -= 1;
+                if missing[user] == 0 {
+                    ready.push(Reverse((begins[user], user)));
+                }
+            }
+        }
+        Estimate { time, untimed, depends }
+    }
+
+    /// How many tasks run at once; more than there are nodes make no difference.
+    fn threads(&self) -> usize {
+        self.engine.pool.concurrency().min(self.cells.len()).max(1)
     }
 
     /// What is known of the result of a node that is planned.
@@ -209,7 +308,7 @@ impl Planner<'_> {
                 let checkpoint = format!("{}@{}", meta.name, meta.version);
                 let result = meta.source_digest.map_or(Forecast::After(name), Forecast::Digest);
                 drop(slot);
-                self.say(name, None, PlannedState::WouldResume { checkpoint });
+                self.say(at, name, None, PlannedState::WouldResume { checkpoint });
                 return Step::Done(result);
             }
             Slot::Idle(op) => {
@@ -218,14 +317,14 @@ impl Planner<'_> {
                     && let Forecast::After(after) = result
                 {
                     drop(slot);
-                    self.say("and_then", None, PlannedState::Unknown { after });
+                    self.say(at, "and_then", None, PlannedState::Unknown { after });
                 }
                 return Step::Done(result);
             }
         };
         drop(slot);
         if let Some(task) = task {
-            self.say(task, None, state);
+            self.say(at, task, None, state);
         }
         Step::Done(result)
     }
@@ -267,7 +366,7 @@ impl Planner<'_> {
     ) -> Step {
         let name = task.spec.name;
         let Some(cache) = task.spec.cache.as_ref().filter(|_| self.engine.cache.is_some()) else {
-            self.say(name, None, PlannedState::WouldRun);
+            self.say(at, name, None, PlannedState::WouldRun);
             return Step::Done(Forecast::After(name));
         };
         let planned = Some(&self.digests);
@@ -281,11 +380,11 @@ impl Planner<'_> {
             (Keyed::NeedsValues, Some(reason)) => (None, reason),
             (Keyed::NeedsValues, None) => {
                 let after = self.first_unknown(&args).unwrap_or(name);
-                self.say(name, None, PlannedState::Unknown { after });
+                self.say(at, name, None, PlannedState::Unknown { after });
                 return Step::Done(Forecast::After(after));
             }
         };
-        self.say(name, key, PlannedState::WouldCompute(reason));
+        self.say(at, name, key, PlannedState::WouldCompute(reason));
         Step::Done(Forecast::After(name))
     }
 
@@ -315,7 +414,7 @@ impl Planner<'_> {
             match self.engine.remembered(call.task, &call.key.digest, removals) {
                 Some(kept) => {
                     let state = PlannedState::WouldHit { saved: kept.took };
-                    self.say(call.task.spec.name, Some(call.key.digest), state);
+                    self.say(call.at, call.task.spec.name, Some(call.key.digest), state);
                     self.settle(call.at, Forecast::Digest(kept.digest));
                 }
                 None => rest.push(call),
@@ -358,7 +457,7 @@ impl Planner<'_> {
             Some(reason) => self.missed(&call, engine.explain_result(reason, &meta)),
             None => {
                 let state = PlannedState::WouldHit { saved: meta.took };
-                self.say(call.task.spec.name, Some(call.key.digest), state);
+                self.say(call.at, call.task.spec.name, Some(call.key.digest), state);
                 // A value with files is hashed wherever it is an argument, so it has to be read first.
                 let forecast = match call.task.has_files() {
                     true => Forecast::After(call.task.spec.name),
@@ -372,7 +471,7 @@ impl Planner<'_> {
     /// Plans a call that would be computed.
     fn missed(&mut self, call: &Asked, reason: MissReason) {
         let name = call.task.spec.name;
-        self.say(name, Some(call.key.digest), PlannedState::WouldCompute(reason));
+        self.say(call.at, name, Some(call.key.digest), PlannedState::WouldCompute(reason));
         self.settle(call.at, Forecast::After(name));
     }
 }

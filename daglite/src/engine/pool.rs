@@ -169,7 +169,7 @@ impl Shared {
         let thread = std::thread::Builder::new().name("daglite".into());
         // A machine that gives no more threads is no reason to fail: the caller of the run works too.
         if let Err(error) = thread.spawn(move || shared.work()) {
-            tracing::warn!(%error, "no further thread for daglite's pool");
+            tracing::warn!(target: "daglite", %error, "no further thread for daglite's pool");
         }
     }
 
@@ -216,6 +216,6 @@ impl State {
 /// What a job leaves behind may panic as it is dropped: the thread and its permit must come back all the same.
 fn run_job(job: Job) {
     if let Err(message) = super::caught(job) {
-        tracing::warn!(%message, "a thread of daglite's pool caught a panic");
+        tracing::warn!(target: "daglite", %message, "a thread of daglite's pool caught a panic");
     }
 }

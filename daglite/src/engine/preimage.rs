@@ -119,7 +119,7 @@ impl Engine {
         };
         // It serves messages alone: whatever goes wrong, the entry is as good.
         if let Ok(Err(error)) = caught(|| wait(store.describe(&told.record))) {
-            tracing::debug!(%error, "the store cannot keep what explains misses");
+            tracing::debug!(target: "daglite", %error, "the store cannot keep what explains misses");
         }
         let id = told.id;
         self.records.told.write().insert(place, told);

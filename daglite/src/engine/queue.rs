@@ -6,7 +6,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::error::{Error, PathStep};
-use crate::graph::{Key, Node, Slot};
+use crate::graph::{Key, Node, Outline, Slot};
 use crate::task::{Body, Value};
 
 use super::ahead::{Batch, MOST_AHEAD, Planned};
@@ -44,6 +44,8 @@ pub(super) struct Queue {
     pub(super) keeps_going: bool,
     /// The failures so far, if it does.
     pub(super) failures: Failures,
+    /// How the nodes hang together, if somebody wants to know.
+    pub(super) outline: Option<Outline>,
     /// Whether nobody waits for the run any more.
     pub(super) cancelled: bool,
     /// The value that was asked for.
@@ -141,6 +143,7 @@ impl Queue {
                     }
                     cell
                 });
+                self.connect(cell, index(at));
                 let cell = &mut self.cells[cell as usize];
                 cell.want_value |= want_values;
                 cell.dependents.push(index(at));
@@ -155,7 +158,17 @@ impl Queue {
         start
     }
 
+    /// Notes that a node needs another one.
+    pub(super) fn connect(&mut self, from: u32, to: u32) {
+        if let Some(outline) = &mut self.outline {
+            outline.edges.push((from, to));
+        }
+    }
+
     pub(super) fn add(&mut self, node: Arc<Node>, want_value: bool) -> u32 {
+        if let Some(outline) = &mut self.outline {
+            outline.names.push(node.task.map(|task| task.spec.name));
+        }
         let task = node.task.filter(|task| matches!(task.body, Body::Sync(_)));
         self.cells.push(Cell {
             is_sync: task.is_some(),

@@ -37,6 +37,15 @@ impl Run {
         self.tally.computed.fetch_add(1, Ordering::Relaxed);
         let (origin, saved, reason) = (Origin::Computed, Duration::ZERO, order.reason.take());
         self.note(TaskOutcome { task, origin, took, saved, reason, resumed: None });
+        tracing::debug!(
+            target: "daglite",
+            parent: &self.span,
+            task,
+            key = order.key.as_ref().map(|key| tracing::field::display(key.digest)),
+            origin = "computed",
+            ?took,
+            "computed",
+        );
         self.engine.tell_task(|| Event::Computed { task, took });
         let (digest, stored) = match &order.key {
             Some(key) => {
@@ -66,8 +75,8 @@ impl Run {
         let task = order.task.spec.name;
         let attempts = order.attempt.as_ref().map_or(1, |attempt| attempt.number);
         let error = self.told_of(node, &order, error).after_attempts(attempts);
-        tracing::debug!(task, %error, "a task failed");
-        self.engine.tell(|| Event::Failed { task, error: error.clone() });
+        tracing::debug!(target: "daglite", parent: &self.span, task, %error, "a task failed");
+        self.engine.tell_task(|| Event::Failed { task, error: error.clone() });
         if let Some(flight) = order.flight {
             flight.land(Landing::Failed(error.clone()));
         }
@@ -102,7 +111,7 @@ impl Run {
             return (None, false);
         }
         if formats.is_err(&**value) {
-            tracing::debug!(task = name, "the result is an `Err`: it is used and not cached");
+            tracing::debug!(target: "daglite", task = name, "the result is an `Err`: it is used and not cached");
             return (None, false);
         }
         let (encoding, watched) =
@@ -167,7 +176,7 @@ impl Run {
                 (reference, true)
             }
             Ok(Put::Refused(reason)) => {
-                engine.tell(|| Event::Refused { task: name, key: key.digest, size, reason });
+                engine.tell_run(|| Event::Refused { task: name, key: key.digest, size, reason });
                 (reference, false)
             }
             Err(error) => {

@@ -75,7 +75,15 @@ impl Run {
         };
         let differs = self.differences(&meta, save);
         let version = meta.version.clone();
-        self.engine.tell(|| Event::Resumed {
+        tracing::debug!(
+            target: "daglite",
+            parent: &self.span,
+            checkpoint = name,
+            version,
+            origin = "resumed",
+            "resumed",
+        );
+        self.engine.tell_run(|| Event::Resumed {
             name: name.to_owned(),
             version: version.clone(),
             differs: differs.clone(),

@@ -18,9 +18,9 @@ use smallvec::SmallVec;
 
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
-use crate::event::{Event, MissReason, Summary};
-use crate::graph::{Handover, Key, Node, Origin, Slot};
-use crate::task::Value;
+use crate::event::{AtPlace, Event, Interest, MissReason, Short, Summary, place};
+use crate::graph::{Appearance, Drawn, Handover, Key, Node, Origin, Outline, Slot};
+use crate::task::{Body, Value};
 
 use super::Engine;
 use super::ahead::{Batch, Looked, run_number};
@@ -47,18 +47,30 @@ pub(super) struct Run {
     queue: Mutex<Queue>,
     /// Whether nothing more may be started: for those who do not look at the queue.
     stopping: AtomicBool,
+    /// Whether the driver is busy with a piece of work.
+    driver_works: AtomicBool,
     /// Wakes whoever drives the run.
     driver: Mutex<Option<Waker>>,
     /// Bodies of `async` tasks that want to be polled.
     woken: Mutex<Vec<Arc<Flying>>>,
     pub(super) tally: Tally,
-    pub(super) report: Option<Mutex<Vec<TaskOutcome>>>,
+    /// What `tracing` knows of it: the parent of the spans of its tasks.
+    pub(super) span: tracing::Span,
+    pub(super) report: Option<Mutex<Report>>,
     /// Bytes of values that have come along with look-ups, and have not been read.
     pub(super) carried: AtomicU64,
     /// What was made of values that several calls share.
     pub(super) hashes: Hashes,
     /// The nodes that are to be tried again.
     pub(super) pauses: Pauses,
+}
+
+/// What became of the tasks of a run.
+#[derive(Default)]
+pub(super) struct Report {
+    pub(super) tasks: Vec<TaskOutcome>,
+    /// The place of each in the run.
+    pub(super) places: Vec<u32>,
 }
 
 /// What a run counts.
@@ -102,6 +114,21 @@ pub struct TaskOutcome {
     pub resumed: Option<Resumption>,
 }
 
+impl TaskOutcome {
+    /// How it is drawn.
+    pub(crate) fn drawn(&self) -> Drawn {
+        let (look, detail) = match (&self.resumed, self.origin) {
+            (Some(resumed), _) => {
+                (Appearance::Resumed, format!("from {}@{}", resumed.checkpoint, resumed.version))
+            }
+            (None, Origin::Hit) => (Appearance::Hit, format!("saves {}", Short(self.saved))),
+            (None, Origin::Resumed) => (Appearance::Resumed, String::new()),
+            (None, Origin::Computed) => (Appearance::Computed, format!("in {}", Short(self.took))),
+        };
+        Drawn { name: self.task, look, detail }
+    }
+}
+
 /// What a thread has taken out of the lines.
 enum Taken {
     /// One piece of work.
@@ -126,6 +153,12 @@ impl Run {
     fn new(engine: Arc<Engine>, parent: Option<Arc<Context>>, report: bool) -> Arc<Self> {
         let outer = parent.as_ref().and_then(|parent| parent.ledger_of(&engine));
         let ledger = outer.unwrap_or_default();
+        let number = OnceLock::new();
+        let outermost = match &parent {
+            Some(parent) => parent.outermost,
+            None if engine.audience.wants(Interest::Runs) => *number.get_or_init(run_number) + 1,
+            None => 0,
+        };
         let context = |blocking| {
             Arc::new(Context {
                 engine: Arc::clone(&engine),
@@ -134,12 +167,13 @@ impl Run {
                 key: None,
                 parent: parent.clone(),
                 ledger: Arc::clone(&ledger),
+                outermost,
             })
         };
         let (resumes, caches) = (engine.resume, engine.cache.is_some());
         let keeps_going = engine.keep_going;
         Arc::new(Self {
-            number: OnceLock::new(),
+            number,
             context: context(true),
             async_context: context(false),
             engine,
@@ -159,15 +193,18 @@ impl Run {
                 failure: None,
                 keeps_going,
                 failures: Failures::default(),
+                outline: report.then(Outline::default),
                 cancelled: false,
                 result: None,
                 key: None,
                 hands: Vec::new(),
             }),
             stopping: AtomicBool::new(false),
+            driver_works: AtomicBool::new(false),
             driver: Mutex::new(None),
             woken: Mutex::new(Vec::new()),
             tally: Tally::default(),
+            span: tracing::debug_span!(target: "daglite", "run"),
             report: report.then(Mutex::default),
             carried: AtomicU64::new(0),
             hashes: Hashes::default(),
@@ -182,7 +219,7 @@ impl Run {
 
     /// Whether somebody is told of each call.
     pub(super) fn is_watched(&self) -> bool {
-        self.report.is_some() || self.engine.wants_tasks
+        self.report.is_some() || self.engine.is_observed()
     }
 
     /// Whether nobody waits for anything in this run any more.
@@ -198,7 +235,18 @@ impl Run {
 
     /// Has `idx` looked at again: what it waited for has happened.
     pub(super) fn requeue(self: &Arc<Self>, idx: u32) {
-        self.queue.lock().push_back(idx);
+        let mut queue = self.queue.lock();
+        queue.push_back(idx);
+        self.call_for(queue);
+    }
+
+    /// Has somebody see to what has come into the queue: the driver, or others if it is at a body that may take long.
+    fn call_for(self: &Arc<Self>, queue: parking_lot::MutexGuard<'_, Queue>) {
+        if self.driver_works.load(Ordering::SeqCst) {
+            self.summon(queue, Worker::Nobody);
+        } else {
+            drop(queue);
+        }
         self.wake_driver();
     }
 
@@ -253,8 +301,7 @@ impl Run {
         if queue.cancelled {
             self.summon(queue, Worker::Nobody);
         } else {
-            drop(queue);
-            self.wake_driver();
+            self.call_for(queue);
         }
     }
 
@@ -280,11 +327,54 @@ impl Run {
     /// Has `idx` looked at again once all of `nodes` are settled, with their values if those are wanted.
     pub(super) fn line_up(&self, idx: u32, nodes: &[Arc<Node>], want_values: bool) {
         let mut queue = self.queue.lock();
+        let before = queue.cells.len();
         for node in nodes {
             let at = queue.enlist(node, want_values);
             queue.cells[at as usize].dependents.push(idx);
+            queue.connect(at, idx);
             queue.cells[idx as usize].missing += 1;
         }
+        self.tell_queued(&queue, before);
+    }
+
+    /// Tells of the calls that have come into the queue. Under its lock, so that nobody can have begun with one of them: to tell
+    /// takes no lock of a run, and runs no code of an observer.
+    fn tell_queued(&self, queue: &Queue, before: usize) {
+        if !self.engine.is_observed() {
+            return;
+        }
+        // What others need stands behind them: it is told first.
+        for (at, cell) in queue.cells.iter().enumerate().skip(before).rev() {
+            if let Some(node) = &cell.node
+                && let Some(task) = node.task
+            {
+                let _place = self.place_of(at as u32, node);
+                self.engine.tell_task(|| Event::Queued { task: task.spec.name });
+            }
+        }
+    }
+
+    /// While the answer lives, what this thread tells is of `node`, which is the `idx`th.
+    pub(super) fn place_of(&self, idx: u32, node: &Node) -> AtPlace {
+        let is_async = node.task.is_some_and(|task| matches!(task.body, Body::Async(_)));
+        let (run, call) = self.numbers_of(idx);
+        place(run, call, is_async)
+    }
+
+    /// The numbers of the outermost run and of the `idx`th node, as observers know them.
+    pub(super) fn numbers_of(&self, idx: u32) -> (u64, u64) {
+        (self.context.outermost, (self.number() + 1) << 32 | u64::from(idx))
+    }
+
+    /// The same, if anybody takes notice.
+    pub(super) fn noted_place_of(&self, idx: u32, node: &Node) -> Option<AtPlace> {
+        let is_noted = self.report.is_some() || self.engine.audience.wants(Interest::Runs);
+        is_noted.then(|| self.place_of(idx, node))
+    }
+
+    /// While the answer lives, what this thread tells is of this run, and of no node.
+    fn place(&self) -> AtPlace {
+        place(self.context.outermost, 0, false)
     }
 
     /// Works on what there is for `who` until nothing is left, or the driver is needed elsewhere. Whether there was
@@ -324,7 +414,7 @@ impl Run {
             Work::Step(idx) => (idx, None),
             Work::Record(idx, completion) => (idx, Some(completion)),
         };
-        let progress = self.progress(&node, || match completion {
+        let progress = self.progress(idx, &node, || match completion {
             None => self
                 .step_plain(&node, &mut hand.context)
                 .unwrap_or_else(|| self.step(idx, &node, want_value, driver)),
@@ -337,7 +427,7 @@ impl Run {
     fn empty(self: &Arc<Self>, hand: &mut Hand) {
         let mut done = None;
         while let Some((idx, node)) = hand.next(done.take()) {
-            let progress = self.progress(&node, || {
+            let progress = self.progress(idx, &node, || {
                 let progress = self.step_plain(&node, &mut hand.context);
                 progress.unwrap_or_else(|| self.step(idx, &node, true, false))
             });
@@ -349,7 +439,8 @@ impl Run {
     }
 
     /// What came of `step`, whatever it does.
-    fn progress(&self, node: &Node, step: impl FnOnce() -> Progress) -> Progress {
+    fn progress(&self, idx: u32, node: &Node, step: impl FnOnce() -> Progress) -> Progress {
+        let _place = self.noted_place_of(idx, node);
         super::caught(step).unwrap_or_else(|message| {
             // Code of the user that runs outside of a body has panicked: a `Clone`, a `Drop`, a waker.
             let error = super::panicked(&message);
@@ -428,7 +519,7 @@ impl Run {
     fn look_for(&self, batch: Batch) -> Vec<hand::Place> {
         let all: SmallVec<[u32; 8]> = batch.iter().map(|planned| planned.idx).collect();
         let looked = super::caught(|| self.look_ahead(batch)).unwrap_or_else(|message| {
-            tracing::warn!(%message, "looking for many calls at once panicked");
+            tracing::warn!(target: "daglite", %message, "looking for many calls at once panicked");
             let (settled, left) = (Vec::new(), all.to_vec());
             Looked { settled, left }
         });
@@ -507,6 +598,20 @@ impl Run {
         }
     }
 
+    /// Tells those who have to know that the run has ended; answers what happened in it.
+    fn say_ended(&self, started: Instant, store: bool, observers: bool) -> Summary {
+        let _place = self.place();
+        if store {
+            self.engine.end_run(&self.context.ledger);
+        }
+        let summary = self.summary(started.elapsed());
+        if observers {
+            self.engine.tell_run(|| Event::RunFinished { summary });
+            self.engine.audience.heard();
+        }
+        summary
+    }
+
     fn summary(&self, took: Duration) -> Summary {
         Summary {
             hits: self.tally.hits.load(Ordering::Relaxed),
@@ -526,6 +631,10 @@ pub(crate) struct Finished {
     pub(crate) key: Option<Arc<Key>>,
     pub(crate) summary: Summary,
     pub(crate) tasks: Vec<TaskOutcome>,
+    /// The nodes of the run.
+    pub(crate) outline: Outline,
+    /// The place of each of `tasks` among them.
+    pub(crate) places: Vec<u32>,
 }
 
 /// A run as a future. Nothing happens before it is polled; dropping it cancels the run.
@@ -546,8 +655,8 @@ enum Stage {
     New,
     /// Its nodes are being settled.
     Running(Instant),
-    /// It has its result; a thread of the pool tells the store that it has ended.
-    Ending { started: Instant, result: Result<Value, Error>, told: Arc<AtomicBool> },
+    /// It has its result; a thread of the pool tells the store and the observers that it has ended.
+    Ending { result: Result<Value, Error>, ended: Arc<OnceLock<Summary>> },
     /// Its result has been given.
     Over,
 }
@@ -569,10 +678,11 @@ impl RunFuture {
             queue.enlist(node, true);
         }
         let nodes = queue.cells.len();
-        drop(queue);
+        let _place = self.run.place();
         if self.top_level {
-            self.run.engine.tell(|| Event::RunStarted { nodes });
+            self.run.engine.tell_run(|| Event::RunStarted { nodes });
         }
+        self.run.tell_queued(&queue, 0);
     }
 
     /// One piece of work for the driver; false if there is none.
@@ -610,7 +720,9 @@ impl RunFuture {
             Place::Working { .. } => Worker::Driver,
             Place::Idle | Place::Runtime => Worker::Light,
         };
+        run.driver_works.store(true, Ordering::SeqCst);
         let any = run.work_on(who, hand);
+        run.driver_works.store(false, Ordering::SeqCst);
         if !any {
             run.summon(run.queue.lock(), Worker::Nobody);
         }
@@ -650,39 +762,40 @@ impl RunFuture {
         Some(result)
     }
 
-    /// Tells the store that the run has ended: on this thread if it may block, else on one of the pool.
+    /// Tells the store and the observers that the run has ended: on this thread if it may block, else on one of the pool.
     fn end(&mut self, started: Instant, result: Result<Value, Error>) {
-        let told = Arc::new(AtomicBool::new(false));
-        let ledger = &self.run.context.ledger;
-        if !self.tells_store || ledger.is_blank() {
-            told.store(true, Ordering::Release);
+        let ended = Arc::new(OnceLock::new());
+        let audience = &self.run.engine.audience;
+        let tells_store = self.tells_store && !self.run.context.ledger.is_blank();
+        let top_level = self.top_level;
+        let tells_observers =
+            top_level && (audience.wants(Interest::Runs) || !audience.has_heard());
+        if !(tells_store || tells_observers) {
+            let _ = ended.set(self.run.summary(started.elapsed()));
         } else if self.blocking {
-            self.run.engine.end_run(ledger);
-            told.store(true, Ordering::Release);
+            let _ = ended.set(self.run.say_ended(started, tells_store, top_level));
         } else {
-            let (run, told) = (Arc::clone(&self.run), Arc::clone(&told));
+            let (run, ended) = (Arc::clone(&self.run), Arc::clone(&ended));
             self.run.engine.pool.submit_light(Box::new(move || {
-                run.engine.end_run(&run.context.ledger);
-                told.store(true, Ordering::Release);
+                let _ = ended.set(run.say_ended(started, tells_store, top_level));
                 run.wake_driver();
             }));
         }
-        self.stage = Stage::Ending { started, result, told };
+        self.stage = Stage::Ending { result, ended };
     }
 
     fn conclude(
         &mut self,
-        started: Instant,
         result: Result<Value, Error>,
+        summary: Summary,
     ) -> Result<Finished, Error> {
-        let summary = self.run.summary(started.elapsed());
-        if self.top_level {
-            self.run.engine.tell(|| Event::RunFinished { summary });
-        }
-        let tasks = self.run.report.as_ref().map(|tasks| std::mem::take(&mut *tasks.lock()));
-        let tasks = tasks.unwrap_or_default();
-        let key = self.run.queue.lock().key.take();
-        result.map(|value| Finished { value, key, summary, tasks })
+        let report = self.run.report.as_ref().map(|report| std::mem::take(&mut *report.lock()));
+        let Report { tasks, places } = report.unwrap_or_default();
+        let mut queue = self.run.queue.lock();
+        let outline = queue.outline.take().unwrap_or_default();
+        let key = queue.key.take();
+        drop(queue);
+        result.map(|value| Finished { value, key, summary, tasks, outline, places })
     }
 
     /// Drives the run as far as it goes now.
@@ -726,11 +839,11 @@ impl Future for RunFuture {
             self.poll_running(started, cx);
         }
         match &self.stage {
-            Stage::Ending { told, .. } => {
-                if !told.load(Ordering::Acquire) {
+            Stage::Ending { ended, .. } => {
+                if ended.get().is_none() {
                     self.listen(cx);
                     // It may have been told between the look and the listening.
-                    if !told.load(Ordering::Acquire) {
+                    if ended.get().is_none() {
                         return Poll::Pending;
                     }
                 }
@@ -739,7 +852,10 @@ impl Future for RunFuture {
             Stage::New | Stage::Over => panic!("a run is not polled after its end"),
         }
         match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Ending { started, result, .. } => Poll::Ready(self.conclude(started, result)),
+            Stage::Ending { result, ended } => {
+                let summary = *ended.get().expect("it was there a moment ago");
+                Poll::Ready(self.conclude(result, summary))
+            }
             _ => unreachable!("matched above"),
         }
     }
@@ -750,9 +866,7 @@ impl Future for RunFuture {
 /// no run around them.
 impl Drop for RunFuture {
     fn drop(&mut self) {
-        if !matches!(self.stage, Stage::Running(_)) {
-            return;
-        }
+        let Stage::Running(started) = self.stage else { return };
         let mut queue = self.run.queue.lock();
         queue.cancelled = true;
         self.run.stopping.store(true, Ordering::Relaxed);
@@ -771,6 +885,11 @@ impl Drop for RunFuture {
             body.leave(&self.run, error);
         }
         self.run.context.ledger.add(&self.run.tally);
+        if self.top_level {
+            let _place = self.run.place();
+            let summary = self.run.summary(started.elapsed());
+            self.run.engine.tell_run(|| Event::RunCancelled { summary });
+        }
         if self.tells_store && !self.run.context.ledger.is_blank() {
             let run = Arc::clone(&self.run);
             let end = Box::new(move || run.engine.end_run(&run.context.ledger));

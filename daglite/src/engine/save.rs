@@ -91,7 +91,7 @@ impl Run {
     fn tell_unchanged(&self, save: &Save, version: &str) {
         let name = save.checkpoint.name();
         self.engine
-            .tell(|| Event::CheckpointUnchanged { name: name.into(), version: version.into() });
+            .tell_run(|| Event::CheckpointUnchanged { name: name.into(), version: version.into() });
     }
 
     /// The latest version, if no other is to be added: it was made from the artifact `digest` and with the same wishes, or
@@ -157,7 +157,8 @@ impl Run {
         match saved.map_err(|error| cannot("save", name, error))? {
             Saved::New(version) => {
                 let event = version.clone();
-                self.engine.tell(|| Event::CheckpointSaved { name: name.into(), version: event });
+                self.engine
+                    .tell_run(|| Event::CheckpointSaved { name: name.into(), version: event });
                 Ok(version)
             }
             Saved::Unchanged(version) => {

@@ -141,6 +141,8 @@ impl Engine {
         if matches!(looked, Shortcut::Taken) {
             // Nothing is left to be done for it, so nothing has to be taken apart with care.
             drop(std::mem::replace(node.slot.get_mut(), Slot::Running(Vec::new())));
+            let task = task.spec.name;
+            tracing::debug!(target: "daglite", task, origin = "hit", "hit");
         }
         looked
     }

@@ -232,7 +232,7 @@ impl Run {
         let (digest, made) = digest_and_made(&source);
         let Some(value) = take_value(source) else { return self.lost(node) };
         if let Err(message) = caught(|| look(&value)) {
-            tracing::warn!(%message, "the closure of an `also` panicked");
+            tracing::warn!(target: "daglite", %message, "the closure of an `also` panicked");
             self.engine.tell(|| Event::AlsoPanicked { message });
         }
         self.done(node, value, digest, made)
@@ -525,7 +525,7 @@ impl Run {
                 self.claim_among_processes(idx, node, call, flight)
             }
             Claim::Waiting => {
-                self.engine.tell(|| Event::Waiting { task: name, key: key.digest });
+                self.engine.tell_task(|| Event::Waiting { task: name, key: key.digest });
                 Err(Progress::Parked)
             }
             Claim::Cycle => Ok((self.take_back(node).ok_or(Progress::Again)?, None)),
@@ -581,7 +581,7 @@ impl Run {
             KeyClaim::Taken { by } => {
                 let name = call.task.spec.name;
                 let since = *call.learn().waits_since.get_or_insert_with(Instant::now);
-                self.engine.tell(|| Event::WaitingForProcess { task: name, key, process: by });
+                self.engine.tell_task(|| Event::WaitingForProcess { task: name, key, process: by });
                 self.put_back(node, Op::Task(call));
                 let ancestors = self.ancestors();
                 flight.await_landing(&ancestors, self.on_landing(idx, node));

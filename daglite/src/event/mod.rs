@@ -1,15 +1,24 @@
-//! What happens in a run, told to whoever wants to know; `miss` has the reasons of misses.
+//! What happens in a run, told to whoever wants to know.
+//!
+//! Read in this order: this file (`Event`), `miss` (the reasons of misses), `summary` (a run in figures), `observer` (who is
+//! told, and what with an event), `audience` (how it is told without anybody being held up).
 
+mod audience;
 mod miss;
+mod observer;
+mod summary;
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::digest::Digest;
 use crate::error::Error;
 
+pub(crate) use audience::{AtPlace, Audience, complain, current_call, place};
 pub use miss::{Change, ItemChange, MissReason};
+pub use observer::{Interest, Moment, Observer};
+pub(crate) use summary::Short;
+pub use summary::Summary;
 
 /// Something that happened in a run. Each variant says when it is told.
 ///
@@ -40,10 +49,17 @@ pub use miss::{Change, ItemChange, MissReason};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
-    /// A run begins; its graph had this many nodes to settle.
+    /// A run begins; its graph had this many nodes to settle. Not told of runs inside of tasks: what happens there belongs to the
+    /// run around them.
     RunStarted {
         /// Nodes that were not settled yet.
         nodes: usize,
+    },
+    /// A call of a task has come into a run, which will see to it: before anything else of that call, once for each run. Calls
+    /// that a closure of `and_then` or `map_each` makes come later than the others, when it was called.
+    Queued {
+        /// The task.
+        task: &'static str,
     },
     /// A cached task's key was found in the cache. Its value has not been read.
     Hit {
@@ -151,6 +167,11 @@ pub enum Event {
         /// How long the body ran.
         took: Duration,
     },
+    /// The body of an `async` task was dropped before its end, as its run was, and no other run waits for it.
+    Cancelled {
+        /// The task.
+        task: &'static str,
+    },
     /// The body of a task has failed, panicked or taken too long, and is not run again.
     Failed {
         /// The task.
@@ -180,6 +201,14 @@ pub enum Event {
         size: u64,
         /// Why, and what to do about it.
         reason: String,
+    },
+    /// The cache store has removed entries to stay within its limits, or because they had expired. Told when a run begins and at
+    /// its end, of all that went since it was told last.
+    Evicted {
+        /// How many entries.
+        entries: u64,
+        /// About how many bytes they had.
+        bytes: u64,
     },
     /// A file or folder that is in the key of a computed task has changed since it was hashed, so that the body may have
     /// read it before or after: the result is used, and not cached.
@@ -234,145 +263,93 @@ pub enum Event {
         /// One sentence.
         message: String,
     },
-    /// A run has ended.
+    /// So many events were not told to this observer, as it was too slow: those before this one.
+    Missed {
+        /// How many.
+        events: u64,
+    },
+    /// A run has ended, with a value or with a failure. All that was told before belongs to it or to a run at the same time.
     RunFinished {
         /// What happened in it.
         summary: Summary,
     },
+    /// A run was dropped before it had its result: told in place of `RunFinished`. A sync body that is at work then goes on to
+    /// its end, and is told of as ever.
+    RunCancelled {
+        /// What had happened in it.
+        summary: Summary,
+    },
 }
 
-/// The run in figures. Displays as one line.
-///
-/// ```
-/// use daglite::Summary;
-/// use std::time::Duration;
-///
-/// let summary = Summary {
-///     hits: 3,
-///     computed: 1,
-///     took: Duration::from_millis(120),
-///     saved: Duration::from_secs(4),
-///     ..Summary::default()
-/// };
-/// assert_eq!(summary.to_string(), "3 hits, 1 computed in 120 ms (4.00 s saved)");
-/// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Cached tasks answered from the cache.
-    pub hits: u64,
-    /// Tasks whose body ran, cached or not.
-    pub computed: u64,
-    /// Cached tasks among the computed ones.
-    pub misses: u64,
-    /// Checkpoints from which the run went on.
-    pub resumed: u64,
-    /// Wall-clock time of the run.
-    pub took: Duration,
-    /// The computing time that the hits saved.
-    pub saved: Duration,
-}
+impl Event {
+    /// The name of the variant in small letters: what logs call it.
+    ///
+    /// ```
+    /// use daglite::Event;
+    ///
+    /// assert_eq!(Event::Started { task: "load" }.name(), "started");
+    /// assert_eq!(Event::RunStarted { nodes: 3 }.name(), "run_started");
+    /// ```
+    pub fn name(&self) -> &'static str {
+        self.facts().0
+    }
 
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hits = if self.hits == 1 { "hit" } else { "hits" };
-        write!(f, "{} {hits}, ", self.hits)?;
-        if self.resumed > 0 {
-            write!(f, "{} resumed, ", self.resumed)?;
+    /// How much an observer has to want to be told of it.
+    ///
+    /// ```
+    /// use daglite::{Event, Interest};
+    ///
+    /// assert_eq!(Event::Started { task: "load" }.interest(), Interest::Tasks);
+    /// assert_eq!(Event::Warning { message: String::new() }.interest(), Interest::Warnings);
+    /// ```
+    pub fn interest(&self) -> Interest {
+        self.facts().1
+    }
+
+    /// The task that it is about, if it is about one.
+    ///
+    /// ```
+    /// use daglite::Event;
+    ///
+    /// assert_eq!(Event::Started { task: "load" }.task(), Some("load"));
+    /// assert_eq!(Event::RunStarted { nodes: 3 }.task(), None);
+    /// ```
+    pub fn task(&self) -> Option<&'static str> {
+        self.facts().2
+    }
+
+    /// Name, interest and task: one place where a new variant has to say all three.
+    fn facts(&self) -> (&'static str, Interest, Option<&'static str>) {
+        use Interest::{Runs, Tasks, Warnings};
+        match self {
+            Self::RunStarted { .. } => ("run_started", Runs, None),
+            Self::Queued { task } => ("queued", Tasks, Some(task)),
+            Self::Hit { task, .. } => ("hit", Tasks, Some(task)),
+            Self::Miss { task, .. } => ("miss", Tasks, Some(task)),
+            Self::ExcludedDiffers { task, .. } => ("excluded_differs", Warnings, Some(task)),
+            Self::Sampled { task, .. } => ("sampled", Warnings, Some(task)),
+            Self::Waiting { task, .. } => ("waiting", Tasks, Some(task)),
+            Self::WaitingForProcess { task, .. } => ("waiting_for_process", Tasks, Some(task)),
+            Self::Started { task } => ("started", Tasks, Some(task)),
+            Self::Computed { task, .. } => ("computed", Tasks, Some(task)),
+            Self::Cancelled { task } => ("cancelled", Tasks, Some(task)),
+            Self::Retried { task, .. } => ("retried", Tasks, Some(task)),
+            Self::TimedOut { task, .. } => ("timed_out", Tasks, Some(task)),
+            Self::AbandonedEnded { task, .. } => ("abandoned_ended", Tasks, Some(task)),
+            Self::Failed { task, .. } => ("failed", Tasks, Some(task)),
+            Self::Stored { task, .. } => ("stored", Tasks, Some(task)),
+            Self::Refused { task, .. } => ("refused", Runs, Some(task)),
+            Self::Evicted { .. } => ("evicted", Runs, None),
+            Self::InputChanged { task, .. } => ("input_changed", Runs, Some(task)),
+            Self::Loaded { task, .. } => ("loaded", Tasks, Some(task)),
+            Self::CheckpointSaved { .. } => ("checkpoint_saved", Runs, None),
+            Self::CheckpointUnchanged { .. } => ("checkpoint_unchanged", Runs, None),
+            Self::Resumed { .. } => ("resumed", Runs, None),
+            Self::AlsoPanicked { .. } => ("also_panicked", Warnings, None),
+            Self::Warning { .. } => ("warning", Warnings, None),
+            Self::Missed { .. } => ("missed", Warnings, None),
+            Self::RunFinished { .. } => ("run_finished", Runs, None),
+            Self::RunCancelled { .. } => ("run_cancelled", Runs, None),
         }
-        write!(f, "{} computed in {}", self.computed, Short(self.took))?;
-        if self.hits > 0 {
-            write!(f, " ({} saved)", Short(self.saved))?;
-        }
-        Ok(())
-    }
-}
-
-/// A duration with three digits and a unit.
-pub(crate) struct Short(pub(crate) Duration);
-
-impl fmt::Display for Short {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.as_secs_f64();
-        let (value, unit) = match seconds {
-            s if s < 1e-3 => (s * 1e6, "µs"),
-            s if s < 1.0 => (s * 1e3, "ms"),
-            s if s < 120.0 => (s, "s"),
-            s if s < 7200.0 => (s / 60.0, "min"),
-            s => (s / 3600.0, "h"),
-        };
-        let decimals = match value {
-            v if v < 10.0 => 2,
-            v if v < 100.0 => 1,
-            _ => 0,
-        };
-        write!(f, "{value:.decimals$} {unit}")
-    }
-}
-
-/// Whoever is told the events of a run. A closure `Fn(&Event)` is one.
-///
-/// # Contract
-///
-/// `event` is called on the thread on which the thing happened, between other work of the run: be quick. A panic
-/// in it is caught and ignored.
-///
-/// ```
-/// use daglite::{Event, Observer};
-///
-/// struct Quiet;
-/// impl Observer for Quiet {
-///     fn event(&self, _: &Event) {}
-/// }
-/// let session = daglite::Session::builder().observe(Quiet).build()?;
-/// # Ok::<(), daglite::Error>(())
-/// ```
-pub trait Observer: Send + Sync + 'static {
-    /// Something happened.
-    fn event(&self, event: &Event);
-
-    /// Whether it makes use of the reasons of misses. If no observer does, nobody looks for what has changed: a task that
-    /// the store has no entry for is a [`MissReason::NoEntry`] then.
-    ///
-    /// ```
-    /// use daglite::{Observer, Progress};
-    ///
-    /// assert!(!Progress::stderr().wants_reasons());
-    /// assert!(Progress::stderr().each_task().wants_reasons());
-    /// ```
-    fn wants_reasons(&self) -> bool {
-        true
-    }
-
-    /// Whether it makes use of what tells the course of each single call: [`Event::Started`], [`Event::Computed`],
-    /// [`Event::Hit`], [`Event::Miss`], [`Event::Loaded`] and [`Event::Stored`]. If it does not, it is told all else, and a
-    /// run of a million small calls is not held up by a million events.
-    ///
-    /// ```
-    /// use daglite::{Observer, Progress};
-    ///
-    /// assert!(!Progress::warnings().wants_tasks());
-    /// assert!(Progress::stderr().each_task().wants_tasks());
-    /// ```
-    fn wants_tasks(&self) -> bool {
-        true
-    }
-
-    /// Whether it makes use of [`Event::RunStarted`] and [`Event::RunFinished`]. If no observer of a session wants either
-    /// runs or tasks, a lone call whose result is in memory needs no run, and has no such events.
-    ///
-    /// ```
-    /// use daglite::{Observer, Progress};
-    ///
-    /// assert!(!Progress::warnings().wants_runs());
-    /// assert!(Progress::stderr().wants_runs());
-    /// ```
-    fn wants_runs(&self) -> bool {
-        true
-    }
-}
-
-impl<F: Fn(&Event) + Send + Sync + 'static> Observer for F {
-    fn event(&self, event: &Event) {
-        self(event);
     }
 }

@@ -1,9 +1,11 @@
 //! The graph: nodes and how they hang together. No I/O, no recursion; nothing here runs anything.
 //!
-//! Read in this order: `node` (what a node is and the states it goes through), `arg` (what a parameter accepts).
+//! Read in this order: `node` (what a node is and the states it goes through), `arg` (what a parameter accepts), `picture` (a graph
+//! as text for those who draw).
 
 mod arg;
 mod node;
+mod picture;
 
 pub(crate) use arg::Input;
 pub use arg::{Arg, IntoArg};
@@ -12,3 +14,5 @@ pub(crate) use node::{
     Ahead, ArgPart, AttemptSettings, Entry, Gather, Handover, Key, Known, Look, Made, Mode, Node,
     Op, Save, Slot, TaskOp, Transform, WakeFn, take_value,
 };
+pub use picture::Graph;
+pub(crate) use picture::{Appearance, Drawn, Outline, contracted};

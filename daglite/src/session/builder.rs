@@ -13,7 +13,7 @@ use crate::engine::{DEFAULT_MEMORY, Engine, Parts};
 use crate::error::{Error, ErrorKind};
 use crate::event::Observer;
 use crate::hash::Strategy;
-use crate::observe::Progress;
+use crate::observe::{ChromeTrace, JsonLines, Progress};
 use crate::registry::Registry;
 use crate::signed::{Signed, SigningKey};
 use crate::size::{ByteSize, IntoByteSize};
@@ -431,10 +431,17 @@ impl SessionBuilder {
             let lines = match settings.progress {
                 None => Some(Progress::warnings()),
                 Some(ProgressSetting::Off) => None,
-                Some(ProgressSetting::Summary) => Some(Progress::stderr()),
+                Some(ProgressSetting::Summary) => Some(Progress::to(std::io::stderr())),
+                Some(ProgressSetting::Bars) => Some(Progress::stderr()),
                 Some(ProgressSetting::Tasks) => Some(Progress::stderr().each_task()),
             };
             observers.extend(lines.map(|lines| Box::new(lines) as Box<dyn Observer>));
+        }
+        if let Some(path) = settings.log {
+            observers.push(Box::new(JsonLines::append(path)?));
+        }
+        if let Some(path) = settings.trace {
+            observers.push(Box::new(ChromeTrace::create(path)?));
         }
         let registry = registry.unwrap_or_else(|| Registry::global().clone());
         let checkpoints = Some(checkpoints);

@@ -34,7 +34,9 @@ pub use builder::SessionBuilder;
 /// | [`keep_going`](SessionBuilder::keep_going) | `DAGLITE_KEEP_GOING` (`true` or `false`) | `keep_going` | `false` |
 /// | [`limit`](SessionBuilder::limit) | `DAGLITE_LIMITS` (such as `db=2,net=8`) | `[limits]`, with `db = 2` | no limits |
 /// | [`signing_key`](SessionBuilder::signing_key) | `DAGLITE_SIGNING_KEY_FILE` (a file with the secret), or `DAGLITE_SIGNING_KEY` (the secret) | `signing_key_file` | nothing is signed |
-/// | [`observe`](SessionBuilder::observe) | `DAGLITE_PROGRESS` (`off`, `summary`, `tasks`) | `progress` | warnings on standard error |
+/// | [`observe`](SessionBuilder::observe), [`Progress`](crate::Progress) | `DAGLITE_PROGRESS` (`off`, `summary`, `bars`, `tasks`) | `progress` | warnings on standard error |
+/// | `observe`, [`JsonLines`](crate::JsonLines) | `DAGLITE_LOG` (a file, or `off`) | `log` | no log |
+/// | `observe`, [`ChromeTrace`](crate::ChromeTrace) | `DAGLITE_TRACE` (a file, or `off`) | `trace` | no trace |
 ///
 /// The signing key holds for all stores of the session, whoever names them.
 ///

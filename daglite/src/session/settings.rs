@@ -23,6 +23,8 @@ pub(super) struct Settings {
     pub(super) checkpoints: PathBuf,
     pub(super) concurrency: Option<NonZeroUsize>,
     pub(super) progress: Option<ProgressSetting>,
+    pub(super) log: Option<PathBuf>,
+    pub(super) trace: Option<PathBuf>,
     pub(super) memory: Option<ByteSize>,
     pub(super) wait_for_others: Option<Duration>,
     pub(super) warn_excluded: Option<bool>,
@@ -87,6 +89,7 @@ enum MaxSize {
 pub(super) enum ProgressSetting {
     Off,
     Summary,
+    Bars,
     Tasks,
 }
 
@@ -106,6 +109,8 @@ struct File {
     cache_compression: Option<i32>,
     checkpoints: Option<PathBuf>,
     concurrency: Option<NonZeroUsize>,
+    log: Option<PathBuf>,
+    trace: Option<PathBuf>,
     progress: Option<ProgressSetting>,
     #[serde(default, deserialize_with = "memory_in_file")]
     memory: Option<ByteSize>,
@@ -192,6 +197,15 @@ impl Settings {
             Some(value) => here.join(value),
             None => file.checkpoints.map_or_else(|| default_root.join("checkpoints"), in_folder),
         };
+        let file_of = |name, in_file: Option<PathBuf>| {
+            let is_on = |path: &PathBuf| path.as_os_str() != "off";
+            match variable(name) {
+                Some(value) => Some(PathBuf::from(value)).filter(is_on).map(|path| here.join(path)),
+                None => in_file.filter(is_on).map(in_folder),
+            }
+        };
+        let log = file_of("DAGLITE_LOG", file.log);
+        let trace = file_of("DAGLITE_TRACE", file.trace);
         let concurrency = setting(
             "CONCURRENCY",
             "a number from 1 up",
@@ -200,10 +214,11 @@ impl Settings {
         )?;
         let progress = setting(
             "PROGRESS",
-            "`off`, `summary` or `tasks`",
+            "`off`, `summary`, `bars` or `tasks`",
             |text| match text {
                 "off" => Some(ProgressSetting::Off),
                 "summary" => Some(ProgressSetting::Summary),
+                "bars" => Some(ProgressSetting::Bars),
                 "tasks" => Some(ProgressSetting::Tasks),
                 _ => None,
             },
@@ -233,6 +248,8 @@ impl Settings {
             checkpoints,
             concurrency,
             progress,
+            log,
+            trace,
             memory,
             wait_for_others,
             warn_excluded,

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 use super::Signed;
 use crate::digest::Digest;
 use crate::store::{
-    Artifact, ArtifactMeta, CacheStore, Fate, Glimpse, KeyClaim, KeyPart, Lookup, Put, RunReport,
-    StoreError, StoreFuture, TaskRecord,
+    Artifact, ArtifactMeta, CacheStore, Evicted, Fate, Glimpse, KeyClaim, KeyPart, Lookup, Put,
+    RunReport, StoreError, StoreFuture, TaskRecord,
 };
 
 /// What is signed: an entry of a cache.
@@ -134,6 +134,10 @@ impl<S: CacheStore> CacheStore for Signed<S> {
 
     fn end_run<'a>(&'a self, report: &'a RunReport) -> StoreFuture<'a, ()> {
         self.inner.end_run(report)
+    }
+
+    fn evicted(&self) -> Evicted {
+        self.inner.evicted()
     }
 
     fn notices(&self) -> Vec<String> {

@@ -240,6 +240,21 @@ impl fmt::Debug for KeyHold {
     }
 }
 
+/// What a store has removed by itself.
+///
+/// ```
+/// use daglite::store::{CacheStore, Evicted, MemoryStore};
+///
+/// assert_eq!(MemoryStore::new().evicted(), Evicted { entries: 0, bytes: 0 });
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Evicted {
+    /// How many entries.
+    pub entries: u64,
+    /// About how many bytes they had.
+    pub bytes: u64,
+}
+
 /// What a run tells its store at the end.
 ///
 /// ```
@@ -423,6 +438,12 @@ pub trait CacheStore: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// What was removed since the last call to stay within the store's limits, or because it had expired, and not because
+    /// somebody asked for it.
+    fn evicted(&self) -> Evicted {
+        Evicted::default()
+    }
+
     /// A number that changes whenever another process may have put something. As long as it stands still, whatever was
     /// absent for this process is absent still, unless this process has put it. A store that cannot tell answers another
     /// number each time, as it does unless this is overridden.
@@ -544,6 +565,10 @@ impl<S: CacheStore + ?Sized> CacheStore for Arc<S> {
 
     fn notices(&self) -> Vec<String> {
         (**self).notices()
+    }
+
+    fn evicted(&self) -> Evicted {
+        (**self).evicted()
     }
 
     fn changes(&self) -> u64 {

@@ -11,8 +11,8 @@ mod memory;
 mod preimage;
 
 pub use contract::{
-    Artifact, ArtifactMeta, CacheStore, Glimpse, KeyClaim, KeyHold, Lookup, Put, RunReport,
-    StoreFuture,
+    Artifact, ArtifactMeta, CacheStore, Evicted, Glimpse, KeyClaim, KeyHold, Lookup, Put,
+    RunReport, StoreFuture,
 };
 pub use error::StoreError;
 pub use file::{

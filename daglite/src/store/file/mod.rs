@@ -28,7 +28,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::contract::{
-    Artifact, ArtifactMeta, CacheStore, Glimpse, KeyClaim, Lookup, Put, RunReport, StoreFuture,
+    Artifact, ArtifactMeta, CacheStore, Evicted, Glimpse, KeyClaim, Lookup, Put, RunReport,
+    StoreFuture,
 };
 use super::error::StoreError;
 use super::flow::{ReadValue, WriteValue, Written};
@@ -309,6 +310,13 @@ impl CacheStore for FileStore {
             Kind::Indexed(store) => store.notices(),
             Kind::Files(store) => store.notices(),
         }
+    }
+
+    fn evicted(&self) -> Evicted {
+        std::mem::take(&mut *match &self.0 {
+            Kind::Indexed(store) => store.evicted.lock(),
+            Kind::Files(store) => store.evicted.lock(),
+        })
     }
 
     fn changes(&self) -> u64 {

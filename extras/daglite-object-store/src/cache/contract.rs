@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use daglite::store::{
-    Artifact, ArtifactMeta, CacheStore, Fate, Glimpse, KeyClaim, Lookup, Put, RunReport,
+    Artifact, ArtifactMeta, CacheStore, Evicted, Fate, Glimpse, KeyClaim, Lookup, Put, RunReport,
     StoreFuture, TaskRecord,
 };
 use daglite::{Digest, store::StoreError};
@@ -185,6 +185,10 @@ impl CacheStore for RemoteCache {
             }
             ended
         })
+    }
+
+    fn evicted(&self) -> Evicted {
+        self.local.evicted()
     }
 
     fn notices(&self) -> Vec<String> {

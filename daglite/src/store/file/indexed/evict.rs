@@ -50,8 +50,13 @@ impl Indexed {
         if self.is_futile.load(Ordering::Relaxed) && !self.limits.is_above(1.0, bytes, entries) {
             return;
         }
-        if let Err(error) = self.evict() {
-            tracing::warn!(%error, "the cache could not evict");
+        match self.evict() {
+            Ok(Freed { expired, evicted, bytes }) => {
+                let mut sum = self.evicted.lock();
+                sum.entries += expired + evicted;
+                sum.bytes += bytes;
+            }
+            Err(error) => tracing::warn!(%error, "the cache could not evict"),
         }
     }
 

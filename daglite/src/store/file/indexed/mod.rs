@@ -35,7 +35,7 @@ use super::settings::Limits;
 use super::workplace::Workplace;
 use crate::clock::{Clock, Timestamp};
 use crate::digest::Digest;
-use crate::store::{KeyClaim, KeyHold, RunReport, StoreError};
+use crate::store::{Evicted, KeyClaim, KeyHold, RunReport, StoreError};
 
 use changes::Changes;
 use connections::Connections;
@@ -63,6 +63,8 @@ pub(super) struct Indexed {
     writing: Mutex<()>,
     /// What users should be told.
     notices: Mutex<Vec<String>>,
+    /// What has been evicted, and was not told yet.
+    pub(super) evicted: Mutex<Evicted>,
     /// Goes up when entries are removed on purpose.
     removals: AtomicU64,
     /// About how many bytes the store has, as far as this process knows.
@@ -101,6 +103,7 @@ impl Indexed {
             workplace: Mutex::default(),
             writing: Mutex::default(),
             notices: Mutex::default(),
+            evicted: Mutex::default(),
             removals: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             entries: AtomicU64::new(0),

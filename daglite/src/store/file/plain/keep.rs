@@ -183,7 +183,10 @@ impl PlainFiles {
     pub(in crate::store::file) fn end_run(&self) -> Result<(), StoreError> {
         self.write_recent();
         if self.put_since.load(Ordering::Relaxed) > self.look_after.load(Ordering::Relaxed) {
-            self.collect(false)?;
+            let Collected { expired, evicted, bytes, .. } = self.collect(false)?;
+            let mut sum = self.evicted.lock();
+            sum.entries += expired + evicted;
+            sum.bytes += bytes;
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ use super::locks::{Locked, Locks};
 use super::settings::Limits;
 use crate::clock::{Clock, Timestamp};
 use crate::digest::Digest;
-use crate::store::{KeyClaim, KeyHold, StoreError};
+use crate::store::{Evicted, KeyClaim, KeyHold, StoreError};
 
 /// The entries of a store as files.
 #[derive(Debug)]
@@ -35,6 +35,8 @@ pub(super) struct PlainFiles {
     locks: Arc<Locks>,
     /// What users should be told.
     notices: Mutex<Vec<String>>,
+    /// What has been evicted, and was not told yet.
+    pub(super) evicted: Mutex<Evicted>,
     /// Goes up when entries are removed on purpose.
     removals: AtomicU64,
     /// How often was asked what other processes have put.
@@ -75,6 +77,7 @@ impl PlainFiles {
             clock,
             prepared: AtomicBool::new(false),
             notices: Mutex::new(notice.into_iter().collect()),
+            evicted: Mutex::default(),
             removals: AtomicU64::new(0),
             asked: AtomicU64::new(0),
             put_since: AtomicU64::new(0),
