@@ -87,6 +87,10 @@ impl FileCheckpoints {
 /// The I/O blocks inside each call; the futures are ready when they are returned.
 #[deny(clippy::missing_trait_methods)]
 impl CheckpointStore for FileCheckpoints {
+    fn is_signed(&self) -> bool {
+        false
+    }
+
     fn save<'a>(&'a self, meta: CheckpointMeta, bytes: Vec<u8>) -> StoreFuture<'a, Saved> {
         Box::pin(ready(self.save_checked(meta, &bytes)))
     }
