@@ -306,3 +306,42 @@ fn an_async_body_may_be_woken_from_another_thread() {
         assert_eq!(woken().run_in(&session).unwrap(), 9);
     }
 }
+
+#[test]
+fn a_sync_body_never_holds_up_the_start_of_an_async_one() {
+    /// Something that has happened, or not yet.
+    #[derive(Clone)]
+    struct Started(Arc<AtomicUsize>);
+
+    #[task]
+    fn blocks(until: Started) -> bool {
+        let begun = std::time::Instant::now();
+        while until.0.load(Ordering::SeqCst) == 0 {
+            if begun.elapsed() > std::time::Duration::from_secs(10) {
+                return false;
+            }
+            std::thread::yield_now();
+        }
+        true
+    }
+
+    #[task]
+    fn first() -> u8 {
+        1
+    }
+
+    #[task]
+    async fn starts(_after: u8, flag: Started) -> u8 {
+        flag.0.store(1, Ordering::SeqCst);
+        2
+    }
+
+    for concurrency in [2, 3, 4] {
+        let (session, _) = logged_with(Session::builder().concurrency(concurrency));
+        let flag = Started(Arc::default());
+        let late = starts(first(), flag.clone());
+        let (sync, other) = join((blocks(flag), late)).run_in(&session).unwrap();
+        assert!(sync, "the body that blocks has waited in vain at concurrency {concurrency}");
+        assert_eq!(other, 2);
+    }
+}

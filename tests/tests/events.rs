@@ -160,24 +160,23 @@ fn sampled() -> Vec<(&'static str, u64)> {
     told(cached(), |session| assert_eq!(measure(Huge).run_in(session).unwrap(), 1))
 }
 
-fn waiting() -> Vec<(&'static str, u64)> {
-    static BOTH: AtomicUsize = AtomicUsize::new(0);
+/// Goes on once the other call of the same key has been seen to wait.
+#[task(cache, cache_exclude = [until])]
+fn held_up(n: u64, until: Flag) -> u64 {
+    until.wait();
+    n
+}
 
-    /// Goes on once the other call of the same key has been seen to wait.
-    #[task(cache)]
-    fn patient(_n: u64) -> u64 {
-        let start = std::time::Instant::now();
-        while BOTH.load(Ordering::SeqCst) == 0 && start.elapsed() < Duration::from_secs(10) {
-            std::thread::yield_now();
-        }
-        1
-    }
-    let builder = cached().concurrency(2).observe(|event: &Event| {
+fn waiting() -> Vec<(&'static str, u64)> {
+    let both = Flag::new();
+    let builder = cached().concurrency(2).observe(move |event: &Event| {
         if let Event::Waiting { .. } = event {
-            BOTH.store(1, Ordering::SeqCst);
+            both.raise();
         }
     });
-    told(builder, |session| _ = join((patient(1), patient(1))).run_in(session).unwrap())
+    told(builder, |session| {
+        _ = join((held_up(1, both), held_up(1, both))).run_in(session).unwrap();
+    })
 }
 
 fn waiting_for_process() -> Vec<(&'static str, u64)> {

@@ -29,6 +29,9 @@ pub(super) struct Queue {
     pub(super) light: VecDeque<Work>,
     /// Calls of `async` tasks that only the driver may start.
     pub(super) launches: VecDeque<u32>,
+    /// Whether there are calls of `async` tasks in the run. Then its driver does nothing else, so that none of them ever
+    /// waits until a sync body is over.
+    pub(super) has_async: bool,
     /// Bodies of `async` tasks that have been started.
     pub(super) flying: HashMap<u32, Arc<Flying>>,
     /// Threads that are at a node of this run.
@@ -169,7 +172,9 @@ impl Queue {
         if let Some(outline) = &mut self.outline {
             outline.names.push(node.task.map(|task| task.spec.name));
         }
-        let task = node.task.filter(|task| matches!(task.body, Body::Sync(_)));
+        let is_async = node.task.is_some_and(|task| matches!(task.body, Body::Async(_)));
+        self.has_async |= is_async;
+        let task = node.task.filter(|_| !is_async);
         self.cells.push(Cell {
             is_sync: task.is_some(),
             is_plain: task.is_some_and(|task| !self.caches || task.spec.cache.is_none()),
@@ -328,9 +333,9 @@ impl Queue {
         if self.is_stopping() { 0 } else { self.hands.iter().map(|hand| hand.len()).sum() }
     }
 
-    /// Whether only the driver can do what is to be done next.
+    /// Whether the driver is needed for what only it can do.
     pub(super) fn wants_driver(&self) -> bool {
-        !self.launches.is_empty() || !self.flying.is_empty()
+        self.has_async
     }
 
     /// Notes that a node is settled, and lets those that need it go ahead.

@@ -2,8 +2,8 @@
 //!
 //! Nodes whose sources are settled wait in a queue. The caller of a blocking run works through it, helped by threads
 //! of the pool; under `.await` the pool does, and the caller's thread only polls the bodies of `async` tasks, which
-//! may need its runtime. While such bodies are in flight the caller does nothing else, so that none of them ever
-//! waits behind a body that blocks.
+//! may need its runtime. In a run that has such tasks the caller does nothing else, so that none of them ever waits
+//! behind a body that blocks.
 
 use std::collections::{HashMap, VecDeque};
 use std::mem;
@@ -185,6 +185,7 @@ impl Run {
                 ahead: 1,
                 light: VecDeque::new(),
                 launches: VecDeque::new(),
+                has_async: false,
                 flying: HashMap::new(),
                 active: 0,
                 helpers: 0,
@@ -706,7 +707,7 @@ impl RunFuture {
         if !queue.has_work() && queue.in_hands() == 0 {
             return false;
         }
-        if matches!(place, Place::Runtime) || !queue.flying.is_empty() {
+        if matches!(place, Place::Runtime) || queue.has_async {
             run.summon(queue, Worker::Nobody);
             return false;
         }

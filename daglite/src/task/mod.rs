@@ -23,7 +23,7 @@ pub use lend::Lent;
 pub use output::{CanCarry, Disguised, Fallible, PlainResult, Report};
 pub use param::{ParamHash, hashable};
 pub use probe::{
-    CacheEntry, CacheKey, CanHash, CanKeep, CanRepeat, CanStore, Graph, Probe, Retries, probe,
+    CacheEntry, CacheKey, CanHash, CanKeep, CanRepeat, CanStore, Probe, Retries, TaskGraph, probe,
     probe_of,
 };
 pub use spec::{AttemptsSpec, CacheSpec, Task, TaskCell, TaskMemo, TaskSpec, generic_task};

@@ -292,7 +292,7 @@ rung! {
 }
 
 /// Whom the compiler names when a type cannot wait in a graph.
-pub struct Graph;
+pub struct TaskGraph;
 
 /// Demanded of [`Graph`] for a type that is not `Send + Sync + 'static`: it carries the message and is never there.
 #[diagnostic::on_unimplemented(
@@ -394,7 +394,7 @@ impl<T> RefusedValue<T> {
     /// The compile-time error.
     pub fn lent<Asked>(self, _: &mut Args, _: usize) -> Arc<T>
     where
-        Graph: CanKeep<Asked>,
+        TaskGraph: CanKeep<Asked>,
     {
         unreachable!("no type that threads cannot share can be kept")
     }
@@ -402,7 +402,7 @@ impl<T> RefusedValue<T> {
     /// The compile-time error.
     pub fn owned<Asked>(self, _: &mut Args, _: usize, _: &'static str) -> Result<T, Failure>
     where
-        Graph: CanKeep<Asked>,
+        TaskGraph: CanKeep<Asked>,
     {
         unreachable!("no type that threads cannot share can be kept")
     }
@@ -410,7 +410,7 @@ impl<T> RefusedValue<T> {
     /// The compile-time error.
     pub fn repeated<Asked>(self, _: &mut Args, _: usize, _: &'static str) -> Result<T, Failure>
     where
-        Graph: CanKeep<Asked>,
+        TaskGraph: CanKeep<Asked>,
     {
         unreachable!("no type that threads cannot share can be kept")
     }
@@ -418,7 +418,7 @@ impl<T> RefusedValue<T> {
     /// The compile-time error.
     pub fn value<Asked>(self, _: T) -> Result<Value, Failure>
     where
-        Graph: CanKeep<Asked>,
+        TaskGraph: CanKeep<Asked>,
     {
         unreachable!("no type that threads cannot share can be kept")
     }
