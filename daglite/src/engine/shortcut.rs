@@ -25,8 +25,11 @@ use super::ledger::Ledger;
 use super::memory::Kept;
 use super::{Engine, caught};
 
-/// How many questions a thread remembers.
-const PLACES: usize = 256;
+/// How many rows of questions a thread remembers.
+const ROWS: usize = 64;
+
+/// How many questions are in a row: those of one row push each other out, the oldest first.
+const IN_A_ROW: usize = 4;
 
 /// After so many answers a question goes the long way once, which tells the store of them.
 const LONG_WAY: u64 = 1024;
@@ -63,6 +66,15 @@ struct Answered {
     uses: Arc<Uses>,
 }
 
+impl Answered {
+    /// Whether it is the answer to the question in this session.
+    fn is(&self, engine: u64, task: &'static Task, bytes: &[u8]) -> bool {
+        self.engine == engine
+            && ptr::eq(self.question.task, task)
+            && self.question.bytes.as_slice() == bytes
+    }
+}
+
 /// How often an answer was taken. One thread counts, any may read.
 struct Uses {
     key: Digest,
@@ -90,12 +102,15 @@ impl Default for Shortcuts {
     }
 }
 
+/// Questions that are looked for together, the youngest first.
+type Row = [Option<Answered>; IN_A_ROW];
+
 /// What a thread looks for answers with.
 struct Desk {
     /// Takes down what arguments write: to begin a new one costs more than the rest.
     hasher: ContentHasher,
-    /// What has been answered, by place; none before the first.
-    answered: Vec<Option<Answered>>,
+    /// What has been answered, by row; none before the first.
+    answered: Vec<Row>,
 }
 
 thread_local! {
@@ -126,9 +141,13 @@ impl Engine {
             let Desk { hasher, answered } = &mut *desk;
             write_down(task, call, hasher)?;
             let bytes = hasher.few()?;
-            let at = place_of(task, bytes);
-            let place = answered.get_mut(at);
-            let taken = place.and_then(|place| self.answer(shortcuts, place, task, bytes, take));
+            let at = row_of(task, bytes);
+            let taken = answered.get_mut(at).and_then(|row| {
+                let place = row.iter_mut().find(|place| {
+                    place.as_ref().is_some_and(|it| it.is(shortcuts.engine, task, bytes))
+                })?;
+                self.answer(shortcuts, place, task, take)
+            });
             Some(match taken {
                 Some(true) => Shortcut::Taken,
                 Some(false) => Shortcut::None,
@@ -147,20 +166,15 @@ impl Engine {
         looked
     }
 
-    /// The answer at `place`, if it is that to the question: whether it was taken.
+    /// Takes the answer at `place`, if it still is one: whether it was taken.
     fn answer(
         &self,
         shortcuts: &Shortcuts,
         place: &mut Option<Answered>,
         task: &'static Task,
-        bytes: &[u8],
         take: &mut dyn FnMut(&(dyn Any + Send + Sync)) -> bool,
     ) -> Option<bool> {
-        let answered = place.as_ref().filter(|answered| {
-            answered.engine == shortcuts.engine
-                && ptr::eq(answered.question.task, task)
-                && answered.question.bytes.as_slice() == bytes
-        })?;
+        let answered = place.as_ref()?;
         let removals = self.cache.as_ref()?.removals();
         let found;
         let kept = match &answered.kept {
@@ -209,9 +223,11 @@ impl Engine {
         let before = DESK.try_with(|desk| {
             let all = &mut desk.try_borrow_mut().ok()?.answered;
             if all.is_empty() {
-                all.resize_with(PLACES, || None);
+                all.resize_with(ROWS, Row::default);
             }
-            all.get_mut(at)?.replace(answered)
+            let row = all.get_mut(at)?;
+            row.rotate_right(1);
+            row[0].replace(answered)
         });
         drop(before);
     }
@@ -281,13 +297,13 @@ fn may_be_short(task: &Task) -> bool {
         && !task.has_files()
 }
 
-/// The place of a question: any that is the same each time will do.
-fn place_of(task: &'static Task, bytes: &[u8]) -> usize {
+/// The row of a question: any that is the same each time will do.
+fn row_of(task: &'static Task, bytes: &[u8]) -> usize {
     const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
     let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(SPREAD).rotate_left(29);
     let (words, rest) = bytes.as_chunks::<8>();
     let start = ptr::from_ref(task).addr() as u64;
     let hash = words.iter().fold(start, |hash, word| mix(hash, u64::from_le_bytes(*word)));
     let hash = rest.iter().fold(hash, |hash, byte| mix(hash, u64::from(*byte)));
-    (mix(hash, 0) >> 32) as usize % PLACES
+    (mix(hash, 0) >> 32) as usize % ROWS
 }
