@@ -294,7 +294,7 @@ rung! {
 /// Whom the compiler names when a type cannot wait in a graph.
 pub struct TaskGraph;
 
-/// Demanded of [`Graph`] for a type that is not `Send + Sync + 'static`: it carries the message and is never there.
+/// Demanded of [`TaskGraph`] for a type that is not `Send + Sync + 'static`: it carries the message and is never there.
 #[diagnostic::on_unimplemented(
     message = "`{T}` cannot be an argument or a result of a task: threads cannot share it",
     label = "this type is not `Send + Sync`",
