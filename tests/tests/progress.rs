@@ -9,12 +9,17 @@ use daglite::prelude::*;
 use daglite::{Event, Interest, Observer};
 use indicatif::InMemoryTerm;
 
-/// Waits until the terminal shows what `is_so` looks for, for ten seconds at most; answers all it shows.
+/// Waits until the terminal shows what `is_so` looks for, for ten seconds at most; answers all it shows. A picture is drawn
+/// line by line: what has stood for a while is a whole one.
 fn shown(terminal: &InMemoryTerm, is_so: impl Fn(&str) -> bool) -> String {
     let start = Instant::now();
+    let (mut contents, mut since) = (terminal.contents(), start);
     loop {
-        let contents = terminal.contents();
-        if is_so(&contents) {
+        let now = terminal.contents();
+        if now != contents {
+            (contents, since) = (now, Instant::now());
+        }
+        if is_so(&contents) && since.elapsed() > Duration::from_millis(100) {
             return contents;
         }
         assert!(start.elapsed() < Duration::from_secs(10), "it shows:\n{contents}");
