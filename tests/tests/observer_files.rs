@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -255,9 +256,15 @@ fn the_trace_has_a_span_for_each_body_nested_as_they_ran_and_as_long() {
 
 #[test]
 fn async_bodies_at_once_are_on_tracks_of_their_own() {
+    static BEGUN: AtomicUsize = AtomicUsize::new(0);
+
+    /// Goes on once three of them are in flight.
     #[task(name = "short")]
     async fn short() -> u64 {
-        tokio::task::yield_now().await;
+        BEGUN.fetch_add(1, Ordering::SeqCst);
+        while BEGUN.load(Ordering::SeqCst) < 3 {
+            tokio::task::yield_now().await;
+        }
         pass("async", 10);
         tokio::task::yield_now().await;
         1
