@@ -1,6 +1,6 @@
 //! The engine: runs a graph against the stores.
 //!
-//! Read in this order: `run` (the threads that settle nodes and the future that drives them), `queue` (where nodes stand), `hand` (calls that are taken
+//! Read in this order: `run` (the threads that settle nodes), `drive` (the future that drives them), `queue` (where nodes stand), `hand` (calls that are taken
 //! along), `step` (what happens to one node),
 //! `key` (a call's cache key), `hashes` (values that several calls share), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the
 //! cache has), `ahead` (many look-ups at once), `memory` (results that are kept as they are), `execute` (bodies), `attempts` (bodies
@@ -18,6 +18,7 @@ mod away;
 mod block;
 mod context;
 mod differs;
+mod drive;
 mod execute;
 mod explain;
 mod failures;
@@ -64,12 +65,13 @@ use crate::size::ByteSize;
 use crate::store::CacheStore;
 
 pub(crate) use context::{current, with_current};
+pub(crate) use drive::{RunFuture, block_on};
 pub use here::{checkpoint_here, resume_here};
 pub(crate) use memory::DEFAULT_MEMORY;
 pub use plan::{Estimate, Plan, PlannedNode, PlannedState};
 pub use resume::Resumption;
+pub(crate) use run::Finished;
 pub use run::TaskOutcome;
-pub(crate) use run::{Finished, RunFuture, block_on};
 pub(crate) use shortcut::Shortcut;
 
 use flight::Flights;

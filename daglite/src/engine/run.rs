@@ -1,4 +1,4 @@
-//! A run: the nodes of a graph in the order in which they can be settled, and the future that drives them.
+//! A run: the nodes of a graph in the order in which they can be settled.
 //!
 //! Nodes whose sources are settled wait in a queue. The caller of a blocking run works through it, helped by threads
 //! of the pool; under `.await` the pool does, and the caller's thread only polls the bodies of `async` tasks, which
@@ -7,17 +7,16 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::mem;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
-use std::task::{Context as TaskContext, Poll, Waker};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use crate::digest::Digest;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::event::{AtPlace, Event, Interest, MissReason, Short, Summary, place};
 use crate::graph::{Appearance, Drawn, Handover, Key, Node, Origin, Outline, Slot};
 use crate::task::{Body, Value};
@@ -25,13 +24,11 @@ use crate::task::{Body, Value};
 use super::Engine;
 use super::ahead::{Batch, Looked, run_number};
 use super::attempts::Pauses;
-use super::block;
-use super::context::{Context, current};
+use super::context::Context;
 use super::execute::{Completion, Flying};
 use super::failures::Failures;
 use super::hand::{self, Hand};
 use super::hashes::Hashes;
-use super::pool::{Permit, without_permits};
 use super::queue::{Queue, Work, Worker};
 use super::resume::Resumption;
 
@@ -44,15 +41,15 @@ pub(super) struct Run {
     pub(super) context: Arc<Context>,
     /// The same for `async` bodies.
     pub(super) async_context: Arc<Context>,
-    queue: Mutex<Queue>,
+    pub(super) queue: Mutex<Queue>,
     /// Whether nothing more may be started: for those who do not look at the queue.
-    stopping: AtomicBool,
+    pub(super) stopping: AtomicBool,
     /// Whether the driver is busy with a piece of work.
-    driver_works: AtomicBool,
+    pub(super) driver_works: AtomicBool,
     /// Wakes whoever drives the run.
-    driver: Mutex<Option<Waker>>,
+    pub(super) driver: Mutex<Option<Waker>>,
     /// Bodies of `async` tasks that want to be polled.
-    woken: Mutex<Vec<Arc<Flying>>>,
+    pub(super) woken: Mutex<Vec<Arc<Flying>>>,
     pub(super) tally: Tally,
     /// What `tracing` knows of it: the parent of the spans of its tasks.
     pub(super) span: tracing::Span,
@@ -150,7 +147,11 @@ pub(super) enum Progress {
 }
 
 impl Run {
-    fn new(engine: Arc<Engine>, parent: Option<Arc<Context>>, report: bool) -> Arc<Self> {
+    pub(super) fn new(
+        engine: Arc<Engine>,
+        parent: Option<Arc<Context>>,
+        report: bool,
+    ) -> Arc<Self> {
         let outer = parent.as_ref().and_then(|parent| parent.ledger_of(&engine));
         let ledger = outer.unwrap_or_default();
         let number = OnceLock::new();
@@ -318,7 +319,7 @@ impl Run {
         self.wake_driver();
     }
 
-    fn wake_driver(&self) {
+    pub(super) fn wake_driver(&self) {
         let waker = self.driver.lock().take();
         if let Some(waker) = waker {
             waker.wake();
@@ -340,7 +341,7 @@ impl Run {
 
     /// Tells of the calls that have come into the queue. Under its lock, so that nobody can have begun with one of them: to tell
     /// takes no lock of a run, and runs no code of an observer.
-    fn tell_queued(&self, queue: &Queue, before: usize) {
+    pub(super) fn tell_queued(&self, queue: &Queue, before: usize) {
         if !self.engine.is_observed() {
             return;
         }
@@ -374,13 +375,13 @@ impl Run {
     }
 
     /// While the answer lives, what this thread tells is of this run, and of no node.
-    fn place(&self) -> AtPlace {
+    pub(super) fn place(&self) -> AtPlace {
         place(self.context.outermost, 0, false)
     }
 
     /// Works on what there is for `who` until nothing is left, or the driver is needed elsewhere. Whether there was
     /// anything.
-    fn work_on(self: &Arc<Self>, who: Worker, hand: &mut Hand) -> bool {
+    pub(super) fn work_on(self: &Arc<Self>, who: Worker, hand: &mut Hand) -> bool {
         let mut any = false;
         while let Some(work) = self.take_work(who, hand) {
             any = true;
@@ -395,7 +396,7 @@ impl Run {
     }
 
     /// Works on one piece that only the driver may do.
-    fn launch(self: &Arc<Self>, idx: u32, hand: &mut Hand) {
+    pub(super) fn launch(self: &Arc<Self>, idx: u32, hand: &mut Hand) {
         let (node, want_value) = self.queue.lock().node_of(idx);
         self.work(Work::Step(idx), node, want_value, hand, true);
         self.step_down(hand, &mut self.queue.lock());
@@ -530,7 +531,11 @@ impl Run {
     }
 
     /// Calls threads of the pool if there is work that `who` leaves to them.
-    fn summon(self: &Arc<Self>, mut queue: parking_lot::MutexGuard<'_, Queue>, who: Worker) {
+    pub(super) fn summon(
+        self: &Arc<Self>,
+        mut queue: parking_lot::MutexGuard<'_, Queue>,
+        who: Worker,
+    ) {
         let pool = &self.engine.pool;
         let most = match who {
             Worker::Driver => pool.concurrency() - 1,
@@ -600,7 +605,7 @@ impl Run {
     }
 
     /// Tells those who have to know that the run has ended; answers what happened in it.
-    fn say_ended(&self, started: Instant, store: bool, observers: bool) -> Summary {
+    pub(super) fn say_ended(&self, started: Instant, store: bool, observers: bool) -> Summary {
         let _place = self.place();
         if store {
             self.engine.end_run(&self.context.ledger);
@@ -613,7 +618,7 @@ impl Run {
         summary
     }
 
-    fn summary(&self, took: Duration) -> Summary {
+    pub(super) fn summary(&self, took: Duration) -> Summary {
         Summary {
             hits: self.tally.hits.load(Ordering::Relaxed),
             computed: self.tally.computed.load(Ordering::Relaxed),
@@ -636,282 +641,6 @@ pub(crate) struct Finished {
     pub(crate) outline: Outline,
     /// The place of each of `tasks` among them.
     pub(crate) places: Vec<u32>,
-}
-
-/// A run as a future. Nothing happens before it is polled; dropping it cancels the run.
-pub(crate) struct RunFuture {
-    run: Arc<Run>,
-    node: Option<Arc<Node>>,
-    /// Whether the thread that polls may be kept busy with tasks.
-    blocking: bool,
-    top_level: bool,
-    /// Whether the store is told by this run, and not by one around it, that it has ended.
-    tells_store: bool,
-    stage: Stage,
-}
-
-/// How far a run has come.
-enum Stage {
-    /// Nobody has polled it.
-    New,
-    /// Its nodes are being settled.
-    Running(Instant),
-    /// It has its result; a thread of the pool tells the store and the observers that it has ended.
-    Ending { result: Result<Value, Error>, ended: Arc<OnceLock<Summary>> },
-    /// Its result has been given.
-    Over,
-}
-
-impl RunFuture {
-    /// A run of everything that `node` needs.
-    pub(crate) fn new(engine: Arc<Engine>, node: Arc<Node>, blocking: bool, report: bool) -> Self {
-        let parent = current();
-        let top_level = parent.is_none();
-        let tells_store = parent.as_ref().is_none_or(|body| body.ledger_of(&engine).is_none());
-        let run = Run::new(engine, parent, report);
-        Self { run, node: Some(node), blocking, top_level, tells_store, stage: Stage::New }
-    }
-
-    fn start(&mut self) {
-        self.stage = Stage::Running(Instant::now());
-        let mut queue = self.run.queue.lock();
-        if let Some(node) = &self.node {
-            queue.enlist(node, true);
-        }
-        let nodes = queue.cells.len();
-        let _place = self.run.place();
-        if self.top_level {
-            self.run.engine.tell_run(|| Event::RunStarted { nodes });
-        }
-        self.run.tell_queued(&queue, 0);
-    }
-
-    /// One piece of work for the driver; false if there is none.
-    fn drive(&self, place: &mut Place, hand: &mut Hand) -> bool {
-        let run = &self.run;
-        let woken = std::mem::take(&mut *run.woken.lock());
-        if !woken.is_empty() {
-            woken.iter().for_each(|flying| flying.poll(run));
-            return true;
-        }
-        let mut queue = run.queue.lock();
-        if !queue.is_stopping()
-            && let Some(idx) = queue.launches.pop_front()
-        {
-            queue.active += 1;
-            hand.at_work = true;
-            drop(queue);
-            run.launch(idx, hand);
-            return true;
-        }
-        if !queue.has_work() && queue.in_hands() == 0 {
-            return false;
-        }
-        if matches!(place, Place::Runtime) || queue.has_async {
-            run.summon(queue, Worker::Nobody);
-            return false;
-        }
-        drop(queue);
-        if let Place::Idle = place
-            && let Some(permit) = run.engine.pool.try_acquire()
-        {
-            *place = Place::Working { _permit: Some(permit) };
-        }
-        let who = match place {
-            Place::Working { .. } => Worker::Driver,
-            Place::Idle | Place::Runtime => Worker::Light,
-        };
-        run.driver_works.store(true, Ordering::SeqCst);
-        let any = run.work_on(who, hand);
-        run.driver_works.store(false, Ordering::SeqCst);
-        if !any {
-            run.summon(run.queue.lock(), Worker::Nobody);
-        }
-        any
-    }
-
-    /// What the calling thread may be used for.
-    fn place(&self) -> Place {
-        let in_sync_body = current().is_some_and(|body| body.blocking);
-        if in_sync_body && self.run.engine.pool.is_held() {
-            return Place::Working { _permit: None };
-        }
-        if self.blocking { Place::Idle } else { Place::Runtime }
-    }
-
-    /// The result of the run, if nothing is left to be done for it.
-    fn result(&mut self) -> Option<Result<Value, Error>> {
-        let mut queue = self.run.queue.lock();
-        if !queue.is_over() {
-            return None;
-        }
-        let result = match queue.result.take() {
-            Some(value) => Ok(value),
-            None => {
-                let failure = queue.failure.clone().or_else(|| queue.failures.as_one());
-                Err(failure.expect("a run is over with a result or a failure"))
-            }
-        };
-        // What is still parked somewhere has nobody left to wait for it.
-        queue.cancelled = true;
-        self.run.stopping.store(true, Ordering::Relaxed);
-        drop(queue);
-        self.run.end_pauses();
-        // The handle goes first, so that a value nobody else holds can be moved out.
-        self.node = None;
-        self.run.context.ledger.add(&self.run.tally);
-        Some(result)
-    }
-
-    /// Tells the store and the observers that the run has ended: on this thread if it may block, else on one of the pool.
-    fn end(&mut self, started: Instant, result: Result<Value, Error>) {
-        let ended = Arc::new(OnceLock::new());
-        let audience = &self.run.engine.audience;
-        let tells_store = self.tells_store && !self.run.context.ledger.is_blank();
-        let top_level = self.top_level;
-        let tells_observers =
-            top_level && (audience.wants(Interest::Runs) || !audience.has_heard());
-        if !(tells_store || tells_observers) {
-            let _ = ended.set(self.run.summary(started.elapsed()));
-        } else if self.blocking {
-            let _ = ended.set(self.run.say_ended(started, tells_store, top_level));
-        } else {
-            let (run, ended) = (Arc::clone(&self.run), Arc::clone(&ended));
-            self.run.engine.pool.submit_light(Box::new(move || {
-                let _ = ended.set(run.say_ended(started, tells_store, top_level));
-                run.wake_driver();
-            }));
-        }
-        self.stage = Stage::Ending { result, ended };
-    }
-
-    fn conclude(
-        &mut self,
-        result: Result<Value, Error>,
-        summary: Summary,
-    ) -> Result<Finished, Error> {
-        let report = self.run.report.as_ref().map(|report| std::mem::take(&mut *report.lock()));
-        let Report { tasks, places } = report.unwrap_or_default();
-        let mut queue = self.run.queue.lock();
-        let outline = queue.outline.take().unwrap_or_default();
-        let key = queue.key.take();
-        drop(queue);
-        result.map(|value| Finished { value, key, summary, tasks, outline, places })
-    }
-
-    /// Drives the run as far as it goes now.
-    fn poll_running(&mut self, started: Instant, cx: &mut TaskContext<'_>) {
-        let mut place = self.place();
-        let mut hand = Hand::new(&self.run.context);
-        self.run.queue.lock().hands.push(Arc::clone(&hand.shared));
-        let _consulting = self.run.engine.consulting();
-        loop {
-            if self.drive(&mut place, &mut hand) {
-                continue;
-            }
-            self.listen(cx);
-            // A second look: what came between the first one and now has woken nobody.
-            if self.drive(&mut place, &mut hand) {
-                continue;
-            }
-            // A permit is for work, not for the store's last words.
-            drop(place);
-            self.run.queue.lock().forget(&hand);
-            if let Some(result) = self.result() {
-                self.end(started, result);
-            }
-            return;
-        }
-    }
-
-    fn listen(&self, cx: &TaskContext<'_>) {
-        *self.run.driver.lock() = Some(cx.waker().clone());
-    }
-}
-
-impl Future for RunFuture {
-    type Output = Result<Finished, Error>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        if let Stage::New = self.stage {
-            self.start();
-        }
-        if let Stage::Running(started) = self.stage {
-            self.poll_running(started, cx);
-        }
-        match &self.stage {
-            Stage::Ending { ended, .. } => {
-                if ended.get().is_none() {
-                    self.listen(cx);
-                    // It may have been told between the look and the listening.
-                    if ended.get().is_none() {
-                        return Poll::Pending;
-                    }
-                }
-            }
-            Stage::Running(_) => return Poll::Pending,
-            Stage::New | Stage::Over => panic!("a run is not polled after its end"),
-        }
-        match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Ending { result, ended } => {
-                let summary = *ended.get().expect("it was there a moment ago");
-                Poll::Ready(self.conclude(result, summary))
-            }
-            _ => unreachable!("matched above"),
-        }
-    }
-}
-
-/// A run that is dropped has ended too. The store is told at once, by a thread of the pool, as whoever drops must not be
-/// held up. Bodies that are still at work may put results later: those are as safe as what any batch holds, and need
-/// no run around them.
-impl Drop for RunFuture {
-    fn drop(&mut self) {
-        let Stage::Running(started) = self.stage else { return };
-        let mut queue = self.run.queue.lock();
-        queue.cancelled = true;
-        self.run.stopping.store(true, Ordering::Relaxed);
-        let flying = std::mem::take(&mut queue.flying);
-        if queue.has_work() {
-            self.run.summon(queue, Worker::Nobody);
-        } else {
-            drop(queue);
-        }
-        self.run.end_pauses();
-        for body in flying.into_values() {
-            let error = Error::new(
-                ErrorKind::Cancelled,
-                "was cancelled: the run that computed it was dropped; call the task again",
-            );
-            body.leave(&self.run, error);
-        }
-        self.run.context.ledger.add(&self.run.tally);
-        if self.top_level {
-            let _place = self.run.place();
-            let summary = self.run.summary(started.elapsed());
-            self.run.engine.tell_run(|| Event::RunCancelled { summary });
-        }
-        if self.tells_store && !self.run.context.ledger.is_blank() {
-            let run = Arc::clone(&self.run);
-            let end = Box::new(move || run.engine.end_run(&run.context.ledger));
-            self.run.engine.pool.submit_light(end);
-        }
-    }
-}
-
-/// What the thread that polls a run may be used for.
-enum Place {
-    /// For polling alone: it belongs to a runtime.
-    Runtime,
-    /// For all work, once it has a permit.
-    Idle,
-    /// For all work: it has a permit, its own or that of the body around it.
-    Working { _permit: Option<Permit> },
-}
-
-/// Drives a run on this thread until it ends.
-pub(crate) fn block_on(run: RunFuture) -> Result<Finished, Error> {
-    block::wait_with(run, || without_permits(std::thread::park))
 }
 
 /// A run that may be gone.
