@@ -157,7 +157,9 @@ pub use engine::{
 };
 pub use error::{Error, ErrorKind, PathStep};
 pub use event::{Change, Event, Interest, ItemChange, MissReason, Moment, Observer, Summary};
-pub use future::{CheckpointOwnFormat, Join, Outcome, TaskFuture, TaskRun, join, join_all};
+pub use future::{
+    CheckpointOwnFormat, Join, Outcome, TaskFuture, TaskRun, join, join_all, map_each, product, zip,
+};
 pub use graph::{Graph, IntoArg, Origin};
 pub use hash::{
     ContentHash, ContentHasher, Element, HashError, InputDir, InputFile, OutputFile, Strategy,

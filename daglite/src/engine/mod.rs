@@ -1,7 +1,7 @@
 //! The engine: runs a graph against the stores.
 //!
 //! Read in this order: `run` (the threads that settle nodes), `drive` (the future that drives them), `queue` (where nodes stand), `hand` (calls that are taken
-//! along), `step` (what happens to one node),
+//! along), `fan_out` (elements that come as there is room), `step` (what happens to one node),
 //! `key` (a call's cache key), `hashes` (values that several calls share), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the
 //! cache has), `ahead` (many look-ups at once), `memory` (results that are kept as they are), `execute` (bodies), `attempts` (bodies
 //! that are run again), `away` (bodies on threads of their own), `timers` (what is to be done later), `record`
@@ -22,6 +22,7 @@ mod drive;
 mod execute;
 mod explain;
 mod failures;
+mod fan_out;
 mod files;
 mod flight;
 mod hand;

@@ -1,17 +1,18 @@
 //! The nodes of a run, where they stand, and the lines in which those that can be seen to wait.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::error::{Error, PathStep};
-use crate::graph::{Key, Node, Outline, Slot};
+use crate::error::{Error, ErrorKind, PathStep};
+use crate::graph::{Key, Node, Op, Outline, Slot};
 use crate::task::{Body, Value};
 
 use super::ahead::{Batch, MOST_AHEAD, Planned};
 use super::execute::{Completion, Flying};
 use super::failures::{Failures, path_of};
+use super::fan_out::Open;
 use super::hand::{Hand, Handful, MOST_IN_HAND, Place};
 
 /// The nodes of a run and where they stand.
@@ -57,6 +58,14 @@ pub(super) struct Queue {
     pub(super) key: Option<Arc<Key>>,
     /// What threads have taken along, and others may take from.
     pub(super) hands: Vec<Arc<Handful>>,
+    /// How many threads may work at once.
+    pub(super) workers: usize,
+    /// The fan-outs that have been opened, and have not come to their ends.
+    pub(super) fans: BTreeMap<u32, Open>,
+    /// The joins to which failures are results like others.
+    pub(super) settling: HashSet<u32>,
+    /// What failures have left behind, to be dropped without the lock.
+    pub(super) litter: Vec<(Option<Slot>, Option<Arc<Node>>)>,
 }
 
 /// A node's place in a run.
@@ -125,6 +134,9 @@ impl Queue {
                 && !op.may_resume(self.resumes)
             {
                 want_values = op.wants_values(cell.want_value);
+                if let Op::Settle { .. } = op {
+                    self.settling.insert(index(at));
+                }
                 op.each_source(|source| {
                     let settled =
                         matches!(&*source.slot.lock(), Slot::Done { .. } | Slot::Known(_));
@@ -249,7 +261,7 @@ impl Queue {
         if self.is_stopping() {
             self.light.iter().any(|work| matches!(work, Work::Record(..)))
         } else {
-            !self.ready.is_empty() || !self.light.is_empty()
+            !self.ready.is_empty() || !self.light.is_empty() || self.next_fan().is_some()
         }
     }
 
@@ -341,7 +353,7 @@ impl Queue {
     /// Notes that a node is settled, and lets those that need it go ahead.
     pub(super) fn finish(&mut self, idx: u32, node: Arc<Node>) {
         let cell = &mut self.cells[idx as usize];
-        let held = cell.node.take();
+        let Some(held) = cell.node.take() else { return };
         let dependents = std::mem::take(&mut cell.dependents);
         if idx == 0 {
             // The caller takes the value with its own handle.
@@ -352,8 +364,18 @@ impl Queue {
         }
         // Whoever is called next must find itself the only holder, to be allowed to move the value.
         drop((held, node));
+        if !self.fans.is_empty() {
+            self.fans.remove(&idx);
+        }
         for dependent in dependents.into_iter().rev() {
+            if self.note_item(idx, dependent) {
+                continue;
+            }
             let cell = &mut self.cells[dependent as usize];
+            // A fan-out that has ended without an item of its own: another run has seen to that.
+            if cell.missing & !DOOMED == 0 {
+                continue;
+            }
             cell.missing -= 1;
             if cell.missing == 0 {
                 self.push_front(dependent);
@@ -378,10 +400,17 @@ impl Queue {
     fn is_exhausted(&self) -> bool {
         self.launches.is_empty()
             && self.cells.iter().all(|cell| cell.node.is_none() || cell.is_doomed())
+            && self.fans.values().all(|open| open.fan.is_over())
     }
 
     /// Notes that a node has failed; answers whether nothing more may be started.
     pub(super) fn fail(&mut self, idx: u32, error: Error) -> bool {
+        if !self.fans.is_empty() {
+            self.fans.remove(&idx);
+        }
+        if self.absorb(idx, &error) {
+            return false;
+        }
         if !self.keeps_going {
             if self.failure.is_none() {
                 let path = self.path_from(idx, &error);
@@ -396,12 +425,80 @@ impl Queue {
         let mut doomed = vec![idx];
         while let Some(at) = doomed.pop() {
             let cell = &mut self.cells[at as usize];
-            if !cell.is_doomed() {
-                cell.missing |= DOOMED;
-                doomed.extend(&cell.dependents);
+            if cell.is_doomed() {
+                continue;
+            }
+            cell.missing |= DOOMED;
+            for next in cell.dependents.clone() {
+                let settles = self.settles(next);
+                if settles || self.fans.contains_key(&next) {
+                    self.give_up(at, next, &error);
+                }
+                if !settles {
+                    doomed.push(next);
+                }
             }
         }
         false
+    }
+
+    /// Whether failures are results like others to a node.
+    fn settles(&self, idx: u32) -> bool {
+        self.settling.contains(&idx) || self.fans.get(&idx).is_some_and(|open| open.fan.settles)
+    }
+
+    /// Keeps a failure to what does not mind it, if nothing else needs the node. That a run was cancelled is no failure of a node.
+    fn absorb(&mut self, idx: u32, error: &Error) -> bool {
+        let may_settle =
+            !self.settling.is_empty() || self.fans.values().any(|open| open.fan.settles);
+        if !may_settle || error.kind() == ErrorKind::Cancelled {
+            return false;
+        }
+        let (mut lost, mut ends) = (HashSet::from([idx]), Vec::new());
+        let mut open = vec![idx];
+        while let Some(at) = open.pop() {
+            let dependents = &self.cells[at as usize].dependents;
+            if at == 0 || dependents.is_empty() {
+                return false;
+            }
+            for next in dependents {
+                if self.settles(*next) {
+                    ends.push((at, *next));
+                } else if lost.insert(*next) {
+                    open.push(*next);
+                }
+            }
+        }
+        let error = error.clone().on_path(self.path_from(idx, error));
+        // Those that have been given up before were told then.
+        ends.retain(|(at, _)| !self.cells[*at as usize].is_doomed());
+        lost.into_iter().for_each(|at| self.cells[at as usize].missing |= DOOMED);
+        ends.into_iter().for_each(|(at, next)| self.give_up(at, next, &error));
+        true
+    }
+
+    /// Notes that `at` cannot be made, and has `by` go on without it.
+    fn give_up(&mut self, at: u32, by: u32, error: &Error) {
+        let mut before = None;
+        if let Some(node) = &self.cells[at as usize].node {
+            let mut slot = node.slot.lock();
+            if let Slot::Idle(_) = &*slot {
+                before = Some(std::mem::replace(&mut *slot, Slot::Failed(error.clone())));
+            }
+        }
+        if self.note_item(at, by) {
+            let held = self.cells[at as usize].node.take();
+            self.litter.push((before, held));
+            return;
+        }
+        self.litter.push((before, None));
+        let cell = &mut self.cells[by as usize];
+        if cell.missing & !DOOMED > 0 {
+            cell.missing -= 1;
+            if cell.missing == 0 {
+                self.push_front(by);
+            }
+        }
     }
 
     /// What the node that has failed was needed for.

@@ -5,7 +5,7 @@
 //! may need its runtime. In a run that has such tasks the caller does nothing else, so that none of them ever waits
 //! behind a body that blocks.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
@@ -132,6 +132,8 @@ enum Taken {
     One(Work, Option<Arc<Node>>, bool),
     /// Calls that lie in its hand.
     Handful,
+    /// A fan-out that can go on.
+    Fan(u32),
 }
 
 /// What came of working on a node.
@@ -172,7 +174,7 @@ impl Run {
             })
         };
         let (resumes, caches) = (engine.resume, engine.cache.is_some());
-        let keeps_going = engine.keep_going;
+        let (keeps_going, workers) = (engine.keep_going, engine.pool.concurrency());
         Arc::new(Self {
             number,
             context: context(true),
@@ -200,6 +202,10 @@ impl Run {
                 result: None,
                 key: None,
                 hands: Vec::new(),
+                workers,
+                fans: BTreeMap::new(),
+                settling: HashSet::new(),
+                litter: Vec::new(),
             }),
             stopping: AtomicBool::new(false),
             driver_works: AtomicBool::new(false),
@@ -390,6 +396,7 @@ impl Run {
                     self.work(work, node, want_value, hand, who == Worker::Driver);
                 }
                 Taken::Handful => self.empty(hand),
+                Taken::Fan(idx) => self.tend(idx, who != Worker::Light, hand),
             }
         }
         any
@@ -458,9 +465,15 @@ impl Run {
             Progress::Again => self.queue.lock().push_front(idx),
             Progress::Parked => {}
             Progress::Failed(error) => {
-                if self.queue.lock().fail(idx, error) {
+                let mut queue = self.queue.lock();
+                let stops = queue.fail(idx, error);
+                let litter = mem::take(&mut queue.litter);
+                drop(queue);
+                if stops {
                     self.stopping.store(true, Ordering::Relaxed);
                 }
+                // Values of the user, which may panic as they go.
+                let _ = super::caught(|| drop(litter));
             }
         }
         None
@@ -489,6 +502,12 @@ impl Run {
                 return None;
             }
             let Some(work) = queue.next_work(who) else {
+                if let Some(idx) = queue.next_fan() {
+                    queue.active += 1;
+                    hand.at_work = true;
+                    self.summon(queue, who);
+                    return Some(Taken::Fan(idx));
+                }
                 let may_steal = matches!(who, Worker::Driver | Worker::Helper);
                 let stolen = may_steal && queue.steal(hand);
                 hand.at_work = stolen;
@@ -541,13 +560,14 @@ impl Run {
             Worker::Driver => pool.concurrency() - 1,
             _ => pool.concurrency(),
         };
+        let fans = usize::from(queue.next_fan().is_some());
         let waiting = match who {
-            Worker::Light => queue.ready.len(),
-            _ => queue.ready.len() + queue.light.len(),
+            Worker::Light => queue.ready.len() + fans,
+            _ => queue.ready.len() + queue.light.len() + fans,
         };
         let is_waiting = || waiting > queue.coming || waiting + queue.in_hands() > queue.coming;
         let may_come = !queue.is_stopping() && queue.helpers < most;
-        let unclaimed = !queue.light.is_empty() && !queue.light_helper;
+        let unclaimed = (!queue.light.is_empty() || fans > 0) && !queue.light_helper;
         // A thread with a permit can do all that waits. Without a permit left, what is light need not wait for one.
         let permit_comes = || may_come && pool.has_permit();
         let for_light = who == Worker::Nobody && unclaimed && !permit_comes();

@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, MissReason};
 use crate::graph::{
-    Entry, Gather, Handover, Input, Key, Known, Look, Made, Mode, Node, Op, Slot, TaskOp,
+    Entry, Gather, GatherSettled, Handover, Input, Key, Known, Look, Made, Mode, Node, Op, Slot, TaskOp,
     Transform, WakeFn, take_value,
 };
 use crate::store::{CacheStore, KeyClaim, PartKind};
@@ -197,6 +197,10 @@ impl Run {
         let op = match op {
             Op::Forward { source } => return self.forward(idx, node, source, want_value),
             Op::Checkpoint(save) => return self.step_checkpoint(idx, node, save),
+            Op::Fan { source, fan } => return self.step_fan(idx, node, source, fan, want_value),
+            Op::Settle { sources, gather } => {
+                return self.settle_all(idx, node, sources, gather);
+            }
             Op::Join { sources, gather } if !want_value => match joined_digest(&sources) {
                 // Every part has a digest, so the whole has one, and nobody has asked for the value yet.
                 Some((digest, made)) => {
@@ -216,9 +220,11 @@ impl Run {
             Op::AndThen { source, next } => self.and_then(idx, node, source, next),
             Op::Also { source, look } => self.also(node, source, look),
             Op::Join { sources, gather } => self.join(node, sources, gather),
-            Op::Task(_) | Op::Forward { .. } | Op::Checkpoint(_) => {
-                unreachable!("these are handled before")
-            }
+            Op::Task(_)
+            | Op::Forward { .. }
+            | Op::Checkpoint(_)
+            | Op::Fan { .. }
+            | Op::Settle { .. } => unreachable!("these are handled before"),
         }
     }
 
@@ -328,7 +334,43 @@ impl Run {
         }
     }
 
-    fn closure_panicked(&self, node: &Node, what: &str, message: &str) -> Error {
+    /// Makes one value of many of which some may have failed.
+    fn settle_all(
+        self: &Arc<Self>,
+        idx: u32,
+        node: &Arc<Node>,
+        sources: Vec<Arc<Node>>,
+        gather: GatherSettled,
+    ) -> Progress {
+        let is_lacking = |source: &&Arc<Node>| matches!(self.try_value(source), Ok(false));
+        let lacking: Vec<_> = sources.iter().filter(is_lacking).map(Arc::clone).collect();
+        if !lacking.is_empty() {
+            self.put_back(node, Op::Settle { sources, gather });
+            self.line_up(idx, &lacking, true);
+            return Progress::Parked;
+        }
+        let mut values = Vec::with_capacity(sources.len());
+        for source in sources {
+            let error = match &*source.slot.lock() {
+                Slot::Failed(error) => Some(error.clone()),
+                _ => None,
+            };
+            match error {
+                Some(error) => values.push(Err(error)),
+                None => match take_value(source) {
+                    Some(value) => values.push(Ok(value)),
+                    None => return self.lost(node),
+                },
+            }
+        }
+        match caught(|| gather(values)) {
+            Ok(Ok(value)) => self.done(node, value, None, None),
+            Ok(Err(error)) => self.failed(node, error),
+            Err(message) => self.failed(node, self.closure_panicked(node, "join", &message)),
+        }
+    }
+
+    pub(super) fn closure_panicked(&self, node: &Node, what: &str, message: &str) -> Error {
         let at = node.location;
         let text =
             format!("the closure of `{what}` at {}:{} panicked: {message}", at.file(), at.line());
@@ -688,7 +730,7 @@ fn is_outdated(call: &TaskOp) -> bool {
 }
 
 /// The digest of a tuple or list whose parts all have one.
-fn joined_digest(sources: &[Arc<Node>]) -> Option<(Digest, Option<Arc<Made>>)> {
+pub(super) fn joined_digest(sources: &[Arc<Node>]) -> Option<(Digest, Option<Arc<Made>>)> {
     let mut digests = Vec::with_capacity(sources.len());
     let mut checkpoints = Vec::new();
     for source in sources {
@@ -702,7 +744,7 @@ fn joined_digest(sources: &[Arc<Node>]) -> Option<(Digest, Option<Arc<Made>>)> {
 }
 
 /// What is known of a node that no task made.
-fn made_from(mut checkpoints: Vec<String>) -> Option<Arc<Made>> {
+pub(super) fn made_from(mut checkpoints: Vec<String>) -> Option<Arc<Made>> {
     checkpoints.sort();
     checkpoints.dedup();
     let made = Made { task: None, key: None, took: std::time::Duration::ZERO, checkpoints };

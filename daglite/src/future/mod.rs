@@ -1,7 +1,7 @@
 //! `TaskFuture`: the handle that a call of a task returns, and all that can be done with it.
 //!
-//! Read in this order: this file (the handle), `combine` (one future of another), `join` (one of many), `fan_out` (many of
-//! one), `checkpoint`, `attempts` (what a call says of its retries), `run` (values, plans and pictures), `outcome` (how they came to
+//! Read in this order: this file (the handle), `combine` (one future of another), `join` (one of many), `pairs` (two lists as one),
+//! `fan_out` (a task for each element), `fold` (one value of many), `settled` (failures as results), `checkpoint`, `attempts` (what a call says of its retries), `run` (values, plans and pictures), `outcome` (how they came to
 //! be), `blocking` (where one may wait), `clone` (values that several hold), `place` (where a task was called).
 
 mod attempts;
@@ -10,10 +10,13 @@ mod checkpoint;
 mod clone;
 mod combine;
 mod fan_out;
+mod fold;
 mod join;
 mod outcome;
+mod pairs;
 mod place;
 mod run;
+mod settled;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -28,8 +31,10 @@ use clone::Cloner;
 use place::place_of;
 
 pub use checkpoint::CheckpointOwnFormat;
+pub use fan_out::map_each;
 pub use join::{Join, join, join_all};
 pub use outcome::Outcome;
+pub use pairs::{product, zip};
 pub use run::TaskRun;
 
 /// A value that will be there when it is asked for: what the call of a task returns.
@@ -43,6 +48,10 @@ pub use run::TaskRun;
 /// | [`map`](Self::map) | a cheap inline change of the value, not a task |
 /// | [`and_then`](Self::and_then) | a function that sees the value and returns the next task future |
 /// | [`map_each`](TaskFuture::map_each) | a task for each element of a list |
+/// | [`in_flight`](TaskFuture::in_flight) | how many elements are there at once |
+/// | [`fold`](TaskFuture::fold), [`reduce`](TaskFuture::reduce) | one value of a list, by a task, from left to right or as a tree |
+/// | [`settled`](TaskFuture::settled) | failures of elements as results |
+/// | [`zip`](TaskFuture::zip) | two lists as one of pairs |
 /// | [`also`](Self::also) | a side effect with `&T` |
 /// | [`checkpoint`](Self::checkpoint) | save under a name |
 /// | [`refresh`](Self::refresh) | compute again and overwrite the cache's entry |
@@ -138,6 +147,11 @@ impl<T: Send + Sync + 'static> IntoArg<T> for &TaskFuture<T> {
 }
 
 impl<T: Send + Sync + 'static> TaskFuture<T> {
+    /// The handle on a node.
+    fn of_node(node: Arc<Node>, cloner: Cloner<T>) -> Self {
+        Self { node, cloner, value: PhantomData }
+    }
+
     #[track_caller]
     fn from_op(op: Op, cloner: Cloner<T>) -> Self {
         Self { node: Node::new(op, Location::caller()), cloner, value: PhantomData }

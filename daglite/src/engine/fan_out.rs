@@ -1,0 +1,353 @@
+//! Fan-outs: elements begin as there is room for them, and whoever has nothing else to do makes the next.
+//!
+//! An element that is a chain of plain calls is done by the thread that makes it, from end to end. All others get places in the run, and
+//! their own calls go before the next element. How many are there at once is bounded: by what the user says, or by the threads of
+//! the session. Elements that the cache has are let in faster, so that they are looked for many at once; and those that wait
+//! for `async` bodies use no thread.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind};
+use crate::graph::{End, Fan, Feed, Input, Known, Node, Op, Slot};
+
+use super::caught;
+use super::hand::Hand;
+use super::key::joined;
+use super::queue::Queue;
+use super::run::{Progress, Run};
+use super::step::made_from;
+
+/// How many elements may have begun and not ended for each thread of the session.
+const PER_THREAD: usize = 4;
+
+/// How many times that it may be as long as all that end are hits.
+const WIDEST: usize = 16;
+
+/// The most elements that are there at once because others wait for `async` bodies.
+const MOST_ASYNC: usize = 1024;
+
+/// How many elements one thread takes at once to do them itself.
+const IN_HAND: usize = 4;
+
+/// How long a thread waits while another one makes an element.
+const PATIENCE: Duration = Duration::from_micros(20);
+
+/// A fan-out that a run works on.
+pub(super) struct Open {
+    /// What it is.
+    pub(super) fan: Arc<Fan>,
+    /// The items that have places in the run: their numbers.
+    items: HashMap<u32, u64>,
+    /// The numbers of those that have ended.
+    ended: Vec<u64>,
+    /// The number of the first item that has got no place yet.
+    placed: u64,
+    /// How many times the usual number of elements may be there.
+    wide: usize,
+    /// How many bodies had run when that was worked out.
+    computed: u64,
+}
+
+impl Open {
+    /// Notes that the item at place `at` has ended; false if it is no item.
+    fn note_ended(&mut self, at: u32) -> bool {
+        let serial = self.items.remove(&at);
+        self.ended.extend(serial);
+        serial.is_some()
+    }
+
+    /// Lets more elements in if all that have ended were hits, and the usual number if not.
+    fn widen(&mut self, computed: u64) {
+        let all_hits = computed == self.computed;
+        self.wide = if all_hits { (self.wide * 2).min(WIDEST) } else { 1 };
+        self.computed = computed;
+    }
+}
+
+impl Queue {
+    /// How many elements of `open` may be there at once.
+    fn limit_of(&self, open: &Open) -> usize {
+        let usual = PER_THREAD.saturating_mul(self.workers);
+        let waiting = self.flying.len() + self.launches.len();
+        let with_async = (usual + 2 * waiting).min(MOST_ASYNC);
+        let said = || usual.saturating_mul(open.wide).max(with_async);
+        open.fan.most.unwrap_or_else(said)
+    }
+
+    /// A fan-out for which something can be done: the last that was opened, as others may need it.
+    pub(super) fn next_fan(&self) -> Option<u32> {
+        if self.fans.is_empty() || self.is_stopping() {
+            return None;
+        }
+        let can_go_on = |open: &Open| {
+            !open.ended.is_empty()
+                || open.fan.has_room(self.limit_of(open)) && !open.fan.feed.is_locked()
+        };
+        self.fans.iter().rev().find(|(_, open)| can_go_on(open)).map(|(idx, _)| *idx)
+    }
+
+    /// Notes that `at` has ended, if it is an item of a fan-out at `idx`.
+    pub(super) fn note_item(&mut self, at: u32, idx: u32) -> bool {
+        !self.fans.is_empty() && self.fans.get_mut(&idx).is_some_and(|open| open.note_ended(at))
+    }
+
+    /// Gives places to the items of a fan-out that have none.
+    fn place_items(&mut self, idx: u32) {
+        let Some(mut open) = self.fans.remove(&idx) else { return };
+        let stage = open.fan.stage.lock();
+        for (serial, item) in stage.begun_from(open.placed) {
+            let at = self.enlist(&item.node, item.wants_value);
+            self.cells[at as usize].dependents.push(idx);
+            self.connect(at, idx);
+            open.items.insert(at, serial);
+        }
+        open.placed = stage.serial();
+        drop(stage);
+        self.fans.insert(idx, open);
+    }
+}
+
+impl Run {
+    /// Brings a fan-out as far as it can go: it is opened, or has come to its end.
+    pub(super) fn step_fan(
+        self: &Arc<Self>,
+        idx: u32,
+        node: &Arc<Node>,
+        source: Option<Arc<Node>>,
+        fan: Arc<Fan>,
+        want_value: bool,
+    ) -> Progress {
+        if let Some(source) = source {
+            let op = Op::Fan { source: Some(source), fan: Arc::clone(&fan) };
+            let source = match self.have_values(idx, node, op) {
+                Ok(Op::Fan { source: Some(source), .. }) => source,
+                Ok(_) => unreachable!("an operation comes back as it went"),
+                Err(progress) => return progress,
+            };
+            let Some(value) = crate::graph::take_value(source) else { return self.lost(node) };
+            match caught(|| fan.open(value)) {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return self.failed(node, error),
+                Err(message) => {
+                    return self.failed(node, self.closure_panicked(node, fan.what, &message));
+                }
+            }
+        }
+        if want_value {
+            fan.demand_value();
+        }
+        if fan.is_over() {
+            self.queue.lock().fans.remove(&idx);
+            return self.end_fan(idx, node, &fan, want_value);
+        }
+        // Before it is put back: whoever changes it from now on is to tell this run.
+        self.watch(idx, &fan);
+        let computed = self.tally.computed.load(Ordering::Relaxed);
+        let mut queue = self.queue.lock();
+        queue.fans.entry(idx).or_insert_with(|| Open {
+            fan: Arc::clone(&fan),
+            items: HashMap::new(),
+            ended: Vec::new(),
+            placed: 0,
+            wide: 1,
+            computed,
+        });
+        drop(queue);
+        self.put_back(node, Op::Fan { source: None, fan: Arc::clone(&fan) });
+        self.place_items_of(idx);
+        // It may have come to its end between the look and the watch.
+        self.call_if_over(idx, &fan);
+        Progress::Parked
+    }
+
+    /// Has a fan-out looked at, once, if all that can be done for it is done; whether it is.
+    fn call_if_over(self: &Arc<Self>, idx: u32, fan: &Fan) -> bool {
+        let is_over = fan.is_over();
+        if is_over && self.queue.lock().fans.remove(&idx).is_some() {
+            self.requeue(idx);
+        }
+        is_over
+    }
+
+    /// Gives items their places, and tells of the calls.
+    fn place_items_of(&self, idx: u32) {
+        let mut queue = self.queue.lock();
+        let before = queue.cells.len();
+        queue.place_items(idx);
+        self.tell_queued(&queue, before);
+    }
+
+    /// Has a fan-out looked at when another run has changed it.
+    fn watch(self: &Arc<Self>, idx: u32, fan: &Fan) {
+        let run = Arc::downgrade(self);
+        let alarm = Box::new(move || {
+            if let Some(run) = run.upgrade() {
+                run.requeue(idx);
+            }
+        });
+        fan.stage.lock().watch((Arc::as_ptr(self).addr(), idx), alarm);
+    }
+
+    /// Tells the others that work on a fan-out that it has changed.
+    fn alarm(self: &Arc<Self>, idx: u32, fan: &Fan) {
+        let alarms = fan.stage.lock().alarms((Arc::as_ptr(self).addr(), idx));
+        alarms.into_iter().for_each(|alarm| alarm());
+    }
+
+    /// Works on a fan-out: sees to what has ended, and lets elements begin. A thread that `may_run` bodies does those that are
+    /// plain itself, as long as there is nothing else to be done.
+    pub(super) fn tend(self: &Arc<Self>, idx: u32, may_run: bool, hand: &mut Hand) {
+        let mut may_run = may_run && !self.is_watched();
+        loop {
+            let computed = self.tally.computed.load(Ordering::Relaxed);
+            let mut queue = self.queue.lock();
+            if queue.is_stopping() {
+                return;
+            }
+            let Some(open) = queue.fans.get_mut(&idx) else { return };
+            let fan = Arc::clone(&open.fan);
+            let ended = std::mem::take(&mut open.ended);
+            if !ended.is_empty() {
+                open.widen(computed);
+            }
+            let limit = match queue.fans.get(&idx) {
+                Some(open) => queue.limit_of(open),
+                None => return,
+            };
+            drop(queue);
+            if !ended.is_empty() {
+                self.guarded(&fan, || fan.take_in(ended));
+            }
+            let pulled = self.pull(&fan, limit, if may_run { IN_HAND } else { usize::MAX });
+            let any = !pulled.is_empty();
+            let (mut done, mut left) = (Vec::new(), Vec::new());
+            for (serial, element) in pulled {
+                let is_done = may_run && self.run_chain(element, &mut hand.context);
+                if is_done { done.push(serial) } else { left.push(serial) }
+            }
+            let goes_on = any && may_run;
+            // Where one is not plain, others will not be either: they all get places, so that they are looked for together.
+            may_run &= left.is_empty();
+            fan.put_down(left);
+            self.guarded(&fan, || fan.take_in(done));
+            self.place_items_of(idx);
+            self.alarm(idx, &fan);
+            if self.call_if_over(idx, &fan) || !goes_on {
+                return;
+            }
+            let queue = self.queue.lock();
+            let has_work = !queue.ready.is_empty() || !queue.light.is_empty() || queue.has_async;
+            if may_run && has_work {
+                return;
+            }
+        }
+    }
+
+    /// Lets elements begin, as many as there is room for and at most `most`.
+    fn pull(&self, fan: &Fan, limit: usize, most: usize) -> Vec<(u64, Arc<Node>)> {
+        let mut pulled = Vec::new();
+        if !fan.has_room(limit) {
+            return pulled;
+        }
+        let Some(mut feed) = fan.feed.try_lock_for(PATIENCE) else { return pulled };
+        self.guarded(fan, || {
+            while pulled.len() < most
+                && fan.has_room(limit)
+                && !self.stopping.load(Ordering::Relaxed)
+                && let Some(element) = fan.pull(&mut feed)
+            {
+                pulled.push(element);
+            }
+        });
+        if fan.is_broken() {
+            *feed = Feed::Dry;
+        }
+        pulled
+    }
+
+    /// Does what runs code of the user; if that panics, the fan-out cannot go on.
+    fn guarded(&self, fan: &Fan, work: impl FnOnce()) {
+        if let Err(message) = caught(work) {
+            let text = format!("the closure of `{}` panicked: {message}", fan.what);
+            fan.break_off(Error::new(ErrorKind::Panic, text));
+        }
+    }
+
+    /// Does an element that is a chain of plain calls, each of which needs one other at most; false if there is something left.
+    fn run_chain(
+        self: &Arc<Self>,
+        element: Arc<Node>,
+        context: &mut Option<Arc<super::context::Context>>,
+    ) -> bool {
+        let mut chain = vec![element];
+        while let Some(node) = chain.last() {
+            let source = match &*node.slot.lock() {
+                Slot::Done { .. } => None,
+                Slot::Idle(Op::Task(call)) => {
+                    let mut lacking = None;
+                    for arg in &call.args {
+                        if let Input::Node(source) = &arg.0
+                            && !matches!(&*source.slot.lock(), Slot::Done { .. })
+                            && lacking.replace(Arc::clone(source)).is_some()
+                        {
+                            return false;
+                        }
+                    }
+                    lacking
+                }
+                _ => return false,
+            };
+            if let Some(source) = source {
+                chain.push(source);
+                continue;
+            }
+            let is_done = matches!(&*node.slot.lock(), Slot::Done { .. })
+                || matches!(self.step_plain(node, context), Some(Progress::Settled));
+            if !is_done {
+                return false;
+            }
+            // Before the next call, so that it may move the value.
+            chain.pop();
+        }
+        true
+    }
+
+    /// What has come of a fan-out.
+    fn end_fan(
+        self: &Arc<Self>,
+        idx: u32,
+        node: &Arc<Node>,
+        fan: &Fan,
+        want_value: bool,
+    ) -> Progress {
+        let end = caught(|| fan.end());
+        self.alarm(idx, fan);
+        match end {
+            Ok(Some(Ok(End::List(value, digests, checkpoints)))) => {
+                let digest = digests.map(|digests| joined(&digests));
+                let made = digest.and_then(|_| made_from(checkpoints.into_iter().collect()));
+                self.done(node, value, digest, made)
+            }
+            Ok(Some(Ok(End::Known(sources, gather)))) => {
+                let known = super::step::joined_digest(&sources);
+                let op = Op::Join { sources, gather };
+                match known {
+                    Some((digest, made)) => {
+                        self.known(node, Known { digest, entry: None, op, made })
+                    }
+                    None => {
+                        self.put_back(node, op);
+                        Progress::Again
+                    }
+                }
+            }
+            Ok(Some(Ok(End::Node(source)))) => self.forward(idx, node, source, want_value),
+            Ok(Some(Err(error))) => self.failed(node, error),
+            Ok(None) => self.lost(node),
+            Err(message) => self.failed(node, self.closure_panicked(node, fan.what, &message)),
+        }
+    }
+}

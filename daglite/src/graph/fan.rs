@@ -1,0 +1,307 @@
+//! `Fan`: a node that is made of many others, which come one after the other, as there is room for them.
+//!
+//! Elements come out of the feed and begin; when they have ended, they go into the sink, which may have more to do with them. The feed
+//! and the stage have locks of their own, so that one thread can make the next element while another sees to one that has ended. The
+//! node itself stays `Idle` all the while, and several runs may work on it.
+
+use std::any::Any;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::error::Error;
+use crate::task::Value;
+
+use super::sink::{End, Item, Sink};
+use super::{Node, Slot, Transform};
+
+/// Makes the next element, until there is none.
+pub(crate) type Next = Box<dyn FnMut() -> Option<Arc<Node>> + Send>;
+
+/// Calls a run that waits for a change.
+pub(crate) type Alarm = Box<dyn FnOnce() + Send>;
+
+/// A run, and its place for a fan.
+pub(crate) type Watcher = (usize, u32);
+
+/// Many nodes that make one.
+pub(crate) struct Fan {
+    /// How people know it: the method.
+    pub(crate) what: &'static str,
+    /// How many items may be begun at once, if the user has said.
+    pub(crate) most: Option<usize>,
+    /// Whether the failure of an element is a result like any other.
+    pub(crate) settles: bool,
+    /// What is known of the elements' type by who knows that type.
+    pub(crate) typed: Box<dyn Any + Send + Sync>,
+    /// Where elements come from.
+    pub(crate) feed: Mutex<Feed>,
+    /// What has become of those that came.
+    pub(crate) stage: Mutex<Stage>,
+    /// Whether no element will come any more: for those who only look.
+    is_dry: AtomicBool,
+    /// How many items are begun or kept: for those who only look.
+    load: AtomicUsize,
+}
+
+/// Where elements come from.
+pub(crate) enum Feed {
+    /// From a value that has to be there first.
+    Closed(Transform<Next>),
+    /// From this.
+    Open(Next),
+    /// There are no more.
+    Dry,
+}
+
+/// The items of a fan, and how far they have come.
+pub(crate) struct Stage {
+    /// Those that have begun and not ended, in the order in which they began.
+    begun: BTreeMap<u64, Begun>,
+    /// How many have begun so far: the number of the next.
+    serial: u64,
+    /// How many elements have come.
+    elements: u64,
+    /// Where they go; `None` once the fan has its end.
+    sink: Option<Box<dyn Sink>>,
+    /// Why there will be no result, if there will be none.
+    failure: Option<Error>,
+    /// Whether nothing more can be done.
+    is_broken: bool,
+    /// Who wants to know of changes: runs, and their places for the fan.
+    alarms: HashMap<Watcher, Alarm>,
+}
+
+/// An item that has begun.
+struct Begun {
+    item: Item,
+    /// Whether a thread has it in its hand, so that nobody else need see to it.
+    in_hand: bool,
+}
+
+impl Fan {
+    /// A fan whose elements come from `feed` and go into `sink`.
+    pub(crate) fn new(
+        what: &'static str,
+        feed: Feed,
+        sink: Box<dyn Sink>,
+        typed: Box<dyn Any + Send + Sync>,
+    ) -> Self {
+        let stage = Stage {
+            begun: BTreeMap::new(),
+            serial: 0,
+            elements: 0,
+            sink: Some(sink),
+            failure: None,
+            is_broken: false,
+            alarms: HashMap::new(),
+        };
+        Self {
+            what,
+            most: None,
+            settles: false,
+            typed,
+            feed: Mutex::new(feed),
+            stage: Mutex::new(stage),
+            is_dry: AtomicBool::new(false),
+            load: AtomicUsize::new(0),
+        }
+    }
+
+    /// Opens the feed with the value that it waited for.
+    pub(crate) fn open(&self, value: Value) -> Result<(), Error> {
+        let mut feed = self.feed.lock();
+        let open = match std::mem::replace(&mut *feed, Feed::Dry) {
+            Feed::Closed(open) => open,
+            other => {
+                *feed = other;
+                return Ok(());
+            }
+        };
+        *feed = Feed::Open(open(value)?);
+        Ok(())
+    }
+
+    /// Whether another item may begin where `limit` may be there at once, as far as can be seen without a lock.
+    pub(crate) fn has_room(&self, limit: usize) -> bool {
+        !self.is_dry.load(Ordering::Acquire) && self.load.load(Ordering::Acquire) < limit
+    }
+
+    /// The next element, begun, in the hand of the caller; `None` if there is none.
+    pub(crate) fn pull(&self, feed: &mut Feed) -> Option<(u64, Arc<Node>)> {
+        let Feed::Open(next) = feed else { return None };
+        let Some(node) = next() else {
+            *feed = Feed::Dry;
+            let mut stage = self.stage.lock();
+            stage.no_more_elements();
+            self.is_dry.store(true, Ordering::Release);
+            self.weigh(&stage);
+            return None;
+        };
+        let mut stage = self.stage.lock();
+        let at = stage.elements;
+        stage.elements += 1;
+        let wants_value = stage.sink.as_ref().is_some_and(|sink| sink.wants_values());
+        let item = Item { at, node: Arc::clone(&node), wants_value };
+        let serial = stage.begin(item, true);
+        self.weigh(&stage);
+        Some((serial, node))
+    }
+
+    /// Sees to items that have ended.
+    pub(crate) fn take_in(&self, serials: impl IntoIterator<Item = u64>) {
+        let mut stage = self.stage.lock();
+        for serial in serials {
+            if let Some(begun) = stage.begun.remove(&serial) {
+                stage.end(begun.item, self.settles);
+            }
+        }
+        self.weigh(&stage);
+    }
+
+    /// Puts items out of the hand, so that any run may see to them.
+    pub(crate) fn put_down(&self, serials: impl IntoIterator<Item = u64>) {
+        let mut stage = self.stage.lock();
+        for serial in serials {
+            if let Some(begun) = stage.begun.remove(&serial) {
+                stage.begin(begun.item, false);
+            }
+        }
+        self.weigh(&stage);
+    }
+
+    /// Notes that its value is wanted, and not just its digest.
+    pub(crate) fn demand_value(&self) {
+        let mut stage = self.stage.lock();
+        let mut more = Vec::new();
+        if let Some(sink) = &mut stage.sink {
+            sink.demand_values(&mut more);
+        }
+        more.into_iter().for_each(|item| _ = stage.begin(item, false));
+        self.weigh(&stage);
+    }
+
+    /// Notes that it cannot go on.
+    pub(crate) fn break_off(&self, error: Error) {
+        let mut stage = self.stage.lock();
+        stage.failure.get_or_insert(error);
+        stage.is_broken = true;
+        self.is_dry.store(true, Ordering::Release);
+    }
+
+    /// Whether it cannot go on.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.stage.lock().is_broken
+    }
+
+    /// Whether all that can be done for it is done.
+    pub(crate) fn is_over(&self) -> bool {
+        let stage = self.stage.lock();
+        stage.is_broken || self.is_dry.load(Ordering::Acquire) && stage.begun.is_empty()
+    }
+
+    /// What has come of it, once it is over.
+    pub(crate) fn end(&self) -> Option<Result<End, Error>> {
+        let mut stage = self.stage.lock();
+        if let Some(error) = &stage.failure {
+            return Some(Err(error.clone()));
+        }
+        let sink = stage.sink.take()?;
+        drop(stage);
+        Some(sink.finish())
+    }
+
+    /// Its parts, if nothing has begun: what another fan can be made of.
+    pub(crate) fn into_parts(self) -> (Feed, Option<usize>, Box<dyn Any + Send + Sync>) {
+        (self.feed.into_inner(), self.most, self.typed)
+    }
+
+    /// Keeps account of how much is there.
+    fn weigh(&self, stage: &Stage) {
+        let kept = stage.sink.as_ref().map_or(0, |sink| sink.kept());
+        self.load.store(stage.begun.len() + kept, Ordering::Release);
+    }
+}
+
+impl Stage {
+    /// Notes that an item has begun; answers its number.
+    fn begin(&mut self, item: Item, in_hand: bool) -> u64 {
+        let serial = self.serial;
+        self.serial += 1;
+        self.begun.insert(serial, Begun { item, in_hand });
+        serial
+    }
+
+    /// The items from number `from` on that are in nobody's hand.
+    pub(crate) fn begun_from(&self, from: u64) -> impl Iterator<Item = (u64, &Item)> {
+        let free = self.begun.range(from..).filter(|(_, begun)| !begun.in_hand);
+        free.map(|(serial, begun)| (*serial, &begun.item))
+    }
+
+    /// The number of the next item.
+    pub(crate) fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    /// Has `alarm` called at the next change that `watcher` does not make.
+    pub(crate) fn watch(&mut self, watcher: Watcher, alarm: Alarm) {
+        self.alarms.insert(watcher, alarm);
+    }
+
+    /// Takes the alarms of all but `watcher`.
+    pub(crate) fn alarms(&mut self, watcher: Watcher) -> Vec<Alarm> {
+        if self.alarms.len() <= usize::from(self.alarms.contains_key(&watcher)) {
+            return Vec::new();
+        }
+        let own = self.alarms.remove(&watcher);
+        let others = self.alarms.drain().map(|(_, alarm)| alarm).collect();
+        self.alarms.extend(own.map(|own| (watcher, own)));
+        others
+    }
+
+    /// Notes that no element will come any more.
+    fn no_more_elements(&mut self) {
+        let mut more = Vec::new();
+        let elements = self.elements;
+        let result = self.sink.as_mut().map(|sink| sink.no_more(elements, &mut more));
+        self.follow(result, more);
+    }
+
+    /// Sees to an item that has ended.
+    fn end(&mut self, item: Item, settles: bool) {
+        let error = match &*item.node.slot.lock() {
+            Slot::Failed(error) => Some(Some(error.clone())),
+            Slot::Done { .. } => Some(None),
+            Slot::Known(_) if !item.wants_value => Some(None),
+            _ => None,
+        };
+        let Some(error) = error else {
+            // Somebody has lost it again, or has not read it: once more.
+            self.begin(item, false);
+            return;
+        };
+        let mut more = Vec::new();
+        let result = match (error, &mut self.sink) {
+            (Some(error), Some(sink)) if settles => Some(sink.take_error(item.at, error, &mut more)),
+            (Some(error), _) => {
+                // There will be no result: what else comes need not be kept.
+                self.failure.get_or_insert(error);
+                self.sink = None;
+                None
+            }
+            (None, sink) => sink.as_mut().map(|sink| sink.take(item, &mut more)),
+        };
+        self.follow(result, more);
+    }
+
+    /// Goes on with what a sink has answered.
+    fn follow(&mut self, result: Option<Result<(), Error>>, more: Vec<Item>) {
+        if let Some(Err(error)) = result {
+            self.failure.get_or_insert(error);
+            self.is_broken = true;
+        }
+        more.into_iter().for_each(|item| _ = self.begin(item, false));
+    }
+}
