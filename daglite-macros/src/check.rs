@@ -157,6 +157,7 @@ fn build(
         timeout,
         weight,
         limits,
+        seeded,
         name,
         library: _,
     } = options;
@@ -195,7 +196,7 @@ fn build(
         timeout_millis: timeout,
         picky: retry_if.is_some(),
     });
-    let running = Running { attempts, weight: weight.unwrap_or(1), limits };
+    let running = Running { attempts, weight: weight.unwrap_or(1), limits, seeded };
     if let Output::Fallible(fallible) = &mut result {
         fallible.retry_if = retry_if.map(|(_, function)| function);
     }

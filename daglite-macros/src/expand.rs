@@ -129,7 +129,10 @@ fn description(task: &Task, private: &Path) -> TokenStream {
     let where_outer = generics.outer_where();
     let spec = spec(task, private);
     let body = body(task, private);
-    let hashes = cache.iter().flat_map(|_| params).map(|param| param_hash(param, private));
+    // A seed is made of the arguments too.
+    let is_hashed = cache.is_some() || task.running.seeded;
+    let hashed = params.iter().filter(|_| is_hashed);
+    let hashes = hashed.map(|param| param_hash(param, private));
     let hash_all = option(
         cache
             .as_ref()
@@ -198,7 +201,7 @@ fn spec(task: &Task, private: &Path) -> TokenStream {
             #private::CacheSpec { ttl_millis: #ttl_millis, version: #version, env: &[#(#env),*] }
         }
     }));
-    let Running { attempts, weight, limits } = &task.running;
+    let Running { attempts, weight, limits, seeded } = &task.running;
     let attempts = option(attempts.as_ref().map(|attempts| {
         let Attempts { retries, delay_millis, timeout_millis, picky } = attempts;
         let delay_millis = option(delay_millis.map(ToTokens::into_token_stream));
@@ -227,6 +230,7 @@ fn spec(task: &Task, private: &Path) -> TokenStream {
             attempts: #attempts,
             weight: #weight,
             limits: &[#(#limits),*],
+            seeded: #seeded,
         };
     }
 }

@@ -55,6 +55,8 @@ pub(crate) struct Running {
     pub(crate) weight: u32,
     /// `limits`.
     pub(crate) limits: Vec<String>,
+    /// `seeded`.
+    pub(crate) seeded: bool,
 }
 
 /// How often and for how long a body may run.

@@ -153,7 +153,7 @@ pub use checkpoint::{Checkpoint, CheckpointStore, FileCheckpoints};
 pub use digest::{Digest, ParseDigestError};
 pub use engine::{
     Estimate, Plan, PlannedNode, PlannedState, Resumption, TaskOutcome, checkpoint_here,
-    resume_here,
+    resume_here, task_seed, task_seed_bytes,
 };
 pub use error::{Error, ErrorKind, PathStep};
 pub use event::{Change, Event, Interest, ItemChange, MissReason, Moment, Observer, Summary};

@@ -3,7 +3,8 @@
 pub use crate::{
     Checkpoint, CheckpointOwnFormat as _, ContentHash, Eviction, FileCheckpoints, FileStore,
     Format, InputDir, InputFile, MemoryStore, OutputFile, Progress, Registry, Session, TaskFuture,
-    checkpoint_here, join, join_all, map_each, product, resume_here, zip,
+    checkpoint_here, join, join_all, map_each, product, resume_here, task_seed,
+    zip,
 };
 #[doc(no_inline)]
 pub use daglite_macros::task;

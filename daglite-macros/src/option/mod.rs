@@ -27,6 +27,7 @@ mod nearest;
 mod retries;
 mod retry_delay;
 mod retry_if;
+mod seeded;
 mod time;
 mod timeout;
 mod weight;
@@ -48,6 +49,7 @@ pub(crate) static ALL: &[&dyn TaskOption] = &[
     &timeout::Timeout,
     &weight::Weight,
     &limits::Limits,
+    &seeded::Seeded,
     &name::Name,
     &library::Library,
 ];
@@ -114,6 +116,8 @@ pub(crate) struct Options {
     pub(crate) weight: Option<u32>,
     /// `limits`: their names.
     pub(crate) limits: Vec<String>,
+    /// `seeded`: whether the word is there.
+    pub(crate) seeded: bool,
     /// `name`.
     pub(crate) name: Option<String>,
     /// `crate`.

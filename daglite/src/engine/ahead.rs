@@ -98,7 +98,8 @@ impl Run {
         let _place = self.noted_place_of(planned.idx, &planned.node);
         // Hashing may be long and is code of the user.
         let _ = caught(|| self.make_key(&mut call));
-        match call.key().cloned() {
+        let may_draw = self.why_unseeded(call.task).is_none();
+        match call.key().filter(|_| may_draw).cloned() {
             Some(key) if self.engine.remembered(call.task, &key.digest, removals).is_none() => {
                 let landed = self.engine.flights.landed(&key.digest);
                 Ok(Asked { planned, call, key, landed })

@@ -21,6 +21,7 @@ use super::away::Away;
 use super::context::{Context, within, within_lent};
 use super::flight::Flight;
 use super::run::{Progress, Run, WeakRun};
+use super::seed::Seed;
 use super::step::lineage;
 use super::{Engine, caught, panicked};
 
@@ -74,6 +75,8 @@ pub(super) struct Order {
     pub(super) flight: Option<Flight>,
     /// The checkpoints that the arguments were made from.
     pub(super) checkpoints: Vec<String>,
+    /// What its random numbers are made of, if its task says that there are any.
+    pub(super) seed: Option<Arc<Seed>>,
     /// Which attempt it is, if there may be several, or if its time is limited.
     pub(super) attempt: Option<Box<Attempt>>,
 }
@@ -116,8 +119,9 @@ impl Run {
         let missed = missed.map(|(_, reason)| reason);
         let reason = missed.map(|reason| self.miss(&call, reason, &parts));
         let checkpoints = lineage(&call);
+        let seed = self.seed_for(&call);
         let (args, key) = call.into_parts();
-        let order = Order { task, checkpoints, key, parts, reason, flight, attempt };
+        let order = Order { task, checkpoints, key, parts, reason, flight, seed, attempt };
         let values: Option<SmallVec<[Value; 3]>> = args
             .into_iter()
             .map(|arg| match arg.0 {
@@ -187,7 +191,9 @@ impl Run {
                     flying.end_after(limit, &self.engine);
                 }
                 self.launched(idx, Arc::clone(&flying));
-                flying.poll(self);
+                // Not here, where the node is still held: whoever takes the value of a body that ends at once may have to be
+                // the only holder. The driver comes to it next, so that it need not be woken.
+                self.woken.lock().push(flying);
                 Progress::Parked
             }
         }
@@ -224,7 +230,7 @@ impl Run {
         let task = node.task?;
         let Body::Sync(body) = task.body else { return None };
         let has_key = task.spec.cache.is_some() && self.engine.cache.is_some();
-        if has_key || self.is_watched() || task.spec.attempts.is_some() {
+        if has_key || self.is_watched() || task.spec.attempts.is_some() || task.spec.seeded {
             return None;
         }
         let mut slot = node.slot.lock();
@@ -279,6 +285,7 @@ impl Run {
             reason: None,
             flight: None,
             checkpoints,
+            seed: None,
             attempt: None,
         };
         Some(self.record_completion(node, Completion { order, result, took }))
@@ -311,13 +318,14 @@ impl Run {
 
     pub(super) fn context_for(&self, order: &Order, blocking: bool) -> Arc<Context> {
         let outer = if blocking { &self.context } else { &self.async_context };
-        match &order.key {
-            None => Arc::clone(outer),
-            Some(key) => Arc::new(Context {
+        match (&order.key, &order.seed) {
+            (None, None) => Arc::clone(outer),
+            (key, seed) => Arc::new(Context {
                 engine: Arc::clone(&self.engine),
                 blocking,
                 task: Some(order.task),
-                key: Some(key.digest),
+                key: key.as_ref().map(|key| key.digest),
+                seed: seed.clone(),
                 parent: Some(Arc::clone(outer)),
                 ledger: Arc::clone(&outer.ledger),
                 outermost: outer.outermost,

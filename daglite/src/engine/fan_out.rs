@@ -17,7 +17,7 @@ use super::caught;
 use super::hand::Hand;
 use super::key::joined;
 use super::queue::Queue;
-use super::run::{Progress, Run};
+use super::run::{Progress, Run, Tally};
 use super::step::made_from;
 
 /// How many elements may have begun and not ended for each thread of the session.
@@ -47,8 +47,8 @@ pub(super) struct Open {
     placed: u64,
     /// How many times the usual number of elements may be there.
     wide: usize,
-    /// How many bodies had run when that was worked out.
-    computed: u64,
+    /// How many hits there were, and how many bodies had run, when that was worked out.
+    seen: (u64, u64),
 }
 
 impl Open {
@@ -59,11 +59,14 @@ impl Open {
         serial.is_some()
     }
 
-    /// Lets more elements in if all that have ended were hits, and the usual number if not.
-    fn widen(&mut self, computed: u64) {
-        let all_hits = computed == self.computed;
-        self.wide = if all_hits { (self.wide * 2).min(WIDEST) } else { 1 };
-        self.computed = computed;
+    /// Lets more elements in as long as there are hits and nothing is computed, and the usual number if there is.
+    fn widen(&mut self, hits: u64, computed: u64) {
+        if computed != self.seen.1 {
+            self.wide = 1;
+        } else if hits != self.seen.0 {
+            self.wide = (self.wide * 2).min(WIDEST);
+        }
+        self.seen = (hits, computed);
     }
 }
 
@@ -84,9 +87,24 @@ impl Queue {
         }
         let can_go_on = |open: &Open| {
             !open.ended.is_empty()
+                || open.fan.has_fresh()
                 || open.fan.has_room(self.limit_of(open)) && !open.fan.feed.is_locked()
         };
         self.fans.iter().rev().find(|(_, open)| can_go_on(open)).map(|(idx, _)| *idx)
+    }
+
+    /// A fan-out whose elements are hits, and that should have more of them in line before those that are there are looked for: the more
+    /// there are, the more are looked for at once.
+    pub(super) fn eager_fan(&self) -> Option<u32> {
+        if self.fans.is_empty() || self.is_stopping() {
+            return None;
+        }
+        let is_eager = |open: &Open| {
+            open.wide > 1
+                && open.fan.has_room(self.limit_of(open) / 2)
+                && !open.fan.feed.is_locked()
+        };
+        self.fans.iter().rev().find(|(_, open)| is_eager(open)).map(|(idx, _)| *idx)
     }
 
     /// Notes that `at` has ended, if it is an item of a fan-out at `idx`.
@@ -145,7 +163,8 @@ impl Run {
         }
         // Before it is put back: whoever changes it from now on is to tell this run.
         self.watch(idx, &fan);
-        let computed = self.tally.computed.load(Ordering::Relaxed);
+        let Tally { hits, computed, .. } = &self.tally;
+        let seen = (hits.load(Ordering::Relaxed), computed.load(Ordering::Relaxed));
         let mut queue = self.queue.lock();
         queue.fans.entry(idx).or_insert_with(|| Open {
             fan: Arc::clone(&fan),
@@ -153,7 +172,7 @@ impl Run {
             ended: Vec::new(),
             placed: 0,
             wide: 1,
-            computed,
+            seen,
         });
         drop(queue);
         self.put_back(node, Op::Fan { source: None, fan: Arc::clone(&fan) });
@@ -201,38 +220,17 @@ impl Run {
     /// plain itself, as long as there is nothing else to be done.
     pub(super) fn tend(self: &Arc<Self>, idx: u32, may_run: bool, hand: &mut Hand) {
         let mut may_run = may_run && !self.is_watched();
-        loop {
-            let computed = self.tally.computed.load(Ordering::Relaxed);
-            let mut queue = self.queue.lock();
-            if queue.is_stopping() {
-                return;
-            }
-            let Some(open) = queue.fans.get_mut(&idx) else { return };
-            let fan = Arc::clone(&open.fan);
-            let ended = std::mem::take(&mut open.ended);
-            if !ended.is_empty() {
-                open.widen(computed);
-            }
-            let limit = match queue.fans.get(&idx) {
-                Some(open) => queue.limit_of(open),
-                None => return,
-            };
-            drop(queue);
+        while let Some((fan, ended, limit)) = self.visit(idx) {
             if !ended.is_empty() {
                 self.guarded(&fan, || fan.take_in(ended));
             }
-            let pulled = self.pull(&fan, limit, if may_run { IN_HAND } else { usize::MAX });
-            let any = !pulled.is_empty();
-            let (mut done, mut left) = (Vec::new(), Vec::new());
-            for (serial, element) in pulled {
-                let is_done = may_run && self.run_chain(element, &mut hand.context);
-                if is_done { done.push(serial) } else { left.push(serial) }
-            }
-            let goes_on = any && may_run;
+            let any = self.pull(&fan, limit, if may_run { IN_HAND } else { usize::MAX });
             // Where one is not plain, others will not be either: they all get places, so that they are looked for together.
-            may_run &= left.is_empty();
-            fan.put_down(left);
-            self.guarded(&fan, || fan.take_in(done));
+            let goes_on = any && may_run;
+            may_run = may_run && self.run_fresh(&fan, hand);
+            if !may_run {
+                fan.put_down(None);
+            }
             self.place_items_of(idx);
             self.alarm(idx, &fan);
             if self.call_if_over(idx, &fan) || !goes_on {
@@ -246,26 +244,60 @@ impl Run {
         }
     }
 
-    /// Lets elements begin, as many as there is room for and at most `most`.
-    fn pull(&self, fan: &Fan, limit: usize, most: usize) -> Vec<(u64, Arc<Node>)> {
-        let mut pulled = Vec::new();
-        if !fan.has_room(limit) {
-            return pulled;
+    /// A fan-out, with the items that have ended since it was visited, and how many may be there at once.
+    fn visit(&self, idx: u32) -> Option<(Arc<Fan>, Vec<u64>, usize)> {
+        let mut queue = self.queue.lock();
+        if queue.is_stopping() {
+            return None;
         }
-        let Some(mut feed) = fan.feed.try_lock_for(PATIENCE) else { return pulled };
+        let open = queue.fans.get_mut(&idx)?;
+        let ended = std::mem::take(&mut open.ended);
+        if !ended.is_empty() {
+            let hits = self.tally.hits.load(Ordering::Relaxed);
+            open.widen(hits, self.tally.computed.load(Ordering::Relaxed));
+        }
+        let fan = Arc::clone(&open.fan);
+        let limit = queue.fans.get(&idx).map(|open| queue.limit_of(open))?;
+        Some((fan, ended, limit))
+    }
+
+    /// Lets elements come, as many as there is room for and at most `most`; whether any did.
+    fn pull(&self, fan: &Fan, limit: usize, most: usize) -> bool {
+        if !fan.has_room(limit) {
+            return fan.has_fresh();
+        }
+        let Some(mut feed) = fan.feed.try_lock_for(PATIENCE) else { return fan.has_fresh() };
+        let mut pulled = 0;
         self.guarded(fan, || {
-            while pulled.len() < most
+            while pulled < most
                 && fan.has_room(limit)
                 && !self.stopping.load(Ordering::Relaxed)
-                && let Some(element) = fan.pull(&mut feed)
+                && fan.pull(&mut feed)
             {
-                pulled.push(element);
+                pulled += 1;
             }
         });
         if fan.is_broken() {
             *feed = Feed::Dry;
         }
-        pulled
+        pulled > 0 || fan.has_fresh()
+    }
+
+    /// Does fresh elements on this thread as long as they are plain; false if one was not.
+    fn run_fresh(self: &Arc<Self>, fan: &Fan, hand: &mut Hand) -> bool {
+        let mut ended = None;
+        while !self.stopping.load(Ordering::Relaxed) {
+            let mut next = None;
+            self.guarded(fan, || next = fan.next_in_hand(ended.take()));
+            let Some((serial, element)) = next else { return true };
+            if !self.run_chain(element, &mut hand.context) {
+                fan.put_down(Some(serial));
+                return false;
+            }
+            ended = Some(serial);
+        }
+        self.guarded(fan, || fan.take_in(ended));
+        true
     }
 
     /// Does what runs code of the user; if that panics, the fan-out cannot go on.

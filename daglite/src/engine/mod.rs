@@ -7,7 +7,7 @@
 //! that are run again), `away` (bodies on threads of their own), `timers` (what is to be done later), `record`
 //! (what becomes of results), `failures` (what becomes of failures), `files` (files in keys and in results), `notes` (digests of
 //! files that other processes have read), `save` (checkpoints), `resume` (going on from them) and `differs` (what is
-//! not as it was then), `here` (those inside a body), `shortcut` (past all of that, to a result in memory), `flight` (one computation a
+//! not as it was then), `here` (those inside a body), `seed` (random numbers in bodies), `shortcut` (past all of that, to a result in memory), `flight` (one computation a
 //! key), `others` (other processes), `ledger` (what the store is told of a run), `plan` and `planner` (what a run would
 //! do), `pool` (threads),
 //! `context` (what a thread is doing).
@@ -44,6 +44,7 @@ mod record;
 mod resume;
 mod run;
 mod save;
+mod seed;
 mod shortcut;
 mod step;
 mod timers;
@@ -71,6 +72,7 @@ pub use here::{checkpoint_here, resume_here};
 pub(crate) use memory::DEFAULT_MEMORY;
 pub use plan::{Estimate, Plan, PlannedNode, PlannedState};
 pub use resume::Resumption;
+pub use seed::{task_seed, task_seed_bytes};
 pub(crate) use run::Finished;
 pub use run::TaskOutcome;
 pub(crate) use shortcut::Shortcut;
@@ -113,6 +115,8 @@ pub(crate) struct Engine {
     timers: Timers,
     /// What random pauses are made of.
     jitter_seed: u64,
+    /// What random numbers of bodies are made of.
+    seed: u64,
     /// How far running bodies have come, where they have saved it.
     states: States,
     flights: Arc<Flights>,
@@ -167,6 +171,8 @@ pub(crate) struct Parts {
     pub(crate) hash_strategy: Strategy,
     /// What random pauses are made of.
     pub(crate) jitter_seed: u64,
+    /// What random numbers of bodies are made of.
+    pub(crate) seed: u64,
     /// Whether a failure stops only what depends on it.
     pub(crate) keep_going: bool,
     /// How many bodies may run at once of those that name a limit.
@@ -189,6 +195,7 @@ impl Engine {
             resume,
             hash_strategy,
             jitter_seed,
+            seed,
             keep_going,
             limits,
         } = parts;
@@ -208,6 +215,7 @@ impl Engine {
             registry,
             timers: Timers::new(clock.clone()),
             jitter_seed,
+            seed,
             keep_going,
             limits,
             audience,

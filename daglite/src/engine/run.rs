@@ -142,6 +142,8 @@ pub(super) enum Progress {
     Settled,
     /// Somebody will put it into the queue again.
     Parked,
+    /// The driver has to go on with it.
+    Launch,
     /// Look again at once.
     Again,
     /// It cannot be made.
@@ -168,6 +170,7 @@ impl Run {
                 blocking,
                 task: None,
                 key: None,
+                seed: None,
                 parent: parent.clone(),
                 ledger: Arc::clone(&ledger),
                 outermost,
@@ -464,6 +467,11 @@ impl Run {
             Progress::Settled => return Some((idx, node)),
             Progress::Again => self.queue.lock().push_front(idx),
             Progress::Parked => {}
+            Progress::Launch => {
+                // Before the driver can have come to its end: whoever needs the value must find itself the only holder.
+                drop(node);
+                self.request_launch(idx);
+            }
             Progress::Failed(error) => {
                 let mut queue = self.queue.lock();
                 let stops = queue.fail(idx, error);
@@ -501,8 +509,10 @@ impl Run {
             if who == Worker::Driver && queue.wants_driver() {
                 return None;
             }
-            let Some(work) = queue.next_work(who) else {
-                if let Some(idx) = queue.next_fan() {
+            let eager = queue.eager_fan();
+            let work = if eager.is_some() { None } else { queue.next_work(who) };
+            let Some(work) = work else {
+                if let Some(idx) = eager.or_else(|| queue.next_fan()) {
                     queue.active += 1;
                     hand.at_work = true;
                     self.summon(queue, who);

@@ -395,6 +395,9 @@ impl Run {
             return self.step_pending(idx, node, call, driver);
         }
         let task = call.task;
+        if let Some(error) = self.why_unseeded(task) {
+            return self.failed(node, error.in_task(task.spec.name, node.location));
+        }
         if !self.make_key(&mut call) {
             return match self.have_values(idx, node, Op::Task(call)) {
                 Ok(op) => {
@@ -418,8 +421,7 @@ impl Run {
         }
         if matches!(task.body, Body::Async(_)) && !driver {
             self.put_back(node, Op::Task(call));
-            self.request_launch(idx);
-            return Progress::Parked;
+            return Progress::Launch;
         }
         let (mut call, flight) = match self.claim(idx, node, call) {
             Ok(granted) => granted,

@@ -5,7 +5,7 @@
 //! node itself stays `Idle` all the while, and several runs may work on it.
 
 use std::any::Any;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -44,6 +44,8 @@ pub(crate) struct Fan {
     is_dry: AtomicBool,
     /// How many items are begun or kept: for those who only look.
     load: AtomicUsize,
+    /// How many have come and are in nobody's hand: for those who only look.
+    fresh: AtomicUsize,
 }
 
 /// Where elements come from.
@@ -60,6 +62,8 @@ pub(crate) enum Feed {
 pub(crate) struct Stage {
     /// Those that have begun and not ended, in the order in which they began.
     begun: BTreeMap<u64, Begun>,
+    /// Those that have come and that any thread may take in its hand.
+    fresh: VecDeque<u64>,
     /// How many have begun so far: the number of the next.
     serial: u64,
     /// How many elements have come.
@@ -77,7 +81,7 @@ pub(crate) struct Stage {
 /// An item that has begun.
 struct Begun {
     item: Item,
-    /// Whether a thread has it in its hand, so that nobody else need see to it.
+    /// Whether it is fresh or in the hand of a thread, so that it needs no place in a run.
     in_hand: bool,
 }
 
@@ -91,6 +95,7 @@ impl Fan {
     ) -> Self {
         let stage = Stage {
             begun: BTreeMap::new(),
+            fresh: VecDeque::new(),
             serial: 0,
             elements: 0,
             sink: Some(sink),
@@ -107,6 +112,7 @@ impl Fan {
             stage: Mutex::new(stage),
             is_dry: AtomicBool::new(false),
             load: AtomicUsize::new(0),
+            fresh: AtomicUsize::new(0),
         }
     }
 
@@ -129,25 +135,58 @@ impl Fan {
         !self.is_dry.load(Ordering::Acquire) && self.load.load(Ordering::Acquire) < limit
     }
 
-    /// The next element, begun, in the hand of the caller; `None` if there is none.
-    pub(crate) fn pull(&self, feed: &mut Feed) -> Option<(u64, Arc<Node>)> {
-        let Feed::Open(next) = feed else { return None };
-        let Some(node) = next() else {
-            *feed = Feed::Dry;
-            let mut stage = self.stage.lock();
+    /// Whether there are elements that any thread may take in its hand, as far as can be seen without a lock.
+    pub(crate) fn has_fresh(&self) -> bool {
+        self.fresh.load(Ordering::Acquire) > 0
+    }
+
+    /// Has the next element come; false if there is none.
+    pub(crate) fn pull(&self, feed: &mut Feed) -> bool {
+        let Feed::Open(next) = feed else { return false };
+        let element = next();
+        let mut stage = self.stage.lock();
+        let Some(node) = element else {
             stage.no_more_elements();
             self.is_dry.store(true, Ordering::Release);
             self.weigh(&stage);
-            return None;
+            drop(stage);
+            *feed = Feed::Dry;
+            return false;
         };
-        let mut stage = self.stage.lock();
         let at = stage.elements;
         stage.elements += 1;
         let wants_value = stage.sink.as_ref().is_some_and(|sink| sink.wants_values());
-        let item = Item { at, node: Arc::clone(&node), wants_value };
-        let serial = stage.begin(item, true);
+        let serial = stage.begin(Item { at, node, wants_value }, true);
+        stage.fresh.push_back(serial);
         self.weigh(&stage);
-        Some((serial, node))
+        true
+    }
+
+    /// Takes a fresh element in the hand, after the one that was in it has ended.
+    pub(crate) fn next_in_hand(&self, ended: Option<u64>) -> Option<(u64, Arc<Node>)> {
+        let mut stage = self.stage.lock();
+        if let Some(begun) = ended.and_then(|serial| stage.begun.remove(&serial)) {
+            stage.end(begun.item, self.settles);
+        }
+        let next = stage.fresh.pop_front();
+        let next = next.and_then(|serial| {
+            let begun = stage.begun.get(&serial)?;
+            Some((serial, Arc::clone(&begun.item.node)))
+        });
+        self.weigh(&stage);
+        next
+    }
+
+    /// Puts an element out of the hand, and the fresh ones with it: they get places in a run.
+    pub(crate) fn put_down(&self, in_hand: Option<u64>) {
+        let mut stage = self.stage.lock();
+        let fresh = std::mem::take(&mut stage.fresh);
+        for serial in in_hand.into_iter().chain(fresh) {
+            if let Some(begun) = stage.begun.remove(&serial) {
+                stage.begin(begun.item, false);
+            }
+        }
+        self.weigh(&stage);
     }
 
     /// Sees to items that have ended.
@@ -156,17 +195,6 @@ impl Fan {
         for serial in serials {
             if let Some(begun) = stage.begun.remove(&serial) {
                 stage.end(begun.item, self.settles);
-            }
-        }
-        self.weigh(&stage);
-    }
-
-    /// Puts items out of the hand, so that any run may see to them.
-    pub(crate) fn put_down(&self, serials: impl IntoIterator<Item = u64>) {
-        let mut stage = self.stage.lock();
-        for serial in serials {
-            if let Some(begun) = stage.begun.remove(&serial) {
-                stage.begin(begun.item, false);
             }
         }
         self.weigh(&stage);
@@ -222,6 +250,7 @@ impl Fan {
     fn weigh(&self, stage: &Stage) {
         let kept = stage.sink.as_ref().map_or(0, |sink| sink.kept());
         self.load.store(stage.begun.len() + kept, Ordering::Release);
+        self.fresh.store(stage.fresh.len(), Ordering::Release);
     }
 }
 

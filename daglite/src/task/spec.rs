@@ -42,6 +42,8 @@ pub struct TaskSpec {
     pub weight: u32,
     /// The limits of the session that the body counts for.
     pub limits: &'static [&'static str],
+    /// Whether the body may ask for a seed.
+    pub seeded: bool,
 }
 
 /// What the options say about running a body more than once, or not for ever. None of it is in any key.
@@ -91,7 +93,7 @@ pub struct Task {
     pub types: &'static [fn() -> &'static str],
     /// The function.
     pub body: Body,
-    /// How each parameter is hashed, in order; empty when the task is not cached.
+    /// How each parameter is hashed, in order; empty when the task is neither cached nor seeded.
     pub params: Vec<ParamHash>,
     /// The function of `cache_hash`: hashes all arguments at once, in place of `params`.
     pub hash_all: Option<fn(&[Value], &mut ContentHasher)>,
