@@ -13,12 +13,13 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind};
 use crate::graph::{End, Fan, Feed, Input, Known, Node, Op, Slot};
 
-use super::caught;
+use super::context::Context;
 use super::hand::Hand;
 use super::key::joined;
 use super::queue::Queue;
 use super::run::{Progress, Run, Tally};
 use super::step::made_from;
+use super::{caught, panicked};
 
 /// How many elements may have begun and not ended for each thread of the session.
 const PER_THREAD: usize = 4;
@@ -101,7 +102,7 @@ impl Queue {
         }
         let is_eager = |open: &Open| {
             open.wide > 1
-                && open.fan.has_room(self.limit_of(open) / 2)
+                && open.fan.has_room(self.limit_of(open) / 4 * 3 + open.ended.len())
                 && !open.fan.feed.is_locked()
         };
         self.fans.iter().rev().find(|(_, open)| is_eager(open)).map(|(idx, _)| *idx)
@@ -278,7 +279,7 @@ impl Run {
             }
         });
         if fan.is_broken() {
-            *feed = Feed::Dry;
+            let _ = caught(|| *feed = Feed::Dry);
         }
         pulled > 0 || fan.has_fresh()
     }
@@ -308,40 +309,33 @@ impl Run {
         }
     }
 
-    /// Does an element that is a chain of plain calls, each of which needs one other at most; false if there is something left.
-    fn run_chain(
-        self: &Arc<Self>,
-        element: Arc<Node>,
-        context: &mut Option<Arc<super::context::Context>>,
-    ) -> bool {
+    /// Does an element that is a chain of plain calls and changes, each of which needs one other node at most; false if there is
+    /// something left.
+    fn run_chain(self: &Arc<Self>, element: Arc<Node>, context: &mut Option<Arc<Context>>) -> bool {
         let mut chain = vec![element];
         while let Some(node) = chain.last() {
-            let source = match &*node.slot.lock() {
-                Slot::Done { .. } => None,
-                Slot::Idle(Op::Task(call)) => {
-                    let mut lacking = None;
-                    for arg in &call.args {
-                        if let Input::Node(source) = &arg.0
-                            && !matches!(&*source.slot.lock(), Slot::Done { .. })
-                            && lacking.replace(Arc::clone(source)).is_some()
-                        {
-                            return false;
-                        }
-                    }
-                    lacking
+            let stepped = match what_lacks(node) {
+                Lack::Nothing => Ok(true),
+                Lack::One(source) => {
+                    chain.push(source);
+                    continue;
                 }
-                _ => return false,
+                Lack::Call => {
+                    caught(|| matches!(self.step_plain(node, context), Some(Progress::Settled)))
+                }
+                Lack::Change => caught(|| matches!(self.step_change(node), Progress::Settled)),
+                Lack::More => Ok(false),
             };
-            if let Some(source) = source {
-                chain.push(source);
-                continue;
+            match stepped {
+                Ok(true) => {}
+                Ok(false) => return false,
+                Err(message) => {
+                    // Code of the user that runs outside of a body has panicked, as in `Run::progress`.
+                    self.settle(node, Slot::Failed(panicked(&message)));
+                    return false;
+                }
             }
-            let is_done = matches!(&*node.slot.lock(), Slot::Done { .. })
-                || matches!(self.step_plain(node, context), Some(Progress::Settled));
-            if !is_done {
-                return false;
-            }
-            // Before the next call, so that it may move the value.
+            // Before the next one, so that it may move the value.
             chain.pop();
         }
         true
@@ -381,5 +375,42 @@ impl Run {
             Ok(None) => self.lost(node),
             Err(message) => self.failed(node, self.closure_panicked(node, fan.what, &message)),
         }
+    }
+}
+
+/// What a node lacks to have its value.
+enum Lack {
+    /// Nothing: it has it.
+    Nothing,
+    /// The value of one other node.
+    One(Arc<Node>),
+    /// That its call is done.
+    Call,
+    /// That its change is made.
+    Change,
+    /// More than one thread should do by itself.
+    More,
+}
+
+/// What `node` lacks.
+fn what_lacks(node: &Node) -> Lack {
+    let is_there = |source: &Node| matches!(&*source.slot.lock(), Slot::Done { .. });
+    match &*node.slot.lock() {
+        Slot::Done { .. } => Lack::Nothing,
+        Slot::Idle(Op::Map { source, .. }) if is_there(source) => Lack::Change,
+        Slot::Idle(Op::Map { source, .. }) => Lack::One(Arc::clone(source)),
+        Slot::Idle(Op::Task(call)) => {
+            let sources = call.args.iter().filter_map(|arg| match &arg.0 {
+                Input::Node(source) => Some(source),
+                Input::Value(_) => None,
+            });
+            let mut lacking = sources.filter(|source| !is_there(source));
+            match (lacking.next(), lacking.next()) {
+                (None, _) => Lack::Call,
+                (Some(source), None) => Lack::One(Arc::clone(source)),
+                (Some(_), Some(_)) => Lack::More,
+            }
+        }
+        _ => Lack::More,
     }
 }

@@ -38,6 +38,9 @@ enum Source {
     Custom = 3,
 }
 
+/// Stands where the source of an argument stands: what follows is the session's seed.
+const SEED: u8 = 4;
+
 impl Source {
     /// The same, as it is kept.
     fn kind(self) -> PartKind {
@@ -72,6 +75,7 @@ fn digests_of(task: &'static Task, args: &[Arg], cache: &CacheSpec, hash: &Hashi
     let mut stream = Stream::of_task(task, cache);
     if task.spec.seeded {
         stream.text("seed");
+        stream.bytes(&[SEED]);
         stream.bytes(&hash.engine.seed.to_le_bytes());
     }
     if task.memo.has_twin() {

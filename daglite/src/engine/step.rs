@@ -9,8 +9,8 @@ use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, MissReason};
 use crate::graph::{
-    Entry, Gather, GatherSettled, Handover, Input, Key, Known, Look, Made, Mode, Node, Op, Slot, TaskOp,
-    Transform, WakeFn, take_value,
+    Entry, Gather, GatherSettled, Handover, Input, Key, Known, Look, Made, Mode, Node, Op, Slot,
+    TaskOp, Transform, WakeFn, take_value,
 };
 use crate::store::{CacheStore, KeyClaim, PartKind};
 use crate::task::{Body, Value};
@@ -242,6 +242,21 @@ impl Run {
             self.engine.tell(|| Event::AlsoPanicked { message });
         }
         self.done(node, value, digest, made)
+    }
+
+    /// Makes the change of a value that is there, unless somebody else is at it.
+    pub(super) fn step_change(&self, node: &Node) -> Progress {
+        let mut slot = node.slot.lock();
+        match mem::replace(&mut *slot, Slot::Running(Vec::new())) {
+            Slot::Idle(Op::Map { source, apply }) => {
+                drop(slot);
+                self.map(node, source, apply)
+            }
+            other => {
+                *slot = other;
+                Progress::Again
+            }
+        }
     }
 
     fn map(&self, node: &Node, source: Arc<Node>, apply: Transform<Value>) -> Progress {

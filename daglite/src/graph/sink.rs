@@ -163,10 +163,15 @@ fn lost() -> Error {
 
 impl Sink for List {
     fn take(&mut self, item: Item, more: &mut Vec<Item>) -> Result<(), Error> {
-        let has_digest = match &*item.node.slot.lock() {
-            Slot::Done { digest, .. } => digest.is_some(),
-            _ => true,
+        let (is_there, has_digest) = match &*item.node.slot.lock() {
+            Slot::Done { digest, .. } => (true, digest.is_some()),
+            _ => (false, true),
         };
+        if !is_there && self.by_value {
+            // It began when a digest would do.
+            more.push(Item { wants_value: true, ..item });
+            return Ok(());
+        }
         if !has_digest && !self.by_value {
             self.demand_values(more);
         }
@@ -213,6 +218,9 @@ impl Sink for List {
         let mut this = *self;
         if this.by_value {
             this.advance()?;
+            if !this.ended.is_empty() {
+                return Err(lost());
+            }
             let list = this.gathering.finish();
             return Ok(End::List(list, this.digests, this.checkpoints));
         }
