@@ -14,12 +14,12 @@ use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use crate::digest::Digest;
 use crate::graph::{Input, Key, Node, Op, Slot, TaskOp};
 use crate::hash::{ContentHasher, Strategy};
+use crate::sync::{Mutex, thread_local};
 use crate::task::{ParamHash, Task};
 
 use super::ledger::Ledger;

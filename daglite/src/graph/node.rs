@@ -5,9 +5,8 @@ use std::cell::{Cell, RefCell};
 use std::mem;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use crate::checkpoint::{Checkpoint, Version};
@@ -18,6 +17,7 @@ use crate::event::MissReason;
 use crate::hash::Seen;
 use crate::registry::ValueFormats;
 use crate::store::{Glimpse, KeyPart, Lookup, PartKind};
+use crate::sync::{Instant, Mutex, thread_local};
 use crate::task::{Task, Value};
 
 use super::arg::{Arg, Input};
