@@ -8,10 +8,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
-use crate::graph::{End, Fan, Feed, Input, Known, Node, Op, Slot};
+use crate::graph::{End, Fan, Input, Known, Node, Op, Slot};
 
 use super::context::Context;
 use super::hand::Hand;
@@ -32,9 +31,6 @@ const MOST_ASYNC: usize = 1024;
 
 /// How many elements one thread takes at once to do them itself.
 const IN_HAND: usize = 4;
-
-/// How long a thread waits while another one makes an element.
-const PATIENCE: Duration = Duration::from_micros(20);
 
 /// A fan-out that a run works on.
 pub(super) struct Open {
@@ -89,7 +85,7 @@ impl Queue {
         let can_go_on = |open: &Open| {
             !open.ended.is_empty()
                 || open.fan.has_fresh()
-                || open.fan.has_room(self.limit_of(open)) && !open.fan.feed.is_locked()
+                || open.fan.has_room(self.limit_of(open)) && !open.fan.is_pulled()
         };
         self.fans.iter().rev().find(|(_, open)| can_go_on(open)).map(|(idx, _)| *idx)
     }
@@ -103,7 +99,7 @@ impl Queue {
         let is_eager = |open: &Open| {
             open.wide > 1
                 && open.fan.has_room(self.limit_of(open) / 4 * 3 + open.ended.len())
-                && !open.fan.feed.is_locked()
+                && !open.fan.is_pulled()
         };
         self.fans.iter().rev().find(|(_, open)| is_eager(open)).map(|(idx, _)| *idx)
     }
@@ -267,19 +263,19 @@ impl Run {
         if !fan.has_room(limit) {
             return fan.has_fresh();
         }
-        let Some(mut feed) = fan.feed.try_lock_for(PATIENCE) else { return fan.has_fresh() };
+        let Some(turn) = fan.turn() else { return fan.has_fresh() };
         let mut pulled = 0;
         self.guarded(fan, || {
             while pulled < most
                 && fan.has_room(limit)
                 && !self.stopping.load(Ordering::Relaxed)
-                && fan.pull(&mut feed)
+                && turn.pull()
             {
                 pulled += 1;
             }
         });
         if fan.is_broken() {
-            let _ = caught(|| *feed = Feed::Dry);
+            let _ = caught(|| turn.dry());
         }
         pulled > 0 || fan.has_fresh()
     }
@@ -287,7 +283,10 @@ impl Run {
     /// Does fresh elements on this thread as long as they are plain; false if one was not.
     fn run_fresh(self: &Arc<Self>, fan: &Fan, hand: &mut Hand) -> bool {
         let mut ended = None;
-        while !self.stopping.load(Ordering::Relaxed) {
+        for _ in 0..IN_HAND {
+            if self.stopping.load(Ordering::Relaxed) {
+                break;
+            }
             let mut next = None;
             self.guarded(fan, || next = fan.next_in_hand(ended.take()));
             let Some((serial, element)) = next else { return true };
@@ -399,6 +398,12 @@ fn what_lacks(node: &Node) -> Lack {
         Slot::Done { .. } => Lack::Nothing,
         Slot::Idle(Op::Map { source, .. }) if is_there(source) => Lack::Change,
         Slot::Idle(Op::Map { source, .. }) => Lack::One(Arc::clone(source)),
+        // These have to stand in line.
+        Slot::Idle(Op::Task(call))
+            if call.task.spec.weight > 1 || !call.task.spec.limits.is_empty() =>
+        {
+            Lack::More
+        }
         Slot::Idle(Op::Task(call)) => {
             let sources = call.args.iter().filter_map(|arg| match &arg.0 {
                 Input::Node(source) => Some(source),

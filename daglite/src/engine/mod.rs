@@ -5,7 +5,7 @@
 //! `key` (a call's cache key), `hashes` (values that several calls share), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the
 //! cache has), `ahead` (many look-ups at once), `memory` (results that are kept as they are), `execute` (bodies), `attempts` (bodies
 //! that are run again), `away` (bodies on threads of their own), `timers` (what is to be done later), `record`
-//! (what becomes of results), `failures` (what becomes of failures), `files` (files in keys and in results), `notes` (digests of
+//! (what becomes of results), `failures` (what becomes of failures), `settle` (failures that are results), `files` (files in keys and in results), `notes` (digests of
 //! files that other processes have read), `save` (checkpoints), `resume` (going on from them) and `differs` (what is
 //! not as it was then), `here` (those inside a body), `seed` (random numbers in bodies), `shortcut` (past all of that, to a result in memory), `flight` (one computation a
 //! key), `others` (other processes), `ledger` (what the store is told of a run), `plan` and `planner` (what a run would
@@ -28,6 +28,9 @@ mod flight;
 mod hand;
 mod hashes;
 mod here;
+#[cfg(all(test, daglite_scheduled))]
+#[path = "../../../interleavings/src/engine/mod.rs"]
+mod interleavings;
 mod key;
 mod ledger;
 mod lookup;
@@ -45,6 +48,7 @@ mod resume;
 mod run;
 mod save;
 mod seed;
+mod settle;
 mod shortcut;
 mod step;
 mod timers;
@@ -55,8 +59,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
 use crate::checkpoint::CheckpointStore;
 use crate::clock::Clock;
 use crate::error::Error;
@@ -65,6 +67,7 @@ use crate::hash::{Consulting, Notes, Strategy, consulting};
 use crate::registry::Registry;
 use crate::size::ByteSize;
 use crate::store::CacheStore;
+use crate::sync::Mutex;
 
 pub(crate) use context::{current, with_current};
 pub(crate) use drive::{RunFuture, block_on};

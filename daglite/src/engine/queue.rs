@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use crate::error::{Error, ErrorKind, PathStep};
+use crate::error::{Error, PathStep};
 use crate::graph::{Key, Node, Op, Outline, Slot};
 use crate::task::{Body, Value};
 
@@ -88,11 +88,11 @@ pub(super) struct Cell {
 
 /// Stands in [`Cell::missing`] of a node that has failed, or needs one that has: there is no room for a flag in a million
 /// cells, and it will always lack something.
-const DOOMED: u32 = 1 << 31;
+pub(super) const DOOMED: u32 = 1 << 31;
 
 impl Cell {
     /// Whether it has failed, or needs one that has.
-    fn is_doomed(&self) -> bool {
+    pub(super) fn is_doomed(&self) -> bool {
         self.missing >= DOOMED
     }
 }
@@ -442,67 +442,8 @@ impl Queue {
         false
     }
 
-    /// Whether failures are results like others to a node.
-    fn settles(&self, idx: u32) -> bool {
-        self.settling.contains(&idx) || self.fans.get(&idx).is_some_and(|open| open.fan.settles)
-    }
-
-    /// Keeps a failure to what does not mind it, if nothing else needs the node. That a run was cancelled is no failure of a node.
-    fn absorb(&mut self, idx: u32, error: &Error) -> bool {
-        let may_settle =
-            !self.settling.is_empty() || self.fans.values().any(|open| open.fan.settles);
-        if !may_settle || error.kind() == ErrorKind::Cancelled {
-            return false;
-        }
-        let (mut lost, mut ends) = (HashSet::from([idx]), Vec::new());
-        let mut open = vec![idx];
-        while let Some(at) = open.pop() {
-            let dependents = &self.cells[at as usize].dependents;
-            if at == 0 || dependents.is_empty() {
-                return false;
-            }
-            for next in dependents {
-                if self.settles(*next) {
-                    ends.push((at, *next));
-                } else if lost.insert(*next) {
-                    open.push(*next);
-                }
-            }
-        }
-        let error = error.clone().on_path(self.path_from(idx, error));
-        // Those that have been given up before were told then.
-        ends.retain(|(at, _)| !self.cells[*at as usize].is_doomed());
-        lost.into_iter().for_each(|at| self.cells[at as usize].missing |= DOOMED);
-        ends.into_iter().for_each(|(at, next)| self.give_up(at, next, &error));
-        true
-    }
-
-    /// Notes that `at` cannot be made, and has `by` go on without it.
-    fn give_up(&mut self, at: u32, by: u32, error: &Error) {
-        let mut before = None;
-        if let Some(node) = &self.cells[at as usize].node {
-            let mut slot = node.slot.lock();
-            if let Slot::Idle(_) = &*slot {
-                before = Some(std::mem::replace(&mut *slot, Slot::Failed(error.clone())));
-            }
-        }
-        if self.note_item(at, by) {
-            let held = self.cells[at as usize].node.take();
-            self.litter.push((before, held));
-            return;
-        }
-        self.litter.push((before, None));
-        let cell = &mut self.cells[by as usize];
-        if cell.missing & !DOOMED > 0 {
-            cell.missing -= 1;
-            if cell.missing == 0 {
-                self.push_front(by);
-            }
-        }
-    }
-
     /// What the node that has failed was needed for.
-    fn path_from(&self, idx: u32, error: &Error) -> Vec<PathStep> {
+    pub(super) fn path_from(&self, idx: u32, error: &Error) -> Vec<PathStep> {
         let cell = |at: u32| &self.cells[at as usize];
         let above =
             std::iter::successors(cell(idx).dependents.first(), |at| cell(**at).dependents.first());

@@ -3,16 +3,17 @@
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, MissReason};
 use crate::graph::{
-    Entry, Gather, GatherSettled, Handover, Input, Key, Known, Look, Made, Mode, Node, Op, Slot,
+    Entry, Gather, Handover, Input, Key, Known, Look, Made, Mode, Node, Op, Slot,
     TaskOp, Transform, WakeFn, take_value,
 };
 use crate::store::{CacheStore, KeyClaim, PartKind};
+use crate::sync::Instant;
 use crate::task::{Body, Value};
 
 use super::block::wait;
@@ -163,7 +164,7 @@ impl Run {
     }
 
     /// Whether `source` has its value, after reading it from the store if it lies there.
-    fn try_value(&self, source: &Arc<Node>) -> Result<bool, Error> {
+    pub(super) fn try_value(&self, source: &Arc<Node>) -> Result<bool, Error> {
         let mut slot = source.slot.lock();
         match &*slot {
             Slot::Done { .. } => return Ok(true),
@@ -344,42 +345,6 @@ impl Run {
         let (digest, made) = whole.map_or((None, None), |(digest, made)| (Some(digest), made));
         match caught(|| gather(values)) {
             Ok(Ok(value)) => self.done(node, value, digest, made),
-            Ok(Err(error)) => self.failed(node, error),
-            Err(message) => self.failed(node, self.closure_panicked(node, "join", &message)),
-        }
-    }
-
-    /// Makes one value of many of which some may have failed.
-    fn settle_all(
-        self: &Arc<Self>,
-        idx: u32,
-        node: &Arc<Node>,
-        sources: Vec<Arc<Node>>,
-        gather: GatherSettled,
-    ) -> Progress {
-        let is_lacking = |source: &&Arc<Node>| matches!(self.try_value(source), Ok(false));
-        let lacking: Vec<_> = sources.iter().filter(is_lacking).map(Arc::clone).collect();
-        if !lacking.is_empty() {
-            self.put_back(node, Op::Settle { sources, gather });
-            self.line_up(idx, &lacking, true);
-            return Progress::Parked;
-        }
-        let mut values = Vec::with_capacity(sources.len());
-        for source in sources {
-            let error = match &*source.slot.lock() {
-                Slot::Failed(error) => Some(error.clone()),
-                _ => None,
-            };
-            match error {
-                Some(error) => values.push(Err(error)),
-                None => match take_value(source) {
-                    Some(value) => values.push(Ok(value)),
-                    None => return self.lost(node),
-                },
-            }
-        }
-        match caught(|| gather(values)) {
-            Ok(Ok(value)) => self.done(node, value, None, None),
             Ok(Err(error)) => self.failed(node, error),
             Err(message) => self.failed(node, self.closure_panicked(node, "join", &message)),
         }

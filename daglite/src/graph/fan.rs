@@ -7,11 +7,10 @@
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-
-use parking_lot::Mutex;
+use std::sync::atomic::Ordering;
 
 use crate::error::Error;
+use crate::sync::{AtomicBool, AtomicU64, Mutex};
 use crate::task::Value;
 
 use super::sink::{End, Item, Sink};
@@ -37,15 +36,17 @@ pub(crate) struct Fan {
     /// What is known of the elements' type by who knows that type.
     pub(crate) typed: Box<dyn Any + Send + Sync>,
     /// Where elements come from.
-    pub(crate) feed: Mutex<Feed>,
+    feed: Mutex<Feed>,
+    /// Whether a thread is at the feed.
+    is_pulled: AtomicBool,
     /// What has become of those that came.
     pub(crate) stage: Mutex<Stage>,
     /// Whether no element will come any more: for those who only look.
     is_dry: AtomicBool,
     /// How many items are begun or kept: for those who only look.
-    load: AtomicUsize,
+    load: AtomicU64,
     /// How many have come and are in nobody's hand: for those who only look.
-    fresh: AtomicUsize,
+    fresh: AtomicU64,
 }
 
 /// Where elements come from.
@@ -85,6 +86,16 @@ struct Begun {
     in_hand: bool,
 }
 
+/// How often a thread tries to get to a feed that another one is at, and how long it waits each time: together about as long as it takes to
+/// make an element of nothing.
+const TRIES: u32 = 16;
+
+/// See [`TRIES`].
+const PAUSE: u32 = 16;
+
+/// The right to have elements come.
+pub(crate) struct Turn<'a>(&'a Fan);
+
 impl Fan {
     /// A fan whose elements come from `feed` and go into `sink`.
     pub(crate) fn new(
@@ -109,10 +120,11 @@ impl Fan {
             settles: false,
             typed,
             feed: Mutex::new(feed),
+            is_pulled: AtomicBool::new(false),
             stage: Mutex::new(stage),
             is_dry: AtomicBool::new(false),
-            load: AtomicUsize::new(0),
-            fresh: AtomicUsize::new(0),
+            load: AtomicU64::new(0),
+            fresh: AtomicU64::new(0),
         }
     }
 
@@ -132,7 +144,7 @@ impl Fan {
 
     /// Whether another item may begin where `limit` may be there at once, as far as can be seen without a lock.
     pub(crate) fn has_room(&self, limit: usize) -> bool {
-        !self.is_dry.load(Ordering::Acquire) && self.load.load(Ordering::Acquire) < limit
+        !self.is_dry.load(Ordering::Acquire) && self.load.load(Ordering::Acquire) < limit as u64
     }
 
     /// Whether there are elements that any thread may take in its hand, as far as can be seen without a lock.
@@ -140,26 +152,18 @@ impl Fan {
         self.fresh.load(Ordering::Acquire) > 0
     }
 
-    /// Has the next element come; false if there is none.
-    pub(crate) fn pull(&self, feed: &mut Feed) -> bool {
-        let Feed::Open(next) = feed else { return false };
-        let element = next();
-        let mut stage = self.stage.lock();
-        let Some(node) = element else {
-            stage.no_more_elements();
-            self.is_dry.store(true, Ordering::Release);
-            self.weigh(&stage);
-            drop(stage);
-            *feed = Feed::Dry;
-            return false;
+    /// The right to have elements come, unless another thread has it, and goes on having it for a moment.
+    pub(crate) fn turn(&self) -> Option<Turn<'_>> {
+        let is_mine = |_| {
+            (0..PAUSE).for_each(|_| std::hint::spin_loop());
+            !self.is_pulled.swap(true, Ordering::AcqRel)
         };
-        let at = stage.elements;
-        stage.elements += 1;
-        let wants_value = stage.sink.as_ref().is_some_and(|sink| sink.wants_values());
-        let serial = stage.begin(Item { at, node, wants_value }, true);
-        stage.fresh.push_back(serial);
-        self.weigh(&stage);
-        true
+        (0..TRIES).any(is_mine).then_some(Turn(self))
+    }
+
+    /// Whether a thread has elements come.
+    pub(crate) fn is_pulled(&self) -> bool {
+        self.is_pulled.load(Ordering::Acquire)
     }
 
     /// Takes a fresh element in the hand, after the one that was in it has ended.
@@ -207,7 +211,7 @@ impl Fan {
         if let Some(sink) = &mut stage.sink {
             sink.demand_values(&mut more);
         }
-        more.into_iter().for_each(|item| _ = stage.begin(item, false));
+        stage.go_on(more);
         self.weigh(&stage);
     }
 
@@ -249,8 +253,46 @@ impl Fan {
     /// Keeps account of how much is there.
     fn weigh(&self, stage: &Stage) {
         let kept = stage.sink.as_ref().map_or(0, |sink| sink.kept());
-        self.load.store(stage.begun.len() + kept, Ordering::Release);
-        self.fresh.store(stage.fresh.len(), Ordering::Release);
+        self.load.store((stage.begun.len() + kept) as u64, Ordering::Release);
+        self.fresh.store(stage.fresh.len() as u64, Ordering::Release);
+    }
+}
+
+impl Turn<'_> {
+    /// Has the next element come; false if there is none.
+    pub(crate) fn pull(&self) -> bool {
+        let fan = self.0;
+        let mut feed = fan.feed.lock();
+        let Feed::Open(next) = &mut *feed else { return false };
+        let element = next();
+        let mut stage = fan.stage.lock();
+        let Some(node) = element else {
+            stage.no_more_elements();
+            fan.is_dry.store(true, Ordering::Release);
+            fan.weigh(&stage);
+            drop(stage);
+            *feed = Feed::Dry;
+            return false;
+        };
+        let at = stage.elements;
+        stage.elements += 1;
+        let wants_value = stage.sink.as_ref().is_some_and(|sink| sink.wants_values());
+        let serial = stage.begin(Item { at, node, wants_value }, true);
+        stage.fresh.push_back(serial);
+        fan.weigh(&stage);
+        true
+    }
+
+    /// Has no more elements come.
+    pub(crate) fn dry(&self) {
+        let feed = std::mem::replace(&mut *self.0.feed.lock(), Feed::Dry);
+        drop(feed);
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.is_pulled.store(false, Ordering::Release);
     }
 }
 
@@ -313,7 +355,9 @@ impl Stage {
         };
         let mut more = Vec::new();
         let result = match (error, &mut self.sink) {
-            (Some(error), Some(sink)) if settles => Some(sink.take_error(item.at, error, &mut more)),
+            (Some(error), Some(sink)) if settles => {
+                Some(sink.take_error(item.at, error, &mut more))
+            }
             (Some(error), _) => {
                 // There will be no result: what else comes need not be kept.
                 self.failure.get_or_insert(error);
@@ -331,6 +375,14 @@ impl Stage {
             self.failure.get_or_insert(error);
             self.is_broken = true;
         }
-        more.into_iter().for_each(|item| _ = self.begin(item, false));
+        self.go_on(more);
+    }
+
+    /// Has items begin that others have let go ahead: before elements that have come, as those wait for nobody.
+    fn go_on(&mut self, more: Vec<Item>) {
+        for item in more.into_iter().rev() {
+            let serial = self.begin(item, true);
+            self.fresh.push_front(serial);
+        }
     }
 }

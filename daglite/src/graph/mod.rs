@@ -14,8 +14,8 @@ pub use arg::{Arg, IntoArg};
 pub(crate) use fan::{Fan, Feed, Next};
 pub use node::Origin;
 pub(crate) use node::{
-    Ahead, ArgPart, AttemptSettings, Entry, Gather, GatherSettled, Handover, Key, Known, Look, Made,
-    Mode, Node, Op, Save, Slot, TaskOp, Transform, WakeFn, take_value,
+    Ahead, ArgPart, AttemptSettings, Entry, Gather, GatherSettled, Handover, Key, Known, Look,
+    Made, Mode, Node, Op, Save, Slot, TaskOp, Transform, WakeFn, take_value,
 };
 pub use picture::Graph;
 pub(crate) use picture::{Appearance, Drawn, Outline, contracted};
