@@ -17,7 +17,7 @@ use std::fmt;
 
 use super::super::contract::{Artifact, ArtifactMeta};
 use super::super::error::StoreError;
-use super::header;
+use super::header::{self, Depth};
 use crate::digest::Digest;
 
 /// The first bytes of every entry. The first is no ASCII and no UTF-8, so that no text is mistaken for an entry.
@@ -116,12 +116,20 @@ pub(super) fn parse_prelude(start: &[u8], file_length: u64, key: &Digest) -> Res
 /// Reads an entry whose value, if it is not empty, may lie elsewhere: whose it is, its metadata, and the value if it is
 /// in `bytes`. Everything is verified but the value.
 pub(super) fn parse_row(bytes: &[u8]) -> Result<(Digest, ArtifactMeta, Option<&[u8]>), Flaw> {
+    parse_row_to(bytes, Depth::Whole)
+}
+
+/// As [`parse_row`], with as much of the metadata as is wanted.
+pub(super) fn parse_row_to(
+    bytes: &[u8],
+    depth: Depth,
+) -> Result<(Digest, ArtifactMeta, Option<&[u8]>), Flaw> {
     let (lengths, key) = parse_lengths(bytes, bytes.len() as u64)?;
     if bytes.len() < lengths.head {
         return Err(Flaw::new(format!("truncated: {} of {} bytes", bytes.len(), lengths.head)));
     }
     let (head, value) = bytes.split_at(lengths.head);
-    let meta = parse_head(head, lengths.value)?;
+    let meta = parse_head_to(head, lengths.value, depth)?;
     match (value.len() as u64, lengths.value) {
         (found, expected) if found == expected => Ok((key, meta, Some(value))),
         (0, _) => Ok((key, meta, None)),
@@ -157,14 +165,24 @@ fn parse_lengths(start: &[u8], file_length: u64) -> Result<(Lengths, Digest), Fl
     Ok((Lengths { head, value }, Digest::from_bytes(field(prelude, 24))))
 }
 
+/// The key that an entry says it is of, unverified.
+pub(super) fn key_in(bytes: &[u8]) -> Option<Digest> {
+    Some(Digest::from_bytes(field(bytes.first_chunk()?, 24)))
+}
+
 /// The metadata in `head`: the bytes of the entry before the value, all of them, as long as [`Lengths::head`].
 pub(super) fn parse_head(head: &[u8], value_length: u64) -> Result<ArtifactMeta, Flaw> {
+    parse_head_to(head, value_length, Depth::Whole)
+}
+
+/// As [`parse_head`], as much of it as is wanted; all of it is verified.
+fn parse_head_to(head: &[u8], value_length: u64, depth: Depth) -> Result<ArtifactMeta, Flaw> {
     let (checked, checksum) = head.split_at(head.len() - CHECKSUM);
     if Digest::of_bytes(checked).as_bytes() != checksum {
         return Err(Flaw::new("the header does not match its checksum"));
     }
     let is_old = checked[8..12] == OLDEST.to_le_bytes();
-    header::parse(&checked[PRELUDE..], value_length, is_old)
+    header::parse(&checked[PRELUDE..], value_length, is_old, depth)
 }
 
 /// Whether `value` is what `meta` says.

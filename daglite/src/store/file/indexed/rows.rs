@@ -65,15 +65,22 @@ pub(super) const OBJECT: i64 = 1;
 /// The value is a compressed object.
 pub(super) const PACKED_OBJECT: i64 = 2;
 
-/// A row as it was found.
-#[derive(Debug)]
-pub(super) struct Stored {
-    /// Its number.
-    pub(super) id: i64,
+/// A row where it was found, written or not.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found<'a> {
+    /// Its number, once it is written.
+    pub(super) id: Option<i64>,
     /// Where the value lies.
     pub(super) kind: i64,
     /// The head, and the value if it lies in place.
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: &'a [u8],
+}
+
+impl<'a> Found<'a> {
+    /// One that waits to be written.
+    pub(super) fn waiting(row: &'a Row) -> Self {
+        Self { id: None, kind: row.kind(), bytes: &row.bytes }
+    }
 }
 
 /// Finds rows by their slots.
@@ -87,13 +94,46 @@ impl<'a> Finder<'a> {
         )?))
     }
 
-    /// The row in `slot`.
-    pub(super) fn find(&mut self, slot: i64) -> Result<Option<Stored>, Trouble> {
+    /// What `see` sees in the row in `slot`.
+    pub(super) fn find<T>(
+        &mut self,
+        slot: i64,
+        see: impl FnOnce(Found<'_>) -> T,
+    ) -> Result<Option<T>, Trouble> {
         let mut rows = self.0.query([slot])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let bytes =
             row.get_ref(2)?.as_blob().map_err(|_| Trouble::damaged("a row has no bytes"))?;
-        Ok(Some(Stored { id: row.get(0)?, kind: row.get(1)?, bytes: bytes.to_vec() }))
+        Ok(Some(see(Found { id: Some(row.get(0)?), kind: row.get(1)?, bytes })))
+    }
+}
+
+/// Goes through rows in the order of their numbers.
+pub(super) struct Walker<'a>(CachedStatement<'a>);
+
+impl<'a> Walker<'a> {
+    /// One that reads by `connection`.
+    pub(super) fn new(connection: &'a Connection) -> Result<Self, Trouble> {
+        Ok(Self(
+            connection
+                .prepare_cached("SELECT id, kind, bytes FROM entry WHERE id > ?1 ORDER BY id")?,
+        ))
+    }
+
+    /// Shows `see` the rows behind that of the number `id`, as long as it wants more.
+    pub(super) fn walk(
+        &mut self,
+        id: i64,
+        mut see: impl FnMut(Found<'_>) -> bool,
+    ) -> Result<(), Trouble> {
+        let mut rows = self.0.query([id])?;
+        while let Some(row) = rows.next()? {
+            let bytes = row.get_ref(2)?.as_blob().unwrap_or_default();
+            if !see(Found { id: Some(row.get(0)?), kind: row.get(1)?, bytes }) {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 
