@@ -300,10 +300,10 @@ impl Engine {
     /// The value that has come along with an entry, if it may be used and can be decoded.
     pub(super) fn value_along(&self, task: &Task, glimpse: &Glimpse) -> Option<Value> {
         let Glimpse { meta, bytes: Some(bytes) } = glimpse else { return None };
-        let unusable = self.why_unusable(task, meta.created, &meta.format, &meta.shape);
-        if unusable.is_some() || task.has_files() {
+        if self.why_stale(task, meta.created).is_some() || task.has_files() {
             return None;
         }
+        // Whether the format is known, and has still that shape, is asked there.
         self.decode(task, bytes, &meta.format, meta.shape).ok()
     }
 
@@ -345,12 +345,8 @@ impl Engine {
         format: &str,
         shape: &Digest,
     ) -> Option<MissReason> {
-        if let Some(ttl) = task.spec.cache.as_ref().and_then(|cache| cache.ttl_millis) {
-            match self.clock.now().since(created) {
-                None => return Some(MissReason::FromTheFuture),
-                Some(age) if age >= Duration::from_millis(ttl) => return Some(MissReason::Expired),
-                Some(_) => {}
-            }
+        if let Some(reason) = self.why_stale(task, created) {
+            return Some(reason);
         }
         let formats = task.result.as_ref()?;
         match formats.fits(&self.registry, format, shape) {
@@ -360,6 +356,16 @@ impl Engine {
                 Some(MissReason::ResultChanged { from, to })
             }
             Some(true) => None,
+        }
+    }
+
+    /// Why an entry is too old, if it is.
+    fn why_stale(&self, task: &Task, created: Timestamp) -> Option<MissReason> {
+        let ttl = task.spec.cache.as_ref()?.ttl_millis?;
+        match self.clock.now().since(created) {
+            None => Some(MissReason::FromTheFuture),
+            Some(age) if age >= Duration::from_millis(ttl) => Some(MissReason::Expired),
+            Some(_) => None,
         }
     }
 

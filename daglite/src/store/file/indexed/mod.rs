@@ -160,7 +160,7 @@ impl Indexed {
     /// A run begins; answers its number.
     pub(in crate::store::file) fn begin_run(&self) -> u64 {
         self.nothing_gone.store(false, Ordering::Relaxed);
-        self.connections.refresh();
+        self.connections.refresh_soon();
         let generation = self.connections.generation();
         if self.known_generation.swap(generation, Ordering::AcqRel) != generation {
             // The whole folder may be another one.

@@ -323,16 +323,13 @@ impl<'a> Edit<'a> {
     pub(super) fn remove_slot(&mut self, slot: i64) -> Result<bool, Trouble> {
         let id = self
             .transaction
-            .prepare_cached("DELETE FROM slot WHERE key = ?1 RETURNING entry")?
+            .prepare_cached("SELECT entry FROM slot WHERE key = ?1")?
             .query_row([slot], |row| row.get::<_, i64>(0))
             .optional()?;
-        match id {
-            Some(id) => {
-                self.remove_row(id)?;
-                Ok(true)
-            }
-            None => Ok(false),
-        }
+        let Some(id) = id else { return Ok(false) };
+        self.transaction.prepare_cached("DELETE FROM slot WHERE key = ?1")?.execute([slot])?;
+        self.remove_row(id)?;
+        Ok(true)
     }
 
     /// Removes the row `id` and the slot that leads to it.
@@ -345,11 +342,11 @@ impl<'a> Edit<'a> {
 
     /// Removes the row `id`, which no slot leads to any more.
     fn remove_row(&mut self, id: i64) -> Result<bool, Trouble> {
+        // Asked first: what a `DELETE` returns, SQLite keeps in a table that it makes for that, and a journal of its own.
         let removed = self
             .transaction
             .prepare_cached(
-                "DELETE FROM entry WHERE id = ?1 RETURNING kind, length(bytes), \
-                 CASE kind WHEN 0 THEN NULL ELSE bytes END",
+                "SELECT kind, length(bytes), CASE kind WHEN 0 THEN NULL ELSE bytes END FROM entry WHERE id = ?1",
             )?
             .query_row([id], |row| {
                 Ok((
@@ -360,6 +357,7 @@ impl<'a> Edit<'a> {
             })
             .optional()?;
         let Some((kind, length, bytes)) = removed else { return Ok(false) };
+        self.transaction.prepare_cached("DELETE FROM entry WHERE id = ?1")?.execute([id])?;
         self.state.entries = self.state.entries.saturating_sub(1);
         let freed = length.max(0).cast_unsigned() + ROW_OVERHEAD;
         self.state.bytes = self.state.bytes.saturating_sub(freed);
