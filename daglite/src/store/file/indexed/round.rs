@@ -7,10 +7,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rusqlite::Connection;
+use rusqlite::{CachedStatement, Connection};
 
 use super::super::entry;
-use super::rows::{Finder, Found, Row, Walker, slot_of};
+use super::rows::{Finder, Found, Row, slot_of};
 use super::trouble::Trouble;
 use crate::digest::{ByDigest, Digest};
 
@@ -110,5 +110,30 @@ impl<'a, T, See: Fn(&Digest, Found<'_>) -> T> Round<'a, T, See> {
         if walked.is_err() || self.loners == LONERS {
             self.walker = None;
         }
+    }
+}
+
+/// Goes through rows in the order of their numbers.
+struct Walker<'a>(CachedStatement<'a>);
+
+impl<'a> Walker<'a> {
+    /// One that reads by `connection`.
+    fn new(connection: &'a Connection) -> Result<Self, Trouble> {
+        Ok(Self(
+            connection
+                .prepare_cached("SELECT id, kind, bytes FROM entry WHERE id > ?1 ORDER BY id")?,
+        ))
+    }
+
+    /// Shows `see` the rows behind that of the number `id`, as long as it wants more.
+    fn walk(&mut self, id: i64, mut see: impl FnMut(Found<'_>) -> bool) -> Result<(), Trouble> {
+        let mut rows = self.0.query([id])?;
+        while let Some(row) = rows.next()? {
+            let bytes = row.get_ref(2)?.as_blob().unwrap_or_default();
+            if !see(Found { id: Some(row.get(0)?), kind: row.get(1)?, bytes }) {
+                break;
+            }
+        }
+        Ok(())
     }
 }

@@ -108,35 +108,6 @@ impl<'a> Finder<'a> {
     }
 }
 
-/// Goes through rows in the order of their numbers.
-pub(super) struct Walker<'a>(CachedStatement<'a>);
-
-impl<'a> Walker<'a> {
-    /// One that reads by `connection`.
-    pub(super) fn new(connection: &'a Connection) -> Result<Self, Trouble> {
-        Ok(Self(
-            connection
-                .prepare_cached("SELECT id, kind, bytes FROM entry WHERE id > ?1 ORDER BY id")?,
-        ))
-    }
-
-    /// Shows `see` the rows behind that of the number `id`, as long as it wants more.
-    pub(super) fn walk(
-        &mut self,
-        id: i64,
-        mut see: impl FnMut(Found<'_>) -> bool,
-    ) -> Result<(), Trouble> {
-        let mut rows = self.0.query([id])?;
-        while let Some(row) = rows.next()? {
-            let bytes = row.get_ref(2)?.as_blob().unwrap_or_default();
-            if !see(Found { id: Some(row.get(0)?), kind: row.get(1)?, bytes }) {
-                break;
-            }
-        }
-        Ok(())
-    }
-}
-
 /// The one row of `state`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct State {
