@@ -405,10 +405,11 @@ fn a_run_goes_on_with_a_fan_out_that_another_one_has_left() {
             runtime.block_on(async {
                 for _ in 0..polls {
                     let poll = |cx: &mut std::task::Context<'_>| {
-                        let _ = left.as_mut().poll(cx);
-                        std::task::Poll::Ready(())
+                        std::task::Poll::Ready(left.as_mut().poll(cx).is_ready())
                     };
-                    std::future::poll_fn(poll).await;
+                    if std::future::poll_fn(poll).await {
+                        break;
+                    }
                     tokio::task::yield_now().await;
                 }
             });

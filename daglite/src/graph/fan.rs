@@ -158,7 +158,8 @@ impl Fan {
             (0..PAUSE).for_each(|_| std::hint::spin_loop());
             !self.is_pulled.swap(true, Ordering::AcqRel)
         };
-        (0..TRIES).any(is_mine).then_some(Turn(self))
+        // Not `then_some`: a turn that is made and dropped would end that of the other thread.
+        (0..TRIES).any(is_mine).then(|| Turn(self))
     }
 
     /// Whether a thread has elements come.

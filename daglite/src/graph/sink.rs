@@ -336,8 +336,9 @@ impl Tree {
             self.ended.insert((level, place), node);
             return;
         };
-        let (left, right) = if place % 2 == 0 { (node, neighbour) } else { (neighbour, node) };
-        let at = (level + 1) << PLACE_BITS | place / 2;
+        let (left, right) =
+            if place.is_multiple_of(2) { (node, neighbour) } else { (neighbour, node) };
+        let at = ((level + 1) << PLACE_BITS) | (place / 2);
         more.push(Item { at, node: (self.step)(left, right), wants_value: false });
     }
 }
