@@ -12,8 +12,8 @@ use syn::spanned::Spanned;
 use syn::{Path, Type, parse_quote};
 
 use crate::model::{
-    Attempts, Cache, Fallible, Generics, Hash, HashAll, Output, Param, Running, Strategy, Taken,
-    Task,
+    Attempts, Cache, Fallible, Generics, Hash, HashAll, Isolate, Output, Param, Running, Strategy,
+    Taken, Task,
 };
 
 /// The code of a task.
@@ -136,7 +136,8 @@ fn description(task: &Task, private: &Path) -> TokenStream {
             .and_then(|cache| cache.hash.as_ref())
             .map(|all| hash_all(all, params, private)),
     );
-    let formats = formats(result, cache.is_some(), private);
+    let formats = formats(result, format_need(task), private);
+    let listed = listed(task, private);
     let cloning = ask(result, private, &quote!(cloning));
     let types = generics.type_names();
     let make = quote! {
@@ -168,6 +169,7 @@ fn description(task: &Task, private: &Path) -> TokenStream {
             use #private::probes::*;
             #spec
             #place
+            #listed
             #constants
             #get
         }
@@ -198,7 +200,11 @@ fn spec(task: &Task, private: &Path) -> TokenStream {
             #private::CacheSpec { ttl_millis: #ttl_millis, version: #version, env: &[#(#env),*] }
         }
     }));
-    let Running { attempts, weight, limits } = &task.running;
+    let Running { attempts, weight, limits, isolate } = &task.running;
+    let isolate = option(isolate.as_ref().map(|Isolate { memory }| {
+        let memory = option(memory.map(ToTokens::into_token_stream));
+        quote!(#private::IsolateSpec { memory: #memory })
+    }));
     let attempts = option(attempts.as_ref().map(|attempts| {
         let Attempts { retries, delay_millis, timeout_millis, picky } = attempts;
         let delay_millis = option(delay_millis.map(ToTokens::into_token_stream));
@@ -227,6 +233,7 @@ fn spec(task: &Task, private: &Path) -> TokenStream {
             attempts: #attempts,
             weight: #weight,
             limits: &[#(#limits),*],
+            isolate: #isolate,
         };
     }
 }
@@ -332,7 +339,7 @@ fn ask(result: &Output, private: &Path, answer: &TokenStream) -> TokenStream {
 }
 
 /// How the result is encoded.
-fn formats(result: &Output, cached: bool, private: &Path) -> TokenStream {
+fn formats(result: &Output, need: FormatNeed, private: &Path) -> TokenStream {
     let value = value(private, result);
     let probe = match result {
         Output::Plain(ty) => {
@@ -341,11 +348,55 @@ fn formats(result: &Output, cached: bool, private: &Path) -> TokenStream {
         }
         Output::Unit | Output::Fallible(_) => probe(private, &value),
     };
-    if cached {
-        option(Some(quote!((&&&&#probe).__daglite_formats().required::<#value>())))
-    } else {
-        quote!((&&&&#probe).__daglite_formats().optional())
+    ask_formats(&probe, &value, need)
+}
+
+/// Why a value needs a format.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum FormatNeed {
+    /// It is stored.
+    Stored,
+    /// It goes to another process, or comes from there.
+    Sent,
+    /// It needs none.
+    Nothing,
+}
+
+/// Why the result of a task needs a format.
+fn format_need(task: &Task) -> FormatNeed {
+    match (&task.cache, &task.running.isolate) {
+        (Some(_), _) => FormatNeed::Stored,
+        (None, Some(_)) => FormatNeed::Sent,
+        (None, None) => FormatNeed::Nothing,
     }
+}
+
+/// The formats of the type `ty`, about which `probe` asks.
+fn ask_formats(probe: &TokenStream, ty: &TokenStream, need: FormatNeed) -> TokenStream {
+    let asked = quote!((&&&&#probe).__daglite_formats());
+    match need {
+        FormatNeed::Stored => option(Some(quote!(#asked.required::<#ty>()))),
+        FormatNeed::Sent => option(Some(quote!(#asked.sent::<#ty>()))),
+        FormatNeed::Nothing => quote!(#asked.optional()),
+    }
+}
+
+/// The task's row in the program's table of tasks: none for a generic function, which is several tasks.
+fn listed(task: &Task, private: &Path) -> Option<TokenStream> {
+    let Task { generics, params, running, .. } = task;
+    if generics.is_generic() {
+        return None;
+    }
+    let need = if running.isolate.is_some() { FormatNeed::Sent } else { FormatNeed::Nothing };
+    let formats = params.iter().map(|param| {
+        let stored = stored(private, &param.taken);
+        ask_formats(&probe(private, &stored), &stored, need)
+    });
+    Some(quote! {
+        #private::inventory::submit! {
+            #private::TaskEntry::new(&__DAGLITE_SPEC, __daglite_task, || ::std::vec![#(#formats),*])
+        }
+    })
 }
 
 /// How the argument for one parameter is hashed.

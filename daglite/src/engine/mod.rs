@@ -4,7 +4,7 @@
 //! along), `step` (what happens to one node),
 //! `key` (a call's cache key), `hashes` (values that several calls share), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the
 //! cache has), `ahead` (many look-ups at once), `memory` (results that are kept as they are), `execute` (bodies), `attempts` (bodies
-//! that are run again), `away` (bodies on threads of their own), `timers` (what is to be done later), `record`
+//! that are run again), `away` (bodies on threads of their own), `isolated` (bodies that do not run here), `timers` (what is to be done later), `record`
 //! (what becomes of results), `failures` (what becomes of failures), `files` (files in keys and in results), `notes` (digests of
 //! files that other processes have read), `save` (checkpoints), `resume` (going on from them) and `differs` (what is
 //! not as it was then), `here` (those inside a body), `shortcut` (past all of that, to a result in memory), `flight` (one computation a
@@ -27,6 +27,7 @@ mod flight;
 mod hand;
 mod hashes;
 mod here;
+mod isolated;
 mod key;
 mod ledger;
 mod lookup;
@@ -59,6 +60,7 @@ use crate::checkpoint::CheckpointStore;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::event::{Audience, Event, Interest, Observer};
+use crate::executor::Executor;
 use crate::hash::{Consulting, Notes, Strategy, consulting};
 use crate::registry::Registry;
 use crate::size::ByteSize;
@@ -109,6 +111,8 @@ pub(crate) struct Engine {
     /// What the store has been told of tasks.
     records: Records,
     pool: Pool,
+    /// Where the bodies of isolated tasks run; here if `None`.
+    executor: Option<Arc<dyn Executor>>,
     timers: Timers,
     /// What random pauses are made of.
     jitter_seed: u64,
@@ -170,6 +174,8 @@ pub(crate) struct Parts {
     pub(crate) keep_going: bool,
     /// How many bodies may run at once of those that name a limit.
     pub(crate) limits: BTreeMap<String, usize>,
+    /// Where the bodies of isolated tasks run; here if `None`.
+    pub(crate) executor: Option<Arc<dyn Executor>>,
 }
 
 impl Engine {
@@ -190,6 +196,7 @@ impl Engine {
             jitter_seed,
             keep_going,
             limits,
+            executor,
         } = parts;
         let memory = cache
             .as_ref()
@@ -209,6 +216,7 @@ impl Engine {
             jitter_seed,
             keep_going,
             limits,
+            executor,
             audience,
             clock,
             warn_excluded,

@@ -13,7 +13,7 @@ use crate::graph::{
     Transform, WakeFn, take_value,
 };
 use crate::store::{CacheStore, KeyClaim, PartKind};
-use crate::task::{Body, Value};
+use crate::task::Value;
 
 use super::block::wait;
 use super::flight::{Claim, Flight, Landing, OnLanding};
@@ -374,7 +374,7 @@ impl Run {
             self.put_back(node, Op::Task(call.without_key()));
             return Progress::Again;
         }
-        if matches!(task.body, Body::Async(_)) && !driver {
+        if self.engine.is_polled(task) && !driver {
             self.put_back(node, Op::Task(call));
             self.request_launch(idx);
             return Progress::Parked;
