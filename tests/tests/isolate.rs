@@ -7,12 +7,13 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use daglite::executor::{ProcessExecutor, ProcessExecutorBuilder, RemoteError};
 use daglite::prelude::*;
-use daglite::{Error, ErrorKind, SessionBuilder};
-use daglite_tests::{Log, in_time, logged_with};
+use daglite::{Error, ErrorKind, Event, SessionBuilder};
+use daglite_tests::{Log, in_time, logged_with, wait_until};
 use tempfile::tempdir;
 
 #[test]
@@ -354,6 +355,38 @@ fn bodies_run_at_the_same_time_in_as_many_workers_as_there_may_be() {
         assert_eq!(answers, processes);
         processes.dedup();
         assert_eq!(processes.len(), 3);
+    });
+}
+
+#[test]
+fn a_body_that_waits_for_a_worker_has_not_started() {
+    in_time(|| {
+        let (listener, port) = listener();
+        let started = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&started);
+        let session = session_with(workers().workers(1))
+            .without_cache()
+            .observe(move |event: &Event| {
+                if let Event::Started { task } = event {
+                    seen.lock().unwrap().push(task.rsplit("::").next().unwrap());
+                }
+            })
+            .build()
+            .unwrap();
+        let running = session.clone();
+        let run = std::thread::spawn(move || {
+            join_all((0..2).map(|_| waits_for_word(port))).run_in(&running).unwrap()
+        });
+        let (_, mut first) = caller(&listener);
+        // Observers hear of this one after all that was told before.
+        assert_eq!(half(2u64).run_in(&session).unwrap(), 1);
+        wait_until(|| started.lock().unwrap().contains(&"half"));
+        assert_eq!(*started.lock().unwrap(), ["waits_for_word", "half"]);
+        first.write_all(&[1]).unwrap();
+        let (_, mut second) = caller(&listener);
+        second.write_all(&[1]).unwrap();
+        run.join().unwrap();
+        wait_until(|| started.lock().unwrap().len() == 3);
     });
 }
 

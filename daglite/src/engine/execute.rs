@@ -86,7 +86,7 @@ pub(super) struct Order {
     /// Which attempt it is, if there may be several, or if its time is limited.
     pub(super) attempt: Option<Box<Attempt>>,
     /// The result as bytes, if it came as such.
-    pub(super) encoded: Option<Encoded>,
+    pub(super) encoded: Option<Box<Encoded>>,
 }
 
 type BodyFuture = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send>>;
@@ -178,7 +178,6 @@ impl Run {
             limit = attempt.timeout();
         }
         if let Some(executor) = self.engine.executor_of(task) {
-            self.engine.tell_task(|| Event::Started { task: name });
             return self.send_elsewhere(idx, node, executor, order, values);
         }
         if let (Body::Sync(body), Some(limit)) = (task.body, limit) {
@@ -410,7 +409,7 @@ impl Flying {
             match within(context, || caught(|| future.poll(&mut cx))) {
                 Ok(Poll::Pending) => return,
                 Ok(Poll::Ready(returned)) => {
-                    order.encoded = returned.encoded;
+                    order.encoded = returned.encoded.map(Box::new);
                     took = returned.took;
                     returned.result
                 }

@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
+use crate::event::{Event, place};
 use crate::executor::{Executor, Job, JobError, JobFuture, JobNotes, TaskEntry};
 use crate::graph::Node;
 use crate::registry::Encoded;
@@ -91,6 +92,11 @@ impl Run {
             let mut job = Job::new(entry, values.into_vec(), self.engine.registry.clone());
             (job.timeout, job.attempt, job.key) = (limit, number, key);
             let notes = Arc::clone(&job.notes);
+            let (engine, numbers) = (Arc::clone(&self.engine), self.numbers_of(idx));
+            notes.on_begin(move || {
+                let _place = place(numbers.0, numbers.1, true);
+                engine.tell_task(|| Event::Started { task: task.spec.name });
+            });
             (caught(|| executor.run(job)), notes)
         });
         let engine = Arc::clone(&self.engine);
@@ -123,6 +129,7 @@ async fn returned(
     notes: &JobNotes,
 ) -> Returned {
     let answer = CaughtJob(job).await;
+    notes.begin();
     let (took, states) = notes.take();
     if let Some(key) = key {
         engine.states.note_all(key, states);

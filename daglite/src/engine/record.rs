@@ -101,7 +101,7 @@ impl Run {
         key: &Key,
         parts: Vec<KeyPart>,
         value: &Value,
-        encoded: Option<Encoded>,
+        encoded: Option<Box<Encoded>>,
         took: Duration,
     ) -> (Option<Digest>, bool) {
         let engine = &self.engine;
@@ -119,7 +119,7 @@ impl Run {
         // What came as bytes is stored as they are.
         let encoded = encoded.filter(|encoded| formats.gives(&engine.registry, encoded));
         let (encoding, watched) = match encoded {
-            Some(encoded) => (Ok(Ok(Encoding::Whole(encoded))), Watched::default()),
+            Some(encoded) => (Ok(Ok(Encoding::Whole(*encoded))), Watched::default()),
             None => watching(|| caught(|| formats.begin(&engine.registry, &**value, None))),
         };
         let not_cached = |why: String| {

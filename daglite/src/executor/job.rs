@@ -27,19 +27,37 @@ pub struct Job {
     pub(crate) notes: Arc<JobNotes>,
 }
 
-/// What is known of a job besides its result, once it has one.
+/// What is known of a job besides its result.
 #[derive(Default)]
-pub(crate) struct JobNotes(Mutex<(Option<Duration>, Vec<String>)>);
+pub(crate) struct JobNotes {
+    /// Tells that the body begins, until that is told.
+    begin: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    /// How long it ran, and the names of the states that it has saved.
+    end: Mutex<(Option<Duration>, Vec<String>)>,
+}
 
 impl JobNotes {
-    /// Notes how long the body ran, and the names of the states that it has saved.
-    pub(super) fn set(&self, took: Duration, states: Vec<String>) {
-        *self.0.lock() = (Some(took), states);
+    /// Has `tell` called when the body begins.
+    pub(crate) fn on_begin(&self, tell: impl FnOnce() + Send + 'static) {
+        *self.begin.lock() = Some(Box::new(tell));
     }
 
-    /// Takes what was noted.
+    /// Tells that the body begins, if nobody has.
+    pub(crate) fn begin(&self) {
+        let tell = self.begin.lock().take();
+        if let Some(tell) = tell {
+            tell();
+        }
+    }
+
+    /// Notes how long the body ran, and the names of the states that it has saved.
+    pub(super) fn set(&self, took: Duration, states: Vec<String>) {
+        *self.end.lock() = (Some(took), states);
+    }
+
+    /// Takes what was noted at the end.
     pub(crate) fn take(&self) -> (Option<Duration>, Vec<String>) {
-        std::mem::take(&mut *self.0.lock())
+        std::mem::take(&mut *self.end.lock())
     }
 }
 
@@ -91,6 +109,12 @@ impl Job {
             }
         });
         encoded.collect()
+    }
+
+    /// Says that the body begins now, so that observers are told ([`Event::Started`](crate::Event::Started)). If nobody says so, they
+    /// are told at the end.
+    pub fn begin(&self) {
+        self.notes.begin();
     }
 
     /// How long the body may run.

@@ -55,6 +55,7 @@ pub type JobFuture = Pin<Box<dyn Future<Output = Result<Encoded, JobError>> + Se
 ///
 /// - [`run`](Self::run) returns at once; the work is done by others, or while the future is polled. It may be polled on a thread of
 ///   an async runtime, which must not be held up.
+/// - When the body begins, [`Job::begin`] is called.
 /// - The future ends with the result of the task's body for the job's [arguments](Job::arguments), run once, by a program with
 ///   the same [fingerprint](Job::fingerprint) of the task. Any other one is refused ([`JobError::Refused`]), not run.
 /// - A body that takes longer than [`Job::timeout`] is ended: [`JobError::TimedOut`]. Who cannot end a body answers all the same.
@@ -72,7 +73,10 @@ pub type JobFuture = Pin<Box<dyn Future<Output = Result<Encoded, JobError>> + Se
 ///
 /// impl Executor for Here {
 ///     fn run(&self, job: Job) -> JobFuture {
-///         Box::pin(async move { job.task().call_async(job.arguments()?).await })
+///         Box::pin(async move {
+///             job.begin();
+///             job.task().call_async(job.arguments()?).await
+///         })
 ///     }
 /// }
 ///

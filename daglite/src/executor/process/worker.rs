@@ -170,6 +170,7 @@ impl Worker {
                 return Answer::GoneBefore(how);
             }
         }
+        job.begin();
         // The worker has them now.
         drop(arguments);
         job.values.clear();
