@@ -4,13 +4,13 @@
 //! The other finds that this has happened. An abandoned body keeps its thread and gives its place in the pool to others.
 
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use crate::event::{Event, place};
 use crate::graph::{Node, Op};
+use crate::sync::{Instant, Mutex};
 use crate::task::{Args, Failure, Value};
 
 use super::attempts::rebuilt;

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::digest::Digest;
+use crate::sync::thread_local;
 use crate::task::Task;
 
 use super::Engine;

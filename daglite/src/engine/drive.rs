@@ -4,11 +4,11 @@ use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context as TaskContext, Poll};
-use std::time::Instant;
 
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, Interest, Summary};
 use crate::graph::Node;
+use crate::sync::{Instant, thread};
 use crate::task::Value;
 
 use super::Engine;
@@ -292,5 +292,5 @@ enum Place {
 
 /// Drives a run on this thread until it ends.
 pub(crate) fn block_on(run: RunFuture) -> Result<Finished, Error> {
-    block::wait_with(run, || without_permits(std::thread::park))
+    block::wait_with(run, || without_permits(thread::park))
 }

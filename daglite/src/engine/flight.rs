@@ -5,15 +5,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use dashmap::DashMap;
-use dashmap::mapref::entry::Entry;
-use parking_lot::Mutex;
+use std::sync::atomic::Ordering;
 
 use crate::digest::{ByDigest, Digest};
 use crate::error::Error;
 use crate::store::KeyHold;
+use crate::sync::{AtomicU64, DashMap, Entry, Mutex};
 use crate::task::Value;
 
 use super::caught;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use crate::digest::Digest;
@@ -16,6 +15,7 @@ use crate::event::{Event, place};
 use crate::executor::{Executor, Job, JobError, JobFuture, JobNotes, TaskEntry};
 use crate::graph::Node;
 use crate::registry::Encoded;
+use crate::sync::Mutex;
 use crate::task::{Body, Failure, Task, Value};
 
 use super::context::{Context, within};

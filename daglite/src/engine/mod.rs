@@ -27,6 +27,9 @@ mod flight;
 mod hand;
 mod hashes;
 mod here;
+#[cfg(all(test, daglite_scheduled))]
+#[path = "../../../interleavings/src/engine/mod.rs"]
+mod interleavings;
 mod isolated;
 mod key;
 mod ledger;
@@ -54,8 +57,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
 use crate::checkpoint::CheckpointStore;
 use crate::clock::Clock;
 use crate::error::Error;
@@ -65,6 +66,7 @@ use crate::hash::{Consulting, Notes, Strategy, consulting};
 use crate::registry::Registry;
 use crate::size::ByteSize;
 use crate::store::CacheStore;
+use crate::sync::Mutex;
 
 pub(crate) use context::{current, with_current};
 pub(crate) use drive::{RunFuture, block_on};

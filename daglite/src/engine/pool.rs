@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex, MutexGuard, thread, thread_local};
 
 /// Work for a thread of the pool.
 pub(super) type Job = Box<dyn FnOnce() + Send>;
@@ -154,7 +154,7 @@ impl Shared {
     }
 
     /// Sees to it that somebody takes the next job, if it may be done now.
-    fn dispatch(self: &Arc<Self>, state: parking_lot::MutexGuard<'_, State>) {
+    fn dispatch(self: &Arc<Self>, state: MutexGuard<'_, State>) {
         let doable = state.doable();
         if doable == 0 {
             return;
@@ -166,7 +166,7 @@ impl Shared {
         }
         drop(state);
         let shared = Arc::clone(self);
-        let thread = std::thread::Builder::new().name("daglite".into());
+        let thread = thread::Builder::new().name("daglite".into());
         // A machine that gives no more threads is no reason to fail: the caller of the run works too.
         if let Err(error) = thread.spawn(move || shared.work()) {
             tracing::warn!(target: "daglite", %error, "no further thread for daglite's pool");
