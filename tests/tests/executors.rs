@@ -263,7 +263,8 @@ mod second {
 
 #[test]
 fn of_two_tasks_of_one_name_the_fingerprint_tells_which() {
-    (first::used(), second::used());
+    first::used();
+    second::used();
     let both: Vec<&TaskEntry> = tasks().filter(|task| task.name() == "same").collect();
     assert_eq!(both.len(), 2);
     let error = TaskEntry::find("same", None).unwrap_err().to_string();
