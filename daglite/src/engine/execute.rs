@@ -113,6 +113,14 @@ impl BodyInFlight {
     }
 }
 
+/// A body that is to be polled, and what surrounds it.
+pub(super) struct Launch {
+    pub(super) body: BodyInFlight,
+    pub(super) context: Arc<Context>,
+    pub(super) span: tracing::Span,
+    pub(super) started: Instant,
+}
+
 /// The body of an `async` task in flight, or one that runs somewhere else.
 pub(super) struct Flying {
     /// The run that polls it, and its node's place there.
@@ -210,8 +218,8 @@ impl Run {
                         return self.conclude(idx, node, Completion { order, result, took });
                     }
                 };
-                drop(span);
-                self.fly(idx, node, order, BodyInFlight::Here(future))
+                let body = BodyInFlight::Here(future);
+                self.fly(idx, node, order, Launch { body, context, span, started })
             }
         }
     }
@@ -222,8 +230,9 @@ impl Run {
         idx: u32,
         node: &Arc<Node>,
         order: Order,
-        body: BodyInFlight,
+        launch: Launch,
     ) -> Progress {
+        let Launch { body, context, span, started } = launch;
         // What runs somewhere else is timed there, from the moment on at which it begins.
         let limit = match &body {
             BodyInFlight::Here(_) => order.attempt.as_ref().and_then(|attempt| attempt.timeout()),
@@ -231,9 +240,9 @@ impl Run {
         };
         let flying = Arc::new(Flying {
             owner: Mutex::new((Arc::downgrade(self), idx)),
-            context: self.context_for(&order, false),
-            span: self.span_of(&order),
-            started: Instant::now(),
+            context,
+            span,
+            started,
             body: Mutex::new(Some((body, order, Arc::clone(node)))),
             queued: AtomicBool::new(false),
             timed_out: AtomicBool::new(false),

@@ -15,11 +15,11 @@ use crate::event::{Event, place};
 use crate::executor::{Executor, Job, JobError, JobFuture, JobNotes, TaskEntry};
 use crate::graph::Node;
 use crate::registry::Encoded;
-use crate::sync::Mutex;
+use crate::sync::{Instant, Mutex};
 use crate::task::{Body, Failure, Task, Value};
 
 use super::context::{Context, within};
-use super::execute::{BodyInFlight, Cut, Order};
+use super::execute::{BodyInFlight, Cut, Launch, Order};
 use super::ledger::Ledger;
 use super::run::{Progress, Run};
 use super::{Engine, caught};
@@ -108,7 +108,9 @@ impl Run {
             };
             returned(engine, task, key, limit, job, &notes).await
         });
-        self.fly(idx, node, order, BodyInFlight::Elsewhere(body))
+        let (context, span) = (self.context_for(&order, false), self.span_of(&order));
+        let (body, started) = (BodyInFlight::Elsewhere(body), Instant::now());
+        self.fly(idx, node, order, Launch { body, context, span, started })
     }
 }
 

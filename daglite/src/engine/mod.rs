@@ -262,6 +262,7 @@ impl Engine {
         let strategy = self.hash_strategy;
         let resumes = if self.resume { ", goes on from checkpoints" } else { "" };
         let keeps_going = if self.keep_going { ", keeps going" } else { "" };
+        let isolates = if self.executor.is_some() { "" } else { ", isolates nothing" };
         let limits: String = self
             .limits
             .iter()
@@ -269,7 +270,7 @@ impl Engine {
             .collect();
         format!(
             "{cache}, {checkpoints}, {memory}, {threads} at once, waits {wait:?} for others, \
-             hashes by {strategy:?}{resumes}{keeps_going}{limits}"
+             hashes by {strategy:?}{resumes}{keeps_going}{isolates}{limits}"
         )
     }
 

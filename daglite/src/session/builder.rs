@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::engine::{DEFAULT_MEMORY, Engine, Parts};
 use crate::error::{Error, ErrorKind};
 use crate::event::Observer;
-use crate::executor::{Executor, ProcessExecutor, is_worker};
+use crate::executor::Executor;
 use crate::hash::Strategy;
 use crate::observe::{ChromeTrace, JsonLines, Progress};
 use crate::registry::Registry;
@@ -21,6 +21,7 @@ use crate::size::{ByteSize, IntoByteSize};
 use crate::store::CacheStore;
 
 use super::Session;
+use super::isolation::isolated_by;
 use super::settings::{CacheSetting, ProgressSetting, Settings};
 
 /// Puts a [`Session`] together. What is not said here comes from the `DAGLITE_*` variables, then from `daglite.toml`: see
@@ -50,8 +51,8 @@ pub struct SessionBuilder {
     keep_going: Option<bool>,
     limits: BTreeMap<String, usize>,
     signing_key: Option<SigningKey>,
-    executor: Option<Arc<dyn Executor>>,
-    isolation: Option<bool>,
+    pub(super) executor: Option<Arc<dyn Executor>>,
+    pub(super) isolation: Option<bool>,
 }
 
 /// How long a key that another process computes is waited for if nobody says anything.
@@ -350,50 +351,6 @@ impl SessionBuilder {
         self
     }
 
-    /// Runs the bodies of tasks with the option `isolate` by `executor`; all others run in this process as ever. A
-    /// [`ProcessExecutor::current_exe`] if nothing is said, with as many workers as [`concurrency`](Self::concurrency).
-    ///
-    /// Such bodies are not counted by `concurrency`: how many run at once is for the executor to say.
-    ///
-    /// In a worker there is no executor, whatever is said here: an isolated task that an isolated body calls runs in the worker of
-    /// that body.
-    ///
-    /// ```no_run
-    /// use daglite::executor::ProcessExecutor;
-    /// use daglite::prelude::*;
-    ///
-    /// # fn main() -> Result<(), daglite::Error> {
-    /// daglite::worker_main();
-    /// let workers = ProcessExecutor::builder().workers(4).memory_limit("2GB").build()?;
-    /// let session = Session::builder().executor(workers).build()?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn executor(mut self, executor: impl Executor) -> Self {
-        self.executor = Some(Arc::new(executor));
-        self
-    }
-
-    /// Whether bodies of tasks with the option `isolate` run by the [`executor`](Self::executor). If not, they run in this process,
-    /// as if there were no such option: for a debugger, and where no process can be started. On if nothing is said.
-    ///
-    /// ```
-    /// use daglite::prelude::*;
-    ///
-    /// #[task(isolate)]
-    /// fn process() -> u32 {
-    ///     std::process::id()
-    /// }
-    ///
-    /// let session = Session::builder().without_cache().isolation(false).build()?;
-    /// assert_eq!(process().run_in(&session)?, std::process::id());
-    /// # Ok::<(), daglite::Error>(())
-    /// ```
-    pub fn isolation(mut self, isolation: bool) -> Self {
-        self.isolation = Some(isolation);
-        self
-    }
-
     /// Tells `observer` of each event. May be called several times. Without any, warnings go to standard error.
     ///
     /// ```
@@ -476,15 +433,7 @@ impl SessionBuilder {
             Some(tasks) => tasks,
             None => settings.concurrency.map_or_else(machine_threads, NonZeroUsize::get),
         };
-        let isolation = isolation.or(settings.isolation).unwrap_or(true) && !is_worker();
-        let executor = match executor {
-            _ if !isolation => None,
-            Some(executor) => Some(executor),
-            None => {
-                let workers = ProcessExecutor::builder().workers(concurrency).build()?;
-                Some(Arc::new(workers) as Arc<dyn Executor>)
-            }
-        };
+        let executor = isolated_by(executor, isolation.or(settings.isolation), concurrency)?;
         if observers.is_empty() {
             let lines = match settings.progress {
                 None => Some(Progress::warnings()),

@@ -1,6 +1,7 @@
-//! `Session`: what a run needs. `builder` puts one together, `settings` reads `daglite.toml` and `DAGLITE_*`.
+//! `Session`: what a run needs. `builder` puts one together (`isolation`: where isolated bodies run), `settings` reads `daglite.toml` and `DAGLITE_*`.
 
 mod builder;
+mod isolation;
 mod settings;
 
 use std::fmt;

@@ -49,6 +49,7 @@ pub(crate) type Surroundings =
     fn(&'static TaskEntry, Option<Digest>, &mut dyn FnMut()) -> Vec<String>;
 
 /// How the last argument of a worker begins; the rest is what its parent knows it by.
+#[cfg(unix)]
 const MARKER: &str = "daglite-worker=";
 
 /// Whether `worker_main` has been called here.

@@ -1,5 +1,7 @@
 //! `Settings`: which program the workers are of, how many there are, and what they may have.
 
+#![cfg_attr(not(unix), allow(dead_code, reason = "where there are no workers, nobody asks"))]
+
 use std::ffi::OsString;
 use std::hash::{BuildHasher, RandomState};
 use std::num::NonZeroUsize;
