@@ -392,10 +392,13 @@ fn listed(task: &Task, private: &Path) -> Option<TokenStream> {
         let stored = stored(private, &param.taken);
         ask_formats(&probe(private, &stored), &stored, need)
     });
+    // The macro of `inventory` copies what it is given several times: that is a name.
     Some(quote! {
-        #private::inventory::submit! {
-            #private::TaskEntry::new(&__DAGLITE_SPEC, __daglite_task, || ::std::vec![#(#formats),*])
-        }
+        const __DAGLITE_ENTRY: #private::TaskEntry =
+            #private::TaskEntry::new(&__DAGLITE_SPEC, __daglite_task, |__daglite_formats| {
+                #(#private::ArgumentFormats::add(__daglite_formats, #formats);)*
+            });
+        #private::inventory::submit!(__DAGLITE_ENTRY);
     })
 }
 

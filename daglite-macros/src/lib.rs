@@ -120,7 +120,7 @@ use proc_macro::TokenStream;
 /// `daglite::worker_main();` as the first line of `main`: see `daglite::worker_main`.
 ///
 /// The arguments go there as bytes and the result comes back as bytes, so all of them have formats, as the result of a cached task has.
-/// That costs some 0.1 ms, and a copy of each value. The error of the body comes back as text, with its causes; its type stays there, so
+/// That costs a fraction of a millisecond, and a copy of each value. The error of the body comes back as text, with its causes; its type stays there, so
 /// `downcast_ref` finds a `RemoteError`. `retry_if` is asked there. A cached task is cached as ever, under the same key.
 ///
 /// What such a body calls runs in its worker, in the default session of that process, isolated tasks too. States of `checkpoint_here`

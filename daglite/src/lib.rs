@@ -244,7 +244,7 @@ pub use daglite_macros::task;
     note = "this module belongs to the macros of daglite; use the public items of the crate"
 )]
 pub mod __private {
-    pub use crate::executor::TaskEntry;
+    pub use crate::executor::{ArgumentFormats, TaskEntry};
     pub use crate::future::{call, unreachable_task};
     pub use crate::graph::Arg;
     pub use crate::hash::{ContentHasher, Strategy, ValueHash, serde_hash};

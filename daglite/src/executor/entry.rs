@@ -40,7 +40,19 @@ use super::JobError;
 pub struct TaskEntry {
     spec: &'static TaskSpec,
     task: fn() -> &'static Task,
-    arguments: fn() -> Vec<Option<ValueFormats>>,
+    arguments: fn(&mut ArgumentFormats),
+}
+
+/// How the arguments of a task become bytes, gathered by the code that the macro writes.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct ArgumentFormats(Vec<Option<ValueFormats>>);
+
+impl ArgumentFormats {
+    /// Adds those of the next parameter, if its type has some.
+    pub fn add(&mut self, formats: Option<ValueFormats>) {
+        self.0.push(formats);
+    }
 }
 
 inventory::collect!(TaskEntry);
@@ -51,7 +63,7 @@ impl TaskEntry {
     pub const fn new(
         spec: &'static TaskSpec,
         task: fn() -> &'static Task,
-        arguments: fn() -> Vec<Option<ValueFormats>>,
+        arguments: fn(&mut ArgumentFormats),
     ) -> Self {
         Self { spec, task, arguments }
     }
@@ -109,7 +121,9 @@ impl TaskEntry {
 
     /// How its arguments become bytes.
     pub(super) fn arguments(&self) -> Vec<Option<ValueFormats>> {
-        (self.arguments)()
+        let mut formats = ArgumentFormats(Vec::with_capacity(self.parameters().len()));
+        (self.arguments)(&mut formats);
+        formats.0
     }
 
     /// The row of a task.

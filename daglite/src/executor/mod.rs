@@ -36,6 +36,8 @@ use std::pin::Pin;
 
 use crate::registry::Encoded;
 
+#[doc(hidden)]
+pub use entry::ArgumentFormats;
 pub use entry::{TaskEntry, tasks};
 pub use error::{JobError, RemoteError};
 pub use job::Job;
