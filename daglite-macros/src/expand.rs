@@ -136,7 +136,7 @@ fn description(task: &Task, private: &Path) -> TokenStream {
             .and_then(|cache| cache.hash.as_ref())
             .map(|all| hash_all(all, params, private)),
     );
-    let formats = formats(result, format_need(task), private);
+    let formats = formats(task, private);
     let listed = listed(task, private);
     let cloning = ask(result, private, &quote!(cloning));
     let types = generics.type_names();
@@ -339,7 +339,8 @@ fn ask(result: &Output, private: &Path, answer: &TokenStream) -> TokenStream {
 }
 
 /// How the result is encoded.
-fn formats(result: &Output, need: FormatNeed, private: &Path) -> TokenStream {
+fn formats(task: &Task, private: &Path) -> TokenStream {
+    let result = &task.result;
     let value = value(private, result);
     let probe = match result {
         Output::Plain(ty) => {
@@ -348,49 +349,21 @@ fn formats(result: &Output, need: FormatNeed, private: &Path) -> TokenStream {
         }
         Output::Unit | Output::Fallible(_) => probe(private, &value),
     };
-    ask_formats(&probe, &value, need)
-}
-
-/// Why a value needs a format.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum FormatNeed {
-    /// It is stored.
-    Stored,
-    /// It goes to another process, or comes from there.
-    Sent,
-    /// It needs none.
-    Nothing,
-}
-
-/// Why the result of a task needs a format.
-fn format_need(task: &Task) -> FormatNeed {
-    match (&task.cache, &task.running.isolate) {
-        (Some(_), _) => FormatNeed::Stored,
-        (None, Some(_)) => FormatNeed::Sent,
-        (None, None) => FormatNeed::Nothing,
-    }
-}
-
-/// The formats of the type `ty`, about which `probe` asks.
-fn ask_formats(probe: &TokenStream, ty: &TokenStream, need: FormatNeed) -> TokenStream {
     let asked = quote!((&&&&#probe).__daglite_formats());
-    match need {
-        FormatNeed::Stored => option(Some(quote!(#asked.required::<#ty>()))),
-        FormatNeed::Sent => option(Some(quote!(#asked.sent::<#ty>()))),
-        FormatNeed::Nothing => quote!(#asked.optional()),
+    match (&task.cache, &task.running.isolate) {
+        (Some(_), _) => option(Some(quote!(#asked.required::<#value>()))),
+        (None, Some(_)) => option(Some(quote!(#asked.sent::<#value>()))),
+        (None, None) => quote!(#asked.optional()),
     }
 }
 
-/// The task's row in the program's table of tasks: none for a generic function, which is several tasks.
+/// The task's row in the program's table, if it is isolated: all others would take a third longer to compile.
 fn listed(task: &Task, private: &Path) -> Option<TokenStream> {
-    let Task { generics, params, running, .. } = task;
-    if generics.is_generic() {
-        return None;
-    }
-    let need = if running.isolate.is_some() { FormatNeed::Sent } else { FormatNeed::Nothing };
-    let formats = params.iter().map(|param| {
+    task.running.isolate.as_ref()?;
+    let formats = task.params.iter().map(|param| {
         let stored = stored(private, &param.taken);
-        ask_formats(&probe(private, &stored), &stored, need)
+        let probe = probe(private, &stored);
+        quote!((&&&&#probe).__daglite_formats().sent::<#stored>())
     });
     // The macro of `inventory` copies what it is given several times: that is a name.
     Some(quote! {

@@ -177,7 +177,7 @@ fn refused(result: Result<Encoded, JobError>) -> String {
 
 #[test]
 fn a_task_is_called_with_bytes() {
-    let sum = entry("::plain").call(&[encoded(41_u64)]).unwrap();
+    let sum = entry("::double").call(&[encoded(21_u64)]).unwrap();
     assert_eq!(sum, encoded(42_u64));
     let text = entry("::joined").call(&[encoded("a".to_owned()), encoded("b".to_owned())]).unwrap();
     assert_eq!(text, encoded("ab".to_owned()));
@@ -185,60 +185,31 @@ fn a_task_is_called_with_bytes() {
 
 #[test]
 fn wrong_arguments_are_refused() {
-    let plain = entry("::plain");
-    assert!(refused(plain.call(&[])).contains("takes 1 arguments, and was called with 0"));
-    assert!(refused(plain.call(&[encoded(1_i8)])).contains("argument `n` of "));
+    let double = entry("::double");
+    assert!(refused(double.call(&[])).contains("takes 1 arguments, and was called with 0"));
+    assert!(refused(double.call(&[encoded(1_i8)])).contains("argument `n` of "));
     let mut cut = encoded(1_u64 << 40);
     cut.bytes.pop();
-    assert!(refused(plain.call(&[cut])).contains("cannot be read where the body runs"));
-}
-
-/// No format.
-#[derive(Clone, Debug)]
-struct Opaque;
-
-#[task]
-fn opaque(n: u64) -> Opaque {
-    let _ = n;
-    Opaque
-}
-
-#[task]
-fn takes_opaque(value: &Opaque) -> u64 {
-    let _ = value;
-    1
+    assert!(refused(double.call(&[cut])).contains("cannot be read where the body runs"));
 }
 
 #[test]
-fn a_task_without_formats_is_listed_and_not_called() {
-    let why = refused(entry("::opaque").call(&[encoded(1_u64)]));
-    assert!(why.contains("its result has no format"), "{why}");
-    let why = refused(entry("::takes_opaque").call(&[encoded(1_u64)]));
-    assert!(why.contains("its parameter `value` has no format"), "{why}");
-}
-
-#[test]
-fn every_task_that_is_not_generic_is_in_the_table() {
-    #[task]
+fn isolated_tasks_are_in_the_table_and_no_others() {
+    #[task(isolate)]
     fn local(n: u8) -> u8 {
         n
     }
-    #[task]
-    fn generic<T: Clone>(value: T) -> T {
-        value
-    }
-    let _ = (local(1u8), generic(1u8));
+    drop((local(1u8), plain(1u64)));
     assert!(tasks().any(|task| task.name().ends_with("::local")));
-    assert!(!tasks().any(|task| task.name().ends_with("::generic")));
-    assert!(entry("::length").is_isolated() && !entry("::plain").is_isolated());
-    assert!(entry("::joined").is_async() && !entry("::plain").is_async());
+    assert!(!tasks().any(|task| task.name().ends_with("::plain")));
+    assert!(entry("::joined").is_async() && !entry("::double").is_async());
     assert_eq!(entry("::joined").parameters(), ["a", "b"]);
 }
 
 mod first {
     use daglite::prelude::*;
 
-    #[task(name = "same")]
+    #[task(isolate, name = "same")]
     fn one(n: u64) -> u64 {
         n
     }
@@ -251,7 +222,7 @@ mod first {
 mod second {
     use daglite::prelude::*;
 
-    #[task(name = "same")]
+    #[task(isolate, name = "same")]
     fn two(n: u64) -> u64 {
         n + 1
     }

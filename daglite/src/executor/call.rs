@@ -50,7 +50,7 @@ impl TaskEntry {
     /// use daglite::executor::tasks;
     /// use daglite::prelude::*;
     ///
-    /// #[task]
+    /// #[task(isolate)]
     /// async fn answer() -> u64 {
     ///     42
     /// }
@@ -78,9 +78,6 @@ impl TaskEntry {
         &self,
         arguments: impl ExactSizeIterator<Item = impl Borrow<Encoded>>,
     ) -> Result<Args, JobError> {
-        if let Some(why) = self.refusal() {
-            return Err(JobError::Refused(why));
-        }
         let (name, formats) = (self.name(), self.arguments());
         if arguments.len() != formats.len() {
             return Err(JobError::Refused(format!(
@@ -90,7 +87,7 @@ impl TaskEntry {
             )));
         }
         let mut args = Args::default();
-        for (at, (encoded, formats)) in arguments.zip(formats.iter().flatten()).enumerate() {
+        for (at, (encoded, formats)) in arguments.zip(&formats).enumerate() {
             let Encoded { bytes, format, shape, .. } = encoded.borrow();
             let decoded = caught(|| formats.decode(Registry::global(), bytes, format, *shape));
             let why = match decoded {
@@ -117,7 +114,7 @@ impl TaskEntry {
             Err(panic) => return Err(JobError::Panicked(panic)),
         };
         let name = self.name();
-        let formats = self.task().result.as_ref().expect("asked before the call");
+        let formats = self.task().result.as_ref().expect("an isolated task has formats");
         match caught(|| formats.encode(Registry::global(), &*value, None)) {
             Ok(Ok(encoded)) => Ok(encoded),
             Ok(Err(error)) => {

@@ -1,4 +1,4 @@
-//! `TaskEntry`: a row of the table that the linker makes of all tasks of the program.
+//! `TaskEntry`: a row of the table that the linker makes of all isolated tasks of the program.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,7 +13,8 @@ use super::JobError;
 
 /// A task of this program that can be called with bytes.
 ///
-/// All functions under `#[task]` that are not generic have one, those of packages that the program depends on too. The bytes of
+/// All functions under `#[task(isolate)]` have one, those of packages that the program depends on too. Others have none: a row takes
+/// the compiler a third of what a task takes. The bytes of
 /// an argument or a result are [`Encoded`](crate::Encoded) by the type's formats.
 ///
 /// ```
@@ -21,7 +22,7 @@ use super::JobError;
 /// use daglite::prelude::*;
 /// use daglite::ValueFormats;
 ///
-/// #[task]
+/// #[task(isolate)]
 /// fn add(a: u64, b: u64) -> u64 {
 ///     a + b
 /// }
@@ -46,11 +47,11 @@ pub struct TaskEntry {
 /// How the arguments of a task become bytes, gathered by the code that the macro writes.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct ArgumentFormats(Vec<Option<ValueFormats>>);
+pub struct ArgumentFormats(Vec<ValueFormats>);
 
 impl ArgumentFormats {
-    /// Adds those of the next parameter, if its type has some.
-    pub fn add(&mut self, formats: Option<ValueFormats>) {
+    /// Adds those of the next parameter.
+    pub fn add(&mut self, formats: ValueFormats) {
         self.0.push(formats);
     }
 }
@@ -73,8 +74,7 @@ impl TaskEntry {
         self.spec.name
     }
 
-    /// What stands for the code and the place of the task: that of checkpoints and cache entries. Of a task that is neither
-    /// cached nor isolated it covers the function alone, and not what that reaches.
+    /// What stands for the code and the place of the task: that of checkpoints and cache entries. It covers what the function reaches.
     pub fn fingerprint(&self) -> Digest {
         self.spec.digest()
     }
@@ -89,29 +89,9 @@ impl TaskEntry {
         matches!(self.task().body, Body::Async(_))
     }
 
-    /// Whether it has the option `isolate`.
-    pub fn is_isolated(&self) -> bool {
-        self.spec.isolate.is_some()
-    }
-
     /// How much memory the process that runs it may have.
     pub(super) fn memory_limit(&self) -> Option<ByteSize> {
         self.spec.isolate.and_then(|isolate| isolate.memory).map(ByteSize::new)
-    }
-
-    /// Why it cannot be called with bytes: a parameter, or the result, has no format.
-    pub(super) fn refusal(&self) -> Option<String> {
-        let lacking = self.arguments().iter().position(Option::is_none);
-        let name = self.name();
-        let what = match lacking {
-            Some(at) => format!("its parameter `{}` has", self.parameters()[at]),
-            None if self.task().result.is_none() => "its result has".to_owned(),
-            None => return None,
-        };
-        Some(format!(
-            "`{name}` cannot be called with bytes, as {what} no format: derive `serde::Serialize` and `serde::Deserialize` \
-             for its type"
-        ))
     }
 
     /// The task with its types.
@@ -120,7 +100,7 @@ impl TaskEntry {
     }
 
     /// How its arguments become bytes.
-    pub(super) fn arguments(&self) -> Vec<Option<ValueFormats>> {
+    pub(super) fn arguments(&self) -> Vec<ValueFormats> {
         let mut formats = ArgumentFormats(Vec::with_capacity(self.parameters().len()));
         (self.arguments)(&mut formats);
         formats.0
@@ -144,7 +124,7 @@ impl TaskEntry {
     /// use daglite::executor::{TaskEntry, tasks};
     /// use daglite::prelude::*;
     ///
-    /// #[task]
+    /// #[task(isolate)]
     /// fn add(a: u64, b: u64) -> u64 {
     ///     a + b
     /// }
@@ -190,12 +170,12 @@ impl fmt::Debug for TaskEntry {
     }
 }
 
-/// All tasks of the program that are not generic, in no order. Two of the same name are both there.
+/// All isolated tasks of the program, in no order. Two of the same name are both there.
 ///
 /// ```
 /// use daglite::prelude::*;
 ///
-/// #[task]
+/// #[task(isolate)]
 /// fn add(a: u64, b: u64) -> u64 {
 ///     a + b
 /// }

@@ -92,10 +92,7 @@ impl Job {
     pub fn arguments(&self) -> Result<Vec<Encoded>, JobError> {
         let name = self.name();
         let formats = self.entry.arguments();
-        if let Some(why) = self.entry.refusal() {
-            return Err(JobError::Refused(why));
-        }
-        let arguments = self.values.iter().zip(formats.iter().flatten()).enumerate();
+        let arguments = self.values.iter().zip(&formats).enumerate();
         let encoded = arguments.map(|(at, (value, formats))| {
             let parameter = self.entry.parameters()[at];
             match caught(|| formats.encode(&self.registry, &**value, None)) {

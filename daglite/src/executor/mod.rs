@@ -20,7 +20,7 @@
 //! }
 //! ```
 //!
-//! What is called by name is found in a table that the linker makes of all tasks of the program, [`tasks()`]. So an executor of
+//! What is called by name is found in a table that the linker makes of all isolated tasks of the program, [`tasks()`]. So an executor of
 //! another kind, on other machines say, needs the same program there, and no more: it calls [`TaskEntry::call`].
 //!
 //! In reading order: this file (`Executor`), `job` (what an executor is handed), `error` (what it answers if there is no result),
