@@ -507,8 +507,7 @@ impl<T: Send + Sync + 'static> TaskFuture<T> {
             Node::recycle(self.node);
             return Ok(value);
         }
-        let run = RunFuture::new(Arc::clone(engine), self.node, true, false);
-        let Finished { value, key, .. } = block_on(run)?;
+        let (value, key) = engine.run_here(self.node)?;
         if let (Some(question), Some(key)) = (question, key) {
             let is_plain = const { !needs_drop::<T>() && size_of::<T>() <= 64 };
             engine.learn_shortcut(*question, &key, is_plain);
@@ -555,7 +554,8 @@ impl<T: Send + Sync + 'static> TaskFuture<T> {
     /// # Ok::<(), daglite::Error>(())
     /// ```
     pub fn run_shared_in(self, session: &Session) -> Result<Arc<T>, Error> {
-        shared(finish(session, self.node, false)?.value)
+        may_block(NOT_IN_RUNTIME)?;
+        shared(session.by_ref().run_here(self.node)?.0)
     }
 
     /// As [`run`](Self::run), and tells how each result came to be.
@@ -597,7 +597,7 @@ impl<T: Send + Sync + 'static> TaskFuture<T> {
     /// # Ok::<(), daglite::Error>(())
     /// ```
     pub fn outcome_in(self, session: &Session) -> Result<Outcome<T>, Error> {
-        Outcome::new(finish(session, self.node, true)?, &self.cloner)
+        Outcome::new(finish(session, self.node)?, &self.cloner)
     }
 
     /// What a run in the current session would do: which tasks the cache would answer, and why not the others. Nothing is
@@ -886,10 +886,10 @@ impl<T: Send + Sync + 'static> TaskFuture<Vec<T>> {
 const NOT_IN_RUNTIME: &str =
     "`run()` would block the async runtime it was called in: write `.await` in place of `.run()`";
 
-/// Runs `node` on this thread.
-fn finish(session: &Session, node: Arc<Node>, report: bool) -> Result<Finished, Error> {
+/// Runs `node` on this thread, and reports on all that happens.
+fn finish(session: &Session, node: Arc<Node>) -> Result<Finished, Error> {
     may_block(NOT_IN_RUNTIME)?;
-    block_on(RunFuture::new(session.engine(), node, true, report))
+    block_on(RunFuture::new(session.engine(), node, true, true))
 }
 
 /// Whether the calling thread may wait for a result; if not, an error that gives `advice`.

@@ -54,6 +54,10 @@ fn the_suite_finds_every_fault() {
         (Fault::CountsNoClear, "rule 8, gone means gone: `removals` is the same after `clear`"),
         (Fault::FindsBackwards, "rule 9, `find` is `head` of many"),
         (Fault::FindsTooFew, "rule 9, `find` is `head` of many: the number of answers"),
+        (
+            Fault::ForgetsTheShape,
+            "rule 9, `find` is `head` of many: what `find_for_use` answers of key",
+        ),
         (Fault::FindsWrongBytes, "rule 9, `find` is `head` of many: the bytes"),
         (Fault::ClaimsForEver, "rule 10, one at a time: `claim` of a key that was given back"),
         (Fault::ClaimsAll, "rule 10, one at a time: `claim` of another key"),
@@ -117,6 +121,7 @@ enum Fault {
     CountsNoClear,
     FindsBackwards,
     FindsTooFew,
+    ForgetsTheShape,
     FindsWrongBytes,
     ClaimsForEver,
     ClaimsAll,
@@ -336,6 +341,21 @@ impl CacheStore for Faulty {
                     }
                 }
                 _ => {}
+            }
+            Ok(found)
+        })
+    }
+
+    fn find_for_use<'a>(&'a self, keys: &'a [Digest]) -> StoreFuture<'a, Vec<Lookup<Glimpse>>> {
+        Box::pin(async move {
+            let mut found = self.find(keys).await?;
+            for found in &mut found {
+                if let Lookup::Found(Glimpse { meta, .. }) = found {
+                    (meta.extension, meta.task, meta.parts) = Default::default();
+                    if self.fault == Fault::ForgetsTheShape {
+                        meta.shape = Digest::from_bytes([0; 32]);
+                    }
+                }
             }
             Ok(found)
         })

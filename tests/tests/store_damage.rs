@@ -141,8 +141,8 @@ fn the_reasons_are_for_people() {
         (b"garbage".to_vec(), "not a cache entry: it starts with other bytes"),
         (vec![0; sound.len()], "not a cache entry: it starts with other bytes"),
         (
-            with(8, &3_u32.to_le_bytes()),
-            "in layout version 3, but this daglite reads versions 1 to 2",
+            with(8, &4_u32.to_le_bytes()),
+            "in layout version 4, but this daglite reads versions 1 to 3",
         ),
         (with(12, &u32::MAX.to_le_bytes()), "a header of 4294967295 bytes, more than there can be"),
         (with(16, &u64::MAX.to_le_bytes()), "truncated: 342 of 18446744073709551615 bytes"),

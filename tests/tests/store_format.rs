@@ -11,6 +11,8 @@ use store_support::{artifact, entry_path, get, key, open, put, tree};
 const GOLDEN: &[u8] = include_bytes!("golden/store_entry_v1.bin");
 /// An entry as version 2 writes it: `golden()` under `key("golden")`.
 const GOLDEN_2: &[u8] = include_bytes!("golden/store_entry_v2.bin");
+/// The same as version 3 writes it.
+const GOLDEN_3: &[u8] = include_bytes!("golden/store_entry_v3.bin");
 
 #[test]
 fn an_entry_of_version_1_is_still_read() {
@@ -23,7 +25,7 @@ fn an_entry_of_version_1_is_still_read() {
     assert_eq!(get(&open(folder.path()), &key), Lookup::Found(expected));
 }
 
-/// What version 2 of the layout writes more of it than version 1.
+/// What versions 2 and 3 of the layout write more of it than version 1.
 fn golden() -> Artifact {
     let mut golden = artifact(b"the value of the golden entry");
     golden.meta.record = Some(key("a record"));
@@ -48,13 +50,23 @@ fn golden() -> Artifact {
 }
 
 #[test]
-fn an_entry_is_written_as_version_2_and_read() {
+fn an_entry_of_version_2_is_still_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = key("golden");
+    let path = entry_path(folder.path(), &key);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, GOLDEN_2).unwrap();
+    assert_eq!(get(&open(folder.path()), &key), Lookup::Found(golden()));
+}
+
+#[test]
+fn an_entry_is_written_as_version_3_and_read() {
     let folder = tempfile::tempdir().unwrap();
     let key = key("golden");
     put(&open(folder.path()), &key, &golden());
     let written = fs::read(entry_path(folder.path(), &key)).unwrap();
     assert!(
-        written == GOLDEN_2,
+        written == GOLDEN_3,
         "the bytes of an entry have changed: raise the version of the layout and keep reading this one"
     );
     assert_eq!(get(&open(folder.path()), &key), Lookup::Found(golden()));
@@ -89,6 +101,13 @@ fn the_fixed_fields_are_where_the_documentation_says() {
     let (checksum, value) = below.split_at(32);
     assert_eq!(checksum, daglite::Digest::of_bytes(above).as_bytes());
     assert_eq!(value, b"the value of the golden entry");
+    // Version 3 differs in its number and its checksum alone.
+    let header = u32::from_le_bytes(GOLDEN_3[12..16].try_into().unwrap());
+    let checksum = 56 + header as usize..88 + header as usize;
+    let parts = |golden: &'static [u8]| (&golden[12..checksum.start], &golden[checksum.end..]);
+    assert_eq!(parts(GOLDEN_3), parts(GOLDEN_2));
+    assert_eq!(GOLDEN_3[..12], *b"\x89daglite\x03\0\0\0");
+    assert_eq!(GOLDEN_3[checksum][16..], [0; 16]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod store_support;
 use std::collections::HashMap;
 use std::fs;
 
-use daglite::store::{CacheStore, Lookup};
+use daglite::store::{ArtifactMeta, CacheStore, Lookup};
 use index_support::{IN_PLACE, flush, lasting, objects, settle, sql};
 use proptest::prelude::*;
 use store_support::{artifact, entry_path, get, head, key, now, open, open_index, put};
@@ -191,6 +191,13 @@ proptest! {
                 Step::Find(keys) => {
                     let names: Vec<_> = keys.iter().map(|k| name(*k)).collect();
                     let answers = now(store.find(&names)).unwrap();
+                    let for_use = now(store.find_for_use(&names)).unwrap();
+                    for (answer, for_use) in answers.iter().zip(for_use) {
+                        let (Lookup::Found(whole), Lookup::Found(found)) = (answer, for_use) else { continue };
+                        let ArtifactMeta { extension, task, parts, .. } = whole.meta.clone();
+                        let meta = ArtifactMeta { extension, task, parts, ..found.meta };
+                        prop_assert_eq!((meta, found.bytes), (whole.meta.clone(), whole.bytes.clone()));
+                    }
                     for (k, answer) in keys.iter().zip(answers) {
                         match (answer, expected(&model, *k)) {
                             (Lookup::Found(glimpse), Lookup::Found(artifact)) => {

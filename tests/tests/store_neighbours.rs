@@ -172,15 +172,15 @@ fn a_version_that_no_daglite_ever_has_is_damage() {
 }
 
 /// The stores of version 1 that are kept in the repository: one with entries of version 1 and none of the tables that
-/// explain misses, and one as it is written today.
-fn all_golden() -> [PathBuf; 2] {
-    ["store_v1", "store_v1_entries_v2"]
+/// explain misses, one with entries of version 2, and one as it is written today.
+fn all_golden() -> [PathBuf; 3] {
+    ["store_v1", "store_v1_entries_v2", "store_v1_entries_v3"]
         .map(|name| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name))
 }
 
 /// The one that is as it is written today.
 fn golden() -> PathBuf {
-    let [_, today] = all_golden();
+    let [.., today] = all_golden();
     today
 }
 

@@ -355,6 +355,16 @@ async fn many_at_once(store: &impl CacheStore) {
     let keys: Vec<Digest> = asked.iter().map(key).collect();
     let found = ok(rule, "find", store.find(&keys).await);
     same(rule, "the number of answers", &found.len(), &keys.len());
+    let for_use = ok(rule, "find_for_use", store.find_for_use(&keys).await);
+    same(rule, "the number of answers of `find_for_use`", &for_use.len(), &keys.len());
+    for ((i, whole), found) in asked.iter().zip(&found).zip(for_use) {
+        let what = format!("what `find_for_use` answers of key {i}");
+        let found = match (found, whole) {
+            (Lookup::Found(found), Lookup::Found(whole)) => Lookup::Found(completed(found, whole)),
+            (found, _) => found,
+        };
+        same(rule, &what, &found, whole);
+    }
     for (i, found) in asked.into_iter().zip(found) {
         match found {
             Lookup::Found(Glimpse { meta, bytes }) if present(i) => {
@@ -368,6 +378,21 @@ async fn many_at_once(store: &impl CacheStore) {
             other => panic!("{rule}: key {i} is answered with {}", shown(&other)),
         }
     }
+}
+
+/// What `find_for_use` has found, with what it may leave out as `find` has it.
+fn completed(mut found: Glimpse, whole: &Glimpse) -> Glimpse {
+    let ArtifactMeta { extension, task, parts, .. } = &whole.meta;
+    if found.meta.extension.is_empty() {
+        found.meta.extension.clone_from(extension);
+    }
+    if found.meta.task.is_empty() {
+        found.meta.task.clone_from(task);
+    }
+    if found.meta.parts.is_empty() {
+        found.meta.parts.clone_from(parts);
+    }
+    found
 }
 
 async fn claims_end(store: &impl CacheStore) {

@@ -17,6 +17,7 @@ use crate::store::{Glimpse, Lookup};
 use super::block::wait;
 use super::caught;
 use super::hand::Place;
+use super::key::Keyed;
 use super::run::Run;
 
 /// The most calls that are looked for at once.
@@ -81,7 +82,7 @@ impl Run {
                 Err(idx) => looked.left.push(idx),
             }
         }
-        let found = match caught(|| wait(store.find(&digests))) {
+        let found = match caught(|| wait(self.engine.find(store.as_ref(), &digests))) {
             Ok(Ok(found)) if found.len() == digests.len() => found,
             // Whoever looks alone will be told what is wrong.
             _ => Vec::new(),
@@ -96,14 +97,25 @@ impl Run {
     /// The question for a call that memory has no answer to; its place in the run if there is none.
     fn ask_for(&self, planned: Planned, mut call: TaskOp, removals: u64) -> Result<Asked, u32> {
         let _place = self.noted_place_of(planned.idx, &planned.node);
-        // Hashing may be long and is code of the user.
-        let _ = caught(|| self.make_key(&mut call));
-        match call.key().cloned() {
-            Some(key) if self.engine.remembered(call.task, &key.digest, removals).is_none() => {
-                let landed = self.engine.flights.landed(&key.digest);
+        let engine = &self.engine;
+        let key = match engine.key_for(&call, &self.hashes) {
+            Some(Keyed::Key(key)) => Some(Arc::new(key)),
+            None => call.key().cloned(),
+            Some(Keyed::NeedsValues) => None,
+            Some(Keyed::Unhashable(why)) => {
+                engine.has_no_key(&mut call, why);
+                None
+            }
+        };
+        match key {
+            Some(key) if engine.remembered(call.task, &key.digest, removals).is_none() => {
+                let landed = engine.flights.landed(&key.digest);
                 Ok(Asked { planned, call, key, landed })
             }
-            _ => {
+            key => {
+                if key.is_some() {
+                    call.learn().key = key;
+                }
                 self.put_back(&planned.node, Op::Task(call));
                 Err(planned.idx)
             }
@@ -135,8 +147,9 @@ impl Run {
             }
             other => other,
         };
+        call.learn().key = Some(key);
         if let Some(found) = found {
-            let run = self.number();
+            let run = Some(self.number());
             call.learn().ahead = Some(Box::new(Ahead { run, removals, landed, changes, found }));
         }
         self.put_back(&node, Op::Task(call));

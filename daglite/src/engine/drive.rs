@@ -15,6 +15,7 @@ use super::Engine;
 use super::block;
 use super::context::current;
 use super::hand::Hand;
+use super::ledger::Ledger;
 use super::pool::{Permit, without_permits};
 use super::queue::Worker;
 use super::run::{Finished, Report, Run};
@@ -46,10 +47,25 @@ enum Stage {
 impl RunFuture {
     /// A run of everything that `node` needs.
     pub(crate) fn new(engine: Arc<Engine>, node: Arc<Node>, blocking: bool, report: bool) -> Self {
+        Self::of(engine, node, None, blocking, report)
+    }
+
+    /// A run on this thread of a call that was looked for before; `begun` is what the store has been told.
+    pub(super) fn begun(engine: Arc<Engine>, node: Arc<Node>, begun: Option<Arc<Ledger>>) -> Self {
+        Self::of(engine, node, begun, true, false)
+    }
+
+    fn of(
+        engine: Arc<Engine>,
+        node: Arc<Node>,
+        begun: Option<Arc<Ledger>>,
+        blocking: bool,
+        report: bool,
+    ) -> Self {
         let parent = current();
         let top_level = parent.is_none();
         let tells_store = parent.as_ref().is_none_or(|body| body.ledger_of(&engine).is_none());
-        let run = Run::new(engine, parent, report);
+        let run = Run::new(engine, parent, begun, report);
         Self { run, node: Some(node), blocking, top_level, tells_store, stage: Stage::New }
     }
 

@@ -55,7 +55,8 @@ impl Run {
             Some(bytes) => bytes,
             None => self.fetch(&key.digest, reference(&meta))?,
         };
-        let (value, watched) = watching(|| self.decode(task, &bytes, &meta.format, meta.shape));
+        let (value, watched) =
+            watching(|| self.engine.decode(task, &bytes, &meta.format, meta.shape));
         let value = value?;
         match watched.claims.iter().find_map(Claim::broken) {
             Some(what) => Err(MissReason::OutputChanged(what)),

@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::digest::Digest;
 use crate::event::{Event, MissReason, current_call};
 use crate::graph::{Ahead, Entry, Key, Known, Mode, Node, Op, Origin, Slot, TaskOp};
-use crate::store::{ArtifactMeta, CacheStore, Glimpse, Lookup, StoreError};
+use crate::store::{ArtifactMeta, CacheStore, Glimpse, Lookup, StoreError, StoreFuture};
 use crate::sync::AtomicBool;
 use crate::task::{Task, Value};
 
@@ -58,7 +58,9 @@ impl Run {
             return Found::Value(kept);
         }
         let still_true = |ahead: &Ahead| {
-            ahead.run == self.number() && ahead.removals == removals && ahead.landed == landed
+            ahead.run.is_none_or(|run| run == self.number())
+                && ahead.removals == removals
+                && ahead.landed == landed
         };
         let found = match ahead.filter(|ahead| still_true(ahead)) {
             Some(ahead) => Ok(ahead.found),
@@ -106,12 +108,7 @@ impl Run {
         removals: u64,
     ) -> Result<Slot, Box<Glimpse>> {
         let task = call.task;
-        let Glimpse { meta, bytes: Some(bytes) } = &glimpse else { return Err(Box::new(glimpse)) };
-        let unusable = self.engine.why_unusable(task, meta.created, &meta.format, &meta.shape);
-        if unusable.is_some() || task.has_files() {
-            return Err(Box::new(glimpse));
-        }
-        let Ok(value) = self.decode(task, bytes, &meta.format, meta.shape) else {
+        let Some(value) = self.engine.value_along(task, &glimpse) else {
             return Err(Box::new(glimpse));
         };
         let meta = glimpse.meta;
@@ -130,7 +127,7 @@ impl Run {
     /// What the cache store has under `key`.
     fn ask(&self, key: &Key) -> Result<Lookup<Glimpse>, StoreError> {
         let Some(store) = self.store() else { return Ok(Lookup::Absent) };
-        let mut found = wait(store.find(std::slice::from_ref(&key.digest)))?;
+        let mut found = wait(self.engine.find(store.as_ref(), std::slice::from_ref(&key.digest)))?;
         Ok(found.pop().unwrap_or(Lookup::Absent))
     }
 
@@ -187,10 +184,10 @@ impl Run {
                 let freed = bytes.len() as u64;
                 let less = |carried: u64| Some(carried.saturating_sub(freed));
                 let _ = self.carried.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
-                self.decode(task, &bytes, &format, shape)?
+                self.engine.decode(task, &bytes, &format, shape)?
             }
             None if flows() => self.fetch_value(task, &key, digest)?,
-            None => self.decode(task, &self.fetch(&key, digest)?, &format, shape)?,
+            None => self.engine.decode(task, &self.fetch(&key, digest)?, &format, shape)?,
         };
         let name = task.spec.name;
         self.engine.tell_task(|| Event::Loaded { task: name, key, size });
@@ -210,21 +207,6 @@ impl Run {
         };
         self.engine.in_memory(|memory| memory.keep_read(key, kept));
         Ok(value)
-    }
-
-    /// The value of an entry's bytes.
-    pub(super) fn decode(
-        &self,
-        task: &Task,
-        bytes: &[u8],
-        format: &str,
-        shape: Digest,
-    ) -> Result<Value, MissReason> {
-        let formats = task.result.ok_or(MissReason::NoEntry)?;
-        let registry = &self.engine.registry;
-        caught(|| formats.decode(registry, bytes, format, shape))
-            .map_err(|panic| MissReason::Undecodable(format!("decoding panicked: {panic}")))?
-            .map_err(|error| MissReason::Undecodable(error.to_string()))
     }
 
     /// The value of the entry under `key`, made of its bytes as they are read: they are never in memory all at once.
@@ -306,6 +288,40 @@ impl Run {
 }
 
 impl Engine {
+    /// What `store` has under `keys`, with all that hits make use of.
+    pub(super) fn find<'a>(
+        &self,
+        store: &'a dyn CacheStore,
+        keys: &'a [Digest],
+    ) -> StoreFuture<'a, Vec<Lookup<Glimpse>>> {
+        // What was recorded of excluded arguments is among the parts.
+        if self.warn_excluded { store.find(keys) } else { store.find_for_use(keys) }
+    }
+
+    /// The value that has come along with an entry, if it may be used and can be decoded.
+    pub(super) fn value_along(&self, task: &Task, glimpse: &Glimpse) -> Option<Value> {
+        let Glimpse { meta, bytes: Some(bytes) } = glimpse else { return None };
+        if self.why_stale(task, meta.created).is_some() || task.has_files() {
+            return None;
+        }
+        // Whether the format is known, and has still that shape, is asked there.
+        self.decode(task, bytes, &meta.format, meta.shape).ok()
+    }
+
+    /// The value of an entry's bytes.
+    pub(super) fn decode(
+        &self,
+        task: &Task,
+        bytes: &[u8],
+        format: &str,
+        shape: Digest,
+    ) -> Result<Value, MissReason> {
+        let formats = task.result.ok_or(MissReason::NoEntry)?;
+        caught(|| formats.decode(&self.registry, bytes, format, shape))
+            .map_err(|panic| MissReason::Undecodable(format!("decoding panicked: {panic}")))?
+            .map_err(|error| MissReason::Undecodable(error.to_string()))
+    }
+
     /// What memory has under `key`, if it may be used.
     pub(super) fn remembered(&self, task: &Task, key: &Digest, removals: u64) -> Option<Arc<Kept>> {
         let kept = self.memory.as_ref()?.get(task, key, removals)?;
@@ -330,12 +346,8 @@ impl Engine {
         format: &str,
         shape: &Digest,
     ) -> Option<MissReason> {
-        if let Some(ttl) = task.spec.cache.as_ref().and_then(|cache| cache.ttl_millis) {
-            match self.clock.now().since(created) {
-                None => return Some(MissReason::FromTheFuture),
-                Some(age) if age >= Duration::from_millis(ttl) => return Some(MissReason::Expired),
-                Some(_) => {}
-            }
+        if let Some(reason) = self.why_stale(task, created) {
+            return Some(reason);
         }
         let formats = task.result.as_ref()?;
         match formats.fits(&self.registry, format, shape) {
@@ -345,6 +357,16 @@ impl Engine {
                 Some(MissReason::ResultChanged { from, to })
             }
             Some(true) => None,
+        }
+    }
+
+    /// Why an entry is too old, if it is.
+    fn why_stale(&self, task: &Task, created: Timestamp) -> Option<MissReason> {
+        let ttl = task.spec.cache.as_ref()?.ttl_millis?;
+        match self.clock.now().since(created) {
+            None => Some(MissReason::FromTheFuture),
+            Some(age) if age >= Duration::from_millis(ttl) => Some(MissReason::Expired),
+            Some(_) => None,
         }
     }
 

@@ -7,7 +7,7 @@
 //! that are run again), `away` (bodies on threads of their own), `isolated` (bodies that do not run here), `timers` (what is to be done later), `record`
 //! (what becomes of results), `failures` (what becomes of failures), `files` (files in keys and in results), `notes` (digests of
 //! files that other processes have read), `save` (checkpoints), `resume` (going on from them) and `differs` (what is
-//! not as it was then), `here` (those inside a body), `shortcut` (past all of that, to a result in memory), `flight` (one computation a
+//! not as it was then), `here` (those inside a body), `lone` (a call by itself, before there is a run), `shortcut` (past all of that, to a result in memory), `flight` (one computation a
 //! key), `others` (other processes), `ledger` (what the store is told of a run), `plan` and `planner` (what a run would
 //! do), `pool` (threads),
 //! `context` (what a thread is doing).
@@ -33,6 +33,7 @@ mod interleavings;
 mod isolated;
 mod key;
 mod ledger;
+mod lone;
 mod lookup;
 mod memory;
 mod notes;

@@ -29,6 +29,7 @@ use super::execute::{Completion, Flying};
 use super::failures::Failures;
 use super::hand::{self, Hand};
 use super::hashes::Hashes;
+use super::ledger::Ledger;
 use super::queue::{Queue, Work, Worker};
 use super::resume::Resumption;
 
@@ -147,13 +148,15 @@ pub(super) enum Progress {
 }
 
 impl Run {
+    /// A run below `parent`; `begun` is what the store has been told of it already.
     pub(super) fn new(
         engine: Arc<Engine>,
         parent: Option<Arc<Context>>,
+        begun: Option<Arc<Ledger>>,
         report: bool,
     ) -> Arc<Self> {
-        let outer = parent.as_ref().and_then(|parent| parent.ledger_of(&engine));
-        let ledger = outer.unwrap_or_default();
+        let outer = || parent.as_ref().and_then(|parent| parent.ledger_of(&engine));
+        let ledger = begun.or_else(outer).unwrap_or_default();
         let number = OnceLock::new();
         let outermost = match &parent {
             Some(parent) => parent.outermost,

@@ -18,6 +18,7 @@ use crate::task::Value;
 
 use super::block::wait;
 use super::flight::{Claim, Flight, Landing, OnLanding};
+use super::hashes::Hashes;
 use super::key::{Hashing, Keyed, joined, key_of};
 use super::lookup::Found;
 use super::memory::Kept;
@@ -354,7 +355,7 @@ impl Run {
             return self.step_pending(idx, node, call, driver);
         }
         let task = call.task;
-        if !self.make_key(&mut call) {
+        if !self.engine.make_key(&mut call, &self.hashes) {
             return match self.have_values(idx, node, Op::Task(call)) {
                 Ok(op) => {
                     self.put_back(node, op);
@@ -391,30 +392,6 @@ impl Run {
             return self.found(node, call, answer, want_value);
         }
         self.execute(idx, node, call, flight)
-    }
-
-    /// Makes the key of a cached call, unless that is done or cannot be; false if it needs the values of arguments.
-    pub(super) fn make_key(&self, call: &mut TaskOp) -> bool {
-        let engine = &self.engine;
-        let task = call.task;
-        let Some(cache) = task.spec.cache.as_ref().filter(|_| engine.cache.is_some()) else {
-            return true;
-        };
-        if call.key().is_some() || call.learnt().missed.is_some() {
-            return true;
-        }
-        let hashing = Hashing { engine, task: task.spec.name, planned: None, hashes: &self.hashes };
-        let keyed = caught(|| key_of(task, &call.args, cache, &hashing))
-            .unwrap_or_else(|panic| Keyed::Unhashable(format!("hashing panicked: {panic}")));
-        match keyed {
-            Keyed::Key(key) => call.learn().key = Some(Arc::new(key)),
-            Keyed::NeedsValues => return false,
-            Keyed::Unhashable(why) => {
-                engine.warn(format!("`{}` runs uncached: {why}", task.spec.name));
-                call.learn().missed = Some((0, MissReason::Unhashable(why)));
-            }
-        }
-        true
     }
 
     /// Takes the result of a call from memory or reads it; or notes where in the cache it lies, if that will do.
@@ -642,6 +619,37 @@ impl Run {
 }
 
 impl Engine {
+    /// Makes the key of a cached call, unless that is done or cannot be; false if it needs the values of arguments. Values
+    /// that several calls share are looked up in `hashes`.
+    pub(super) fn make_key(&self, call: &mut TaskOp, hashes: &Hashes) -> bool {
+        match self.key_for(call, hashes) {
+            None => {}
+            Some(Keyed::Key(key)) => call.learn().key = Some(Arc::new(key)),
+            Some(Keyed::NeedsValues) => return false,
+            Some(Keyed::Unhashable(why)) => self.has_no_key(call, why),
+        }
+        true
+    }
+
+    /// Notes that a call cannot have a key.
+    pub(super) fn has_no_key(&self, call: &mut TaskOp, why: String) {
+        self.warn(format!("`{}` runs uncached: {why}", call.task.spec.name));
+        call.learn().missed = Some((0, MissReason::Unhashable(why)));
+    }
+
+    /// The key of a cached call; `None` if that is known, or it is known that it has none.
+    pub(super) fn key_for(&self, call: &TaskOp, hashes: &Hashes) -> Option<Keyed> {
+        let task = call.task;
+        let cache = task.spec.cache.as_ref().filter(|_| self.cache.is_some())?;
+        if call.key().is_some() || call.learnt().missed.is_some() {
+            return None;
+        }
+        let hashing = Hashing { engine: self, task: task.spec.name, planned: None, hashes };
+        let keyed = caught(|| key_of(task, &call.args, cache, &hashing));
+        let panicked = |panic| Keyed::Unhashable(format!("hashing panicked: {panic}"));
+        Some(keyed.unwrap_or_else(panicked))
+    }
+
     /// Notes that the store could not say what other processes are computing. If it cannot be written either, that is
     /// all there is to tell.
     fn unclaimable(&self, why: &str) {
@@ -650,7 +658,7 @@ impl Engine {
     }
 
     /// A count of what other processes have put that the store had before now.
-    fn changes_before(&self) -> u64 {
+    pub(super) fn changes_before(&self) -> u64 {
         let Some(store) = &self.cache else { return 0 };
         if let Some(known) = *self.changes.lock() {
             return known;

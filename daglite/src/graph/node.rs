@@ -212,8 +212,8 @@ static NOTHING: Learnt = Learnt {
 
 /// A store's answer, asked for before it was needed.
 pub(crate) struct Ahead {
-    /// The run that asked: another one asks again.
-    pub(crate) run: u64,
+    /// The run that asked: another one asks again. `None` if it was asked right before the only run that there can be.
+    pub(crate) run: Option<u64>,
     /// The store's count of removals before.
     pub(crate) removals: u64,
     /// The engine's count of ended computations before.

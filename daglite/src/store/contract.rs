@@ -299,7 +299,8 @@ pub struct RunReport {
 ///    is asynchronous may wait, if it wakes the task itself and brings the runtime that it needs.
 /// 8. **Gone means gone.** After `remove` or `clear` has returned, the entries that were there before are absent, and
 ///    `removals` answers another number than before.
-/// 9. **`find` is `head` of many.** It answers in the order of the keys, each as `head` would.
+/// 9. **`find` is `head` of many.** It answers in the order of the keys, each as `head` would. `find_for_use` answers the same,
+///    but may leave `extension`, `task` and `parts` of the metadata empty.
 /// 10. **One at a time.** While a [`KeyHold`] lives, no other process is granted the key; it ends at once when its
 ///     process dies. Whoever is granted the key next sees what was put under it before. A store that is not shared by
 ///     processes grants everything, with [holds of nothing](KeyHold::nothing).
@@ -413,6 +414,12 @@ pub trait CacheStore: Send + Sync + 'static {
             }
             Ok(found)
         })
+    }
+
+    /// As [`find`](Self::find), for whoever uses what is found and has nothing to tell of it: what serves people alone may be left
+    /// out, since to read it costs as much as all else.
+    fn find_for_use<'a>(&'a self, keys: &'a [Digest]) -> StoreFuture<'a, Vec<Lookup<Glimpse>>> {
+        self.find(keys)
     }
 
     /// Claims the right to compute `key`, among all processes that share the store. Never waits.
@@ -549,6 +556,10 @@ impl<S: CacheStore + ?Sized> CacheStore for Arc<S> {
 
     fn find<'a>(&'a self, keys: &'a [Digest]) -> StoreFuture<'a, Vec<Lookup<Glimpse>>> {
         (**self).find(keys)
+    }
+
+    fn find_for_use<'a>(&'a self, keys: &'a [Digest]) -> StoreFuture<'a, Vec<Lookup<Glimpse>>> {
+        (**self).find_for_use(keys)
     }
 
     fn claim<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, KeyClaim> {

@@ -9,21 +9,25 @@
 //! 16   8   length of the value, v
 //! 24  32   key
 //! 56   h   header: the metadata, see `header`
-//! +0  32   BLAKE3 of everything above
+//! +0  32   checksum of everything above: XXH3-128, little endian, and 16 zeros; BLAKE3 before version 3
 //! +32  v   value
 //! ```
 
 use std::fmt;
 
+use twox_hash::XxHash3_128;
+
 use super::super::contract::{Artifact, ArtifactMeta};
 use super::super::error::StoreError;
-use super::header;
+use super::header::{self, Depth};
 use crate::digest::Digest;
 
 /// The first bytes of every entry. The first is no ASCII and no UTF-8, so that no text is mistaken for an entry.
 const MAGIC: [u8; 8] = *b"\x89daglite";
 /// The version of the layout that is written.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
+/// The last version whose checksum is BLAKE3.
+const LAST_OF_BLAKE3: u32 = 2;
 /// The oldest version that is read.
 const OLDEST: u32 = 1;
 /// How many bytes come before the header.
@@ -81,8 +85,8 @@ pub(super) fn encode_head(key: &Digest, meta: &ArtifactMeta) -> Result<Vec<u8>, 
     bytes.extend_from_slice(&meta.size.to_le_bytes());
     bytes.extend_from_slice(key.as_bytes());
     bytes.extend_from_slice(&header);
-    let checksum = Digest::of_bytes(&bytes);
-    bytes.extend_from_slice(checksum.as_bytes());
+    let checksum = checksum_of(&bytes, VERSION);
+    bytes.extend_from_slice(&checksum);
     Ok(bytes)
 }
 
@@ -116,12 +120,20 @@ pub(super) fn parse_prelude(start: &[u8], file_length: u64, key: &Digest) -> Res
 /// Reads an entry whose value, if it is not empty, may lie elsewhere: whose it is, its metadata, and the value if it is
 /// in `bytes`. Everything is verified but the value.
 pub(super) fn parse_row(bytes: &[u8]) -> Result<(Digest, ArtifactMeta, Option<&[u8]>), Flaw> {
+    parse_row_to(bytes, Depth::Whole)
+}
+
+/// As [`parse_row`], with as much of the metadata as is wanted.
+pub(super) fn parse_row_to(
+    bytes: &[u8],
+    depth: Depth,
+) -> Result<(Digest, ArtifactMeta, Option<&[u8]>), Flaw> {
     let (lengths, key) = parse_lengths(bytes, bytes.len() as u64)?;
     if bytes.len() < lengths.head {
         return Err(Flaw::new(format!("truncated: {} of {} bytes", bytes.len(), lengths.head)));
     }
     let (head, value) = bytes.split_at(lengths.head);
-    let meta = parse_head(head, lengths.value)?;
+    let meta = parse_head_to(head, lengths.value, depth)?;
     match (value.len() as u64, lengths.value) {
         (found, expected) if found == expected => Ok((key, meta, Some(value))),
         (0, _) => Ok((key, meta, None)),
@@ -157,14 +169,35 @@ fn parse_lengths(start: &[u8], file_length: u64) -> Result<(Lengths, Digest), Fl
     Ok((Lengths { head, value }, Digest::from_bytes(field(prelude, 24))))
 }
 
+/// The key that an entry says it is of, unverified.
+pub(super) fn key_in(bytes: &[u8]) -> Option<Digest> {
+    Some(Digest::from_bytes(field(bytes.first_chunk()?, 24)))
+}
+
 /// The metadata in `head`: the bytes of the entry before the value, all of them, as long as [`Lengths::head`].
 pub(super) fn parse_head(head: &[u8], value_length: u64) -> Result<ArtifactMeta, Flaw> {
+    parse_head_to(head, value_length, Depth::Whole)
+}
+
+/// As [`parse_head`], as much of it as is wanted; all of it is verified.
+fn parse_head_to(head: &[u8], value_length: u64, depth: Depth) -> Result<ArtifactMeta, Flaw> {
     let (checked, checksum) = head.split_at(head.len() - CHECKSUM);
-    if Digest::of_bytes(checked).as_bytes() != checksum {
+    let version = u32::from_le_bytes(*checked[8..].first_chunk().expect("it has a prelude"));
+    if checksum_of(checked, version) != checksum {
         return Err(Flaw::new("the header does not match its checksum"));
     }
-    let is_old = checked[8..12] == OLDEST.to_le_bytes();
-    header::parse(&checked[PRELUDE..], value_length, is_old)
+    header::parse(&checked[PRELUDE..], value_length, version == OLDEST, depth)
+}
+
+/// What stands behind the header of an entry of this version. It is there against damage: who changes an entry on purpose can
+/// change it as well, and signatures are elsewhere. So it need not be BLAKE3, which took longer than all else at a look.
+fn checksum_of(checked: &[u8], version: u32) -> [u8; CHECKSUM] {
+    if version <= LAST_OF_BLAKE3 {
+        return *Digest::of_bytes(checked).as_bytes();
+    }
+    let mut checksum = [0; CHECKSUM];
+    checksum[..16].copy_from_slice(&XxHash3_128::oneshot(checked).to_le_bytes());
+    checksum
 }
 
 /// Whether `value` is what `meta` says.

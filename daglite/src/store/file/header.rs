@@ -89,12 +89,26 @@ impl Writer {
     }
 }
 
+/// How much of a header is wanted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// All of it.
+    Whole,
+    /// What a value is used by, and not what serves people alone: the extension, the task, the parts of the key.
+    ForUse,
+}
+
 /// The metadata in a header, of the first version if it `is_old`, with the size that the prelude had.
-pub(super) fn parse(header: &[u8], size: u64, is_old: bool) -> Result<ArtifactMeta, Flaw> {
+pub(super) fn parse(
+    header: &[u8],
+    size: u64,
+    is_old: bool,
+    depth: Depth,
+) -> Result<ArtifactMeta, Flaw> {
     let mut fields = Fields(header);
-    let read = fields.meta(size, is_old);
+    let read = fields.meta(size, is_old, depth);
     let (mut meta, nanos) = read.ok_or_else(|| Flaw("the header cannot be decoded".to_owned()))?;
-    if !fields.0.is_empty() {
+    if depth == Depth::Whole && !fields.0.is_empty() {
         return Err(Flaw("the header has bytes left over".to_owned()));
     }
     if nanos >= 1_000_000_000 {
@@ -148,6 +162,16 @@ impl<'a> Fields<'a> {
         std::str::from_utf8(self.bytes(length)?).ok().map(str::to_owned)
     }
 
+    /// A text that may not be wanted: then an empty one, for which no memory is asked.
+    fn text_if(&mut self, wanted: bool) -> Option<String> {
+        if wanted {
+            return self.text();
+        }
+        let length = self.length()?;
+        self.bytes(length)?;
+        Some(String::new())
+    }
+
     fn time(&mut self) -> Option<Timestamp> {
         self.number().map(Timestamp::from_millis)
     }
@@ -184,14 +208,15 @@ impl<'a> Fields<'a> {
     }
 
     /// The metadata of a value of `size` bytes, with the parts of a second of how long it took, as they were written.
-    fn meta(&mut self, size: u64, is_old: bool) -> Option<(ArtifactMeta, u32)> {
-        let (digest, format, extension) = (self.digest()?, self.text()?, self.text()?);
+    fn meta(&mut self, size: u64, is_old: bool, depth: Depth) -> Option<(ArtifactMeta, u32)> {
+        let all = depth == Depth::Whole;
+        let (digest, format, extension) = (self.digest()?, self.text()?, self.text_if(all)?);
         let (shape, created, expires) = (self.digest()?, self.time()?, self.optional_time()?);
-        let (task, fingerprint) = (self.text()?, self.digest()?);
+        let (task, fingerprint) = (self.text_if(all)?, self.digest()?);
         let took = Duration::from_secs(self.number()?);
         let nanos = u32::try_from(self.number()?).ok()?;
         let record = if is_old { None } else { self.optional_digest()? };
-        let parts = self.parts(is_old)?;
+        let parts = if all { self.parts(is_old)? } else { Vec::new() };
         let meta = ArtifactMeta {
             digest,
             format,
@@ -349,13 +374,13 @@ mod tests {
         ours: impl Fn(&ArtifactMeta) -> Vec<u8>,
     ) {
         for cut in 0..bytes.len() {
-            assert!(parse(&bytes[..cut], 7, is_old).is_err(), "cut to {cut} bytes");
+            assert!(parse(&bytes[..cut], 7, is_old, Depth::Whole).is_err(), "cut to {cut} bytes");
         }
         for at in (0..bytes.len()).filter(|at| *at < 800 || at % 97 == 0) {
             for flip in [1, 0x40, 0x80, 0xff] {
                 let mut bytes = bytes.to_vec();
                 bytes[at] ^= flip;
-                let read = parse(&bytes, 7, is_old).ok();
+                let read = parse(&bytes, 7, is_old, Depth::Whole).ok();
                 let read = read.map(|meta| ours(&meta));
                 assert_eq!(read, theirs(&bytes), "byte {at} changed by {flip:#x}");
             }
@@ -368,7 +393,7 @@ mod tests {
             let meta = meta(expires, parts);
             let bytes = encode(&meta);
             assert_eq!(bytes, postcard::to_stdvec(&HeaderV2::of(&meta)).unwrap());
-            assert_eq!(parse(&bytes, 7, false), Ok(meta.clone()));
+            assert_eq!(parse(&bytes, 7, false, Depth::Whole), Ok(meta.clone()));
             let theirs = |bytes: &[u8]| {
                 let (header, rest) = postcard::take_from_bytes::<HeaderV2<'_>>(bytes).ok()?;
                 let kinds_exist =
@@ -381,12 +406,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_read_for_use_is_what_the_whole_has() {
+        for (expires, parts) in [(None, 0), (Some(0), 1), (Some(u64::MAX), 200)] {
+            let whole = meta(expires, parts);
+            let read = parse(&encode(&whole), 7, false, Depth::ForUse).unwrap();
+            let (extension, task) = (String::new(), String::new());
+            assert_eq!(read, ArtifactMeta { extension, task, parts: Vec::new(), ..whole });
+        }
+    }
+
+    #[test]
     fn a_header_of_version_1_is_read_as_postcard_reads_it() {
         for (expires, parts) in [(None, 0), (Some(0), 1), (Some(u64::MAX), 200)] {
             let meta = without_news(meta(expires, parts));
             let write = |meta: &ArtifactMeta| postcard::to_stdvec(&HeaderV1::of(meta)).unwrap();
             let bytes = write(&meta);
-            assert_eq!(parse(&bytes, 7, true), Ok(meta.clone()));
+            assert_eq!(parse(&bytes, 7, true, Depth::Whole), Ok(meta.clone()));
             let theirs = |bytes: &[u8]| {
                 let (header, rest) = postcard::take_from_bytes::<HeaderV1>(bytes).ok()?;
                 let is_whole = rest.is_empty() && header.took_nanos < 1_000_000_000;

@@ -38,6 +38,7 @@ use crate::clock::Timestamp;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
 use browse::Totals;
+use header::Depth;
 use indexed::Indexed;
 use plain::PlainFiles;
 use verify::Found;
@@ -279,9 +280,16 @@ impl CacheStore for FileStore {
 
     fn find<'a>(&'a self, keys: &'a [Digest]) -> StoreFuture<'a, Vec<Lookup<Glimpse>>> {
         Box::pin(ready(match &self.0 {
-            Kind::Indexed(store) => store.find(keys),
+            Kind::Indexed(store) => store.find(keys, Depth::Whole),
             Kind::Files(store) => keys.iter().map(|key| store.glimpse(key)).collect(),
         }))
+    }
+
+    fn find_for_use<'a>(&'a self, keys: &'a [Digest]) -> StoreFuture<'a, Vec<Lookup<Glimpse>>> {
+        match &self.0 {
+            Kind::Indexed(store) => Box::pin(ready(store.find(keys, Depth::ForUse))),
+            Kind::Files(_) => self.find(keys),
+        }
     }
 
     fn claim<'a>(&'a self, key: &'a Digest) -> StoreFuture<'a, KeyClaim> {

@@ -20,6 +20,9 @@ use crate::store::StoreError;
 const KEPT: usize = 64;
 /// How long a lock is waited for: another process's batch, or its log that is moved into the index.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// So long after a look at the file that the connections are of, none is needed: to answer costs less than to look. What
+/// was deleted in between is right for its key all the same, and who writes looks each time.
+const MOMENT: Duration = Duration::from_micros(25);
 /// How long once a lock could not be had in that time.
 const IMPATIENCE: Duration = Duration::from_millis(50);
 /// How long that is remembered.
@@ -34,6 +37,8 @@ pub(super) struct Connections {
     generation: AtomicU64,
     /// Which file the connections of this generation are of.
     opened: Mutex<Option<FileIdentity>>,
+    /// When it was last seen to be that one still.
+    seen: Mutex<Option<Instant>>,
     /// Reading connections that nobody uses now.
     readers: Mutex<Vec<(u64, Connection)>>,
     /// The writing connection.
@@ -51,6 +56,7 @@ impl Connections {
             layout,
             generation: AtomicU64::new(0),
             opened: Mutex::default(),
+            seen: Mutex::default(),
             readers: Mutex::default(),
             writer: Mutex::default(),
             blocked: Mutex::default(),
@@ -66,6 +72,17 @@ impl Connections {
     /// Which index the connections are of.
     pub(super) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
+    }
+
+    /// As [`refresh`](Self::refresh), unless that was done a moment ago.
+    pub(super) fn refresh_soon(&self) {
+        let now = Instant::now();
+        let mut seen = self.seen.lock();
+        if !seen.is_some_and(|seen| now.saturating_duration_since(seen) < MOMENT) {
+            *seen = Some(now);
+            drop(seen);
+            self.refresh();
+        }
     }
 
     /// Notices that the index has been deleted or replaced by somebody.

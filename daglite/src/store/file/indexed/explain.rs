@@ -20,6 +20,8 @@ const RECENT: usize = 32;
 const RECORDS: i64 = 8;
 /// So many entries that went are remembered.
 pub(super) const GONE: i64 = 20_000;
+/// So many more may come before the first ones are forgotten, as to find those takes a look at all.
+const GONE_TOO: i64 = GONE / 8;
 
 /// The tables.
 pub(super) const TABLES: &str = "
@@ -134,7 +136,7 @@ pub(super) fn note_gone(
 /// Forgets those that went first, if there are too many.
 pub(super) fn forget_gone(transaction: &Transaction<'_>) -> Result<(), Trouble> {
     let all: i64 = transaction.query_row("SELECT count(*) FROM gone", [], |row| row.get(0))?;
-    if all > GONE {
+    if all > GONE + GONE_TOO {
         transaction.execute(
             "DELETE FROM gone WHERE slot IN (SELECT slot FROM gone ORDER BY at LIMIT ?1)",
             [all - GONE],

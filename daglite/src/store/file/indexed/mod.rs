@@ -1,7 +1,7 @@
 //! Entries in a SQLite index that many processes share, larger values as files beside it.
 //!
 //! Files in reading order: `schema` (the tables), `rows` (what is done with them), `connections`, `trouble` (what can go
-//! wrong), `queue` (what is put and not written yet), `objects` and `pack` (larger values), `read`, `put`, `write`, `usage` (who
+//! wrong), `queue` (what is put and not written yet), `objects` and `pack` (larger values), `read`, `round` (many rows at once), `put`, `write`, `usage` (who
 //! used what), `evict`, `explain` (what explains a miss), `notes` (what saves work), `recover` (a damaged index), `verify`, `browse` (what is in the store, for people).
 
 mod browse;
@@ -16,6 +16,7 @@ mod put;
 mod queue;
 mod read;
 mod recover;
+mod round;
 mod rows;
 mod schema;
 mod trouble;
@@ -159,7 +160,7 @@ impl Indexed {
     /// A run begins; answers its number.
     pub(in crate::store::file) fn begin_run(&self) -> u64 {
         self.nothing_gone.store(false, Ordering::Relaxed);
-        self.connections.refresh();
+        self.connections.refresh_soon();
         let generation = self.connections.generation();
         if self.known_generation.swap(generation, Ordering::AcqRel) != generation {
             // The whole folder may be another one.

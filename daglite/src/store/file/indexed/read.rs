@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::super::entry::{self, Flaw};
+use super::super::header::Depth;
 use super::super::layout::ObjectName;
 use super::objects::Unreadable;
-use super::rows::{self, Finder, Stored, object_named, object_of, slot_of};
+use super::round::Round;
+use super::rows::{self, Found, object_named, object_of, slot_of};
 use super::usage::slots;
 use super::{Failed, Indexed, objects};
 use crate::digest::Digest;
@@ -28,17 +30,18 @@ struct Bad {
 const ATTEMPTS: usize = 8;
 
 impl Indexed {
-    /// What is under each of `keys`, asked in one transaction.
+    /// What is under each of `keys`, asked in one transaction; as much of the metadata as is wanted.
     pub(in crate::store::file) fn find(
         &self,
         keys: &[Digest],
+        depth: Depth,
     ) -> Result<Vec<Lookup<Glimpse>>, StoreError> {
-        let (mut answers, mut bad) = self.try_find(keys)?;
+        let (mut answers, mut bad) = self.try_find(keys, depth)?;
         for _ in 1..ATTEMPTS {
             if self.is_settled(&bad)? {
                 break;
             }
-            (answers, bad) = self.try_find(keys)?;
+            (answers, bad) = self.try_find(keys, depth)?;
         }
         let found = answers.iter().zip(slots(keys));
         self.usage.found(
@@ -48,21 +51,30 @@ impl Indexed {
     }
 
     /// One look at all of `keys`, and what of it is damaged.
-    fn try_find(&self, keys: &[Digest]) -> Result<(Vec<Lookup<Glimpse>>, Vec<Bad>), StoreError> {
-        let mut bad = Vec::new();
-        let answers = self.rows_of(keys)?;
-        let answers: Vec<_> = match answers {
-            Ok(rows) => keys
-                .iter()
-                .zip(rows)
-                .map(|(key, row)| match row {
-                    None => Lookup::Absent,
-                    Some(row) => self.glimpse(key, &row, &mut bad),
-                })
-                .collect(),
-            Err(damage) => keys.iter().map(|_| Lookup::Damaged(damage.clone())).collect(),
+    fn try_find(
+        &self,
+        keys: &[Digest],
+        depth: Depth,
+    ) -> Result<(Vec<Lookup<Glimpse>>, Vec<Bad>), StoreError> {
+        // Looked at where it lies: what is small is not copied twice.
+        let glimpses = match self.see_rows(keys, |key, row| self.glimpse(key, row, depth))? {
+            Ok(glimpses) => glimpses,
+            Err(damage) => {
+                let damaged = keys.iter().map(|_| Lookup::Damaged(damage.clone()));
+                return Ok((damaged.collect(), Vec::new()));
+            }
         };
-        Ok((answers, bad))
+        let mut bad = Vec::new();
+        let answers = glimpses.into_iter().map(|glimpse| match glimpse {
+            None => Lookup::Absent,
+            Some(Ok(answer)) => answer,
+            Some(Err(flawed)) => {
+                let answer = Lookup::Damaged(flawed.flaw.to_string());
+                bad.push(flawed);
+                answer
+            }
+        });
+        Ok((answers.collect(), bad))
     }
 
     /// The metadata of the entry of `key`.
@@ -70,7 +82,8 @@ impl Indexed {
         &self,
         key: &Digest,
     ) -> Result<Lookup<ArtifactMeta>, StoreError> {
-        let answer = self.find(std::slice::from_ref(key))?.pop().unwrap_or(Lookup::Absent);
+        let answer =
+            self.find(std::slice::from_ref(key), Depth::Whole)?.pop().unwrap_or(Lookup::Absent);
         Ok(match answer {
             Lookup::Found(glimpse) => Lookup::Found(glimpse.meta),
             Lookup::Absent => Lookup::Absent,
@@ -96,7 +109,7 @@ impl Indexed {
     fn get_by<T>(
         &self,
         key: &Digest,
-        mut whole: impl FnMut(&Found) -> Result<Option<T>, Unreadable>,
+        mut whole: impl FnMut(Found<'_>) -> Result<Option<T>, Unreadable>,
     ) -> Result<Lookup<T>, StoreError> {
         let (mut answer, mut bad) = self.try_get(key, &mut whole)?;
         for _ in 1..ATTEMPTS {
@@ -115,15 +128,20 @@ impl Indexed {
     fn try_get<T>(
         &self,
         key: &Digest,
-        whole: &mut impl FnMut(&Found) -> Result<Option<T>, Unreadable>,
+        whole: &mut impl FnMut(Found<'_>) -> Result<Option<T>, Unreadable>,
     ) -> Result<(Lookup<T>, Option<Bad>), StoreError> {
-        let row = match self.rows_of(std::slice::from_ref(key))? {
+        // Copied: while an object is read, nothing else is held up.
+        let copied = self.see_rows(std::slice::from_ref(key), |_, Found { id, kind, bytes }| {
+            (id, kind, bytes.to_vec())
+        });
+        let row = match copied? {
             Ok(mut rows) => rows.pop().flatten(),
             Err(damage) => return Ok((Lookup::Damaged(damage), None)),
         };
-        let Some(row) = row else { return Ok((Lookup::Absent, None)) };
-        let name = || object_of(row.stored.kind, &row.stored.bytes);
-        let (flaw, misses) = match whole(&row) {
+        let Some((id, kind, bytes)) = row else { return Ok((Lookup::Absent, None)) };
+        let row = Found { id, kind, bytes: &bytes };
+        let name = || object_of(kind, &bytes);
+        let (flaw, misses) = match whole(row) {
             Ok(Some(found)) => return Ok((Lookup::Found(found), None)),
             Ok(None) => return Ok((Lookup::Absent, None)),
             Err(Unreadable::Refused(cause)) => {
@@ -139,7 +157,7 @@ impl Indexed {
             }
         };
         let answer = Lookup::Damaged(flaw.to_string());
-        Ok((answer, Some(Bad { id: row.id(), slot: slot_of(key), flaw, misses })))
+        Ok((answer, Some(Bad { id, slot: slot_of(key), flaw, misses })))
     }
 
     /// Removes what is damaged; answers whether that was all there is to do, or it is worth another look: what waited has
@@ -155,8 +173,12 @@ impl Indexed {
         Ok(self.remove_bad(bad).is_none_or(|removed| removed == rows.len()))
     }
 
-    /// The rows of `keys`, those that wait to be written first; or what was wrong with the index.
-    fn rows_of(&self, keys: &[Digest]) -> Result<Result<Vec<Option<Found>>, String>, StoreError> {
+    /// What `see` sees in the rows of `keys`, in those that wait to be written first; or what was wrong with the index.
+    fn see_rows<T>(
+        &self,
+        keys: &[Digest],
+        see: impl Fn(&Digest, Found<'_>) -> T,
+    ) -> Result<Result<Vec<Option<T>>, String>, StoreError> {
         // First those that wait: what is written meanwhile is in the index by then.
         let waiting = self.queue.find_all(keys);
         // A run has looked when it began.
@@ -168,16 +190,11 @@ impl Indexed {
             self.connections.read(|connection| {
                 let transaction =
                     if keys.len() > 1 { Some(connection.unchecked_transaction()?) } else { None };
-                let mut finder = Finder::new(connection)?;
-                let mut found = Vec::with_capacity(keys.len());
-                for (at, key) in keys.iter().enumerate() {
-                    let row = waiting.as_ref().and_then(|rows| rows[at].as_ref());
-                    found.push(match row {
-                        Some(row) => Some(Found::waiting(row)),
-                        None => finder.find(slot_of(key))?.map(Found::written),
-                    });
+                let mut round = Round::new(connection, keys, waiting.as_deref(), &see)?;
+                for at in 0..keys.len() {
+                    round.look(at)?;
                 }
-                drop(finder);
+                let Round { found, .. } = round;
                 drop(transaction);
                 Ok(found)
             })
@@ -193,7 +210,13 @@ impl Indexed {
         match read {
             Ok(Some(rows)) => Ok(Ok(rows)),
             Ok(None) => Ok(Ok(match waiting {
-                Some(rows) => rows.iter().map(|row| row.as_deref().map(Found::waiting)).collect(),
+                Some(rows) => {
+                    let seen = keys
+                        .iter()
+                        .zip(&rows)
+                        .map(|(key, row)| row.as_deref().map(|row| see(key, Found::waiting(row))));
+                    seen.collect()
+                }
                 None => keys.iter().map(|_| None).collect(),
             })),
             Err(Failed::Damaged(what)) => Ok(Err(what)),
@@ -202,37 +225,36 @@ impl Indexed {
     }
 
     /// What a row says, without reading an object.
-    fn glimpse(&self, key: &Digest, row: &Found, bad: &mut Vec<Bad>) -> Lookup<Glimpse> {
+    fn glimpse(&self, key: &Digest, row: Found<'_>, depth: Depth) -> Result<Lookup<Glimpse>, Bad> {
         let mut misses = None;
-        let flaw = match entry::parse_row(&row.stored.bytes) {
-            Ok((of, ..)) if of != *key => return Lookup::Absent,
+        let Found { id, kind, bytes } = row;
+        // The name of an object ends with the extension.
+        let depth = if kind == rows::IN_PLACE { depth } else { Depth::Whole };
+        let flaw = match entry::parse_row_to(bytes, depth) {
+            Ok((of, ..)) if of != *key => return Ok(Lookup::Absent),
             Ok((_, meta, value)) => match value {
                 Some(value) if value.len() <= COMES_ALONG => {
                     match entry::verify_value(value, &meta) {
                         Ok(()) => {
                             let bytes = Some(value.to_vec());
-                            return Lookup::Found(Glimpse { meta, bytes });
+                            return Ok(Lookup::Found(Glimpse { meta, bytes }));
                         }
                         Err(flaw) => flaw,
                     }
                 }
-                None if row.stored.kind == rows::IN_PLACE => {
-                    Flaw("its value is missing".to_owned())
-                }
+                None if kind == rows::IN_PLACE => Flaw("its value is missing".to_owned()),
                 None => {
-                    misses = object_named(row.stored.kind, &meta);
+                    misses = object_named(kind, &meta);
                     if misses.as_ref().is_some_and(|name| self.has_object(name)) {
-                        return Lookup::Found(Glimpse { meta, bytes: None });
+                        return Ok(Lookup::Found(Glimpse { meta, bytes: None }));
                     }
                     Flaw("its object is gone".to_owned())
                 }
-                Some(_) => return Lookup::Found(Glimpse { meta, bytes: None }),
+                Some(_) => return Ok(Lookup::Found(Glimpse { meta, bytes: None })),
             },
             Err(flaw) => flaw,
         };
-        let damaged = Lookup::Damaged(flaw.to_string());
-        bad.push(Bad { id: row.id(), slot: slot_of(key), flaw, misses });
-        damaged
+        Err(Bad { id, slot: slot_of(key), flaw, misses })
     }
 
     /// Whether there is something under the name of an object.
@@ -241,7 +263,7 @@ impl Indexed {
     }
 
     /// The artifact of a row, verified; `None` if it is that of another key in the same slot.
-    fn whole(&self, key: &Digest, row: &Found) -> Result<Option<Artifact>, Unreadable> {
+    fn whole(&self, key: &Digest, row: Found<'_>) -> Result<Option<Artifact>, Unreadable> {
         let Some((meta, body)) = body_of(key, row)? else { return Ok(None) };
         let bytes = match body {
             Body::InPlace(value) => value.to_vec(),
@@ -254,7 +276,7 @@ impl Indexed {
     fn whole_with(
         &self,
         key: &Digest,
-        row: &Found,
+        row: Found<'_>,
         read: &mut ReadValue<'_>,
     ) -> Result<Option<ArtifactMeta>, Unreadable> {
         let Some((meta, body)) = body_of(key, row)? else { return Ok(None) };
@@ -306,47 +328,22 @@ enum Body<'a> {
 /// The metadata of a row and its value; `None` if it is that of another key in the same slot.
 fn body_of<'a>(
     key: &Digest,
-    row: &'a Found,
+    row: Found<'a>,
 ) -> Result<Option<(ArtifactMeta, Body<'a>)>, Unreadable> {
-    let Stored { kind, bytes, .. } = &row.stored;
+    let Found { kind, bytes, .. } = row;
     let (of, meta, value) = entry::parse_row(bytes).map_err(Unreadable::Flawed)?;
     if of != *key {
         return Ok(None);
     }
     let body = match value {
-        Some(value) if *kind == rows::IN_PLACE || !value.is_empty() => {
+        Some(value) if kind == rows::IN_PLACE || !value.is_empty() => {
             entry::verify_value(value, &meta).map_err(Unreadable::Flawed)?;
             Body::InPlace(value)
         }
         _ => {
-            let name = object_named(*kind, &meta);
+            let name = object_named(kind, &meta);
             Body::Object(name.ok_or_else(|| objects::flaw("its value is missing"))?)
         }
     };
     Ok(Some((meta, body)))
-}
-
-/// A row, written or not.
-#[derive(Debug)]
-struct Found {
-    /// Its number is zero as long as it waits.
-    stored: Stored,
-}
-
-impl Found {
-    /// A row that waits to be written.
-    fn waiting(row: &rows::Row) -> Self {
-        let kind = row.kind();
-        Self { stored: Stored { id: 0, kind, bytes: row.bytes.clone() } }
-    }
-
-    /// A row that was written.
-    fn written(stored: Stored) -> Self {
-        Self { stored }
-    }
-
-    /// Its number, once it is written.
-    fn id(&self) -> Option<i64> {
-        (self.stored.id != 0).then_some(self.stored.id)
-    }
 }

@@ -65,15 +65,22 @@ pub(super) const OBJECT: i64 = 1;
 /// The value is a compressed object.
 pub(super) const PACKED_OBJECT: i64 = 2;
 
-/// A row as it was found.
-#[derive(Debug)]
-pub(super) struct Stored {
-    /// Its number.
-    pub(super) id: i64,
+/// A row where it was found, written or not.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found<'a> {
+    /// Its number, once it is written.
+    pub(super) id: Option<i64>,
     /// Where the value lies.
     pub(super) kind: i64,
     /// The head, and the value if it lies in place.
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: &'a [u8],
+}
+
+impl<'a> Found<'a> {
+    /// One that waits to be written.
+    pub(super) fn waiting(row: &'a Row) -> Self {
+        Self { id: None, kind: row.kind(), bytes: &row.bytes }
+    }
 }
 
 /// Finds rows by their slots.
@@ -87,13 +94,17 @@ impl<'a> Finder<'a> {
         )?))
     }
 
-    /// The row in `slot`.
-    pub(super) fn find(&mut self, slot: i64) -> Result<Option<Stored>, Trouble> {
+    /// What `see` sees in the row in `slot`.
+    pub(super) fn find<T>(
+        &mut self,
+        slot: i64,
+        see: impl FnOnce(Found<'_>) -> T,
+    ) -> Result<Option<T>, Trouble> {
         let mut rows = self.0.query([slot])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let bytes =
             row.get_ref(2)?.as_blob().map_err(|_| Trouble::damaged("a row has no bytes"))?;
-        Ok(Some(Stored { id: row.get(0)?, kind: row.get(1)?, bytes: bytes.to_vec() }))
+        Ok(Some(see(Found { id: Some(row.get(0)?), kind: row.get(1)?, bytes })))
     }
 }
 
@@ -283,16 +294,13 @@ impl<'a> Edit<'a> {
     pub(super) fn remove_slot(&mut self, slot: i64) -> Result<bool, Trouble> {
         let id = self
             .transaction
-            .prepare_cached("DELETE FROM slot WHERE key = ?1 RETURNING entry")?
+            .prepare_cached("SELECT entry FROM slot WHERE key = ?1")?
             .query_row([slot], |row| row.get::<_, i64>(0))
             .optional()?;
-        match id {
-            Some(id) => {
-                self.remove_row(id)?;
-                Ok(true)
-            }
-            None => Ok(false),
-        }
+        let Some(id) = id else { return Ok(false) };
+        self.transaction.prepare_cached("DELETE FROM slot WHERE key = ?1")?.execute([slot])?;
+        self.remove_row(id)?;
+        Ok(true)
     }
 
     /// Removes the row `id` and the slot that leads to it.
@@ -305,11 +313,11 @@ impl<'a> Edit<'a> {
 
     /// Removes the row `id`, which no slot leads to any more.
     fn remove_row(&mut self, id: i64) -> Result<bool, Trouble> {
+        // Asked first: what a `DELETE` returns, SQLite keeps in a table that it makes for that, and a journal of its own.
         let removed = self
             .transaction
             .prepare_cached(
-                "DELETE FROM entry WHERE id = ?1 RETURNING kind, length(bytes), \
-                 CASE kind WHEN 0 THEN NULL ELSE bytes END",
+                "SELECT kind, length(bytes), CASE kind WHEN 0 THEN NULL ELSE bytes END FROM entry WHERE id = ?1",
             )?
             .query_row([id], |row| {
                 Ok((
@@ -320,6 +328,7 @@ impl<'a> Edit<'a> {
             })
             .optional()?;
         let Some((kind, length, bytes)) = removed else { return Ok(false) };
+        self.transaction.prepare_cached("DELETE FROM entry WHERE id = ?1")?.execute([id])?;
         self.state.entries = self.state.entries.saturating_sub(1);
         let freed = length.max(0).cast_unsigned() + ROW_OVERHEAD;
         self.state.bytes = self.state.bytes.saturating_sub(freed);
