@@ -28,6 +28,7 @@ impl TaskEntry {
     }
 
     /// The same for arguments that nobody else needs.
+    #[cfg(unix)]
     pub(super) fn call_owned(&self, arguments: Vec<Encoded>) -> Result<Encoded, JobError> {
         self.call_here(self.decoded(arguments.into_iter())?)
     }

@@ -51,6 +51,7 @@ impl JobNotes {
     }
 
     /// Notes how long the body ran, and the names of the states that it has saved.
+    #[cfg(unix)]
     pub(super) fn set(&self, took: Duration, states: Vec<String>) {
         *self.end.lock() = (Some(took), states);
     }
