@@ -1,4 +1,5 @@
-//! What nearly every program with daglite uses: `use daglite::prelude::*;`.
+//! What nearly every program with daglite uses: `use daglite::prelude::*;`. A program with isolated tasks begins its `main` with
+//! [`daglite::worker_main()`](crate::worker_main) besides.
 
 pub use crate::{
     Checkpoint, CheckpointOwnFormat as _, ContentHash, Eviction, FileCheckpoints, FileStore,

@@ -4,7 +4,7 @@
 //! along), `step` (what happens to one node),
 //! `key` (a call's cache key), `hashes` (values that several calls share), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the
 //! cache has), `ahead` (many look-ups at once), `memory` (results that are kept as they are), `execute` (bodies), `attempts` (bodies
-//! that are run again), `away` (bodies on threads of their own), `timers` (what is to be done later), `record`
+//! that are run again), `away` (bodies on threads of their own), `isolated` (bodies that do not run here), `timers` (what is to be done later), `record`
 //! (what becomes of results), `failures` (what becomes of failures), `files` (files in keys and in results), `notes` (digests of
 //! files that other processes have read), `save` (checkpoints), `resume` (going on from them) and `differs` (what is
 //! not as it was then), `here` (those inside a body), `lone` (a call by itself, before there is a run), `shortcut` (past all of that, to a result in memory), `flight` (one computation a
@@ -30,6 +30,7 @@ mod here;
 #[cfg(all(test, daglite_scheduled))]
 #[path = "../../../interleavings/src/engine/mod.rs"]
 mod interleavings;
+mod isolated;
 mod key;
 mod ledger;
 mod lone;
@@ -61,6 +62,7 @@ use crate::checkpoint::CheckpointStore;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::event::{Audience, Event, Interest, Observer};
+use crate::executor::Executor;
 use crate::hash::{Consulting, Notes, Strategy, consulting};
 use crate::registry::Registry;
 use crate::size::ByteSize;
@@ -112,6 +114,8 @@ pub(crate) struct Engine {
     /// What the store has been told of tasks.
     records: Records,
     pool: Pool,
+    /// Where the bodies of isolated tasks run; here if `None`.
+    executor: Option<Arc<dyn Executor>>,
     timers: Timers,
     /// What random pauses are made of.
     jitter_seed: u64,
@@ -173,6 +177,8 @@ pub(crate) struct Parts {
     pub(crate) keep_going: bool,
     /// How many bodies may run at once of those that name a limit.
     pub(crate) limits: BTreeMap<String, usize>,
+    /// Where the bodies of isolated tasks run; here if `None`.
+    pub(crate) executor: Option<Arc<dyn Executor>>,
 }
 
 impl Engine {
@@ -193,6 +199,7 @@ impl Engine {
             jitter_seed,
             keep_going,
             limits,
+            executor,
         } = parts;
         let memory = cache
             .as_ref()
@@ -212,6 +219,7 @@ impl Engine {
             jitter_seed,
             keep_going,
             limits,
+            executor,
             audience,
             clock,
             warn_excluded,
@@ -255,6 +263,7 @@ impl Engine {
         let strategy = self.hash_strategy;
         let resumes = if self.resume { ", goes on from checkpoints" } else { "" };
         let keeps_going = if self.keep_going { ", keeps going" } else { "" };
+        let isolates = if self.executor.is_some() { "" } else { ", isolates nothing" };
         let limits: String = self
             .limits
             .iter()
@@ -262,7 +271,7 @@ impl Engine {
             .collect();
         format!(
             "{cache}, {checkpoints}, {memory}, {threads} at once, waits {wait:?} for others, \
-             hashes by {strategy:?}{resumes}{keeps_going}{limits}"
+             hashes by {strategy:?}{resumes}{keeps_going}{isolates}{limits}"
         )
     }
 

@@ -33,6 +33,7 @@ pub(super) struct Settings {
     pub(super) keep_going: Option<bool>,
     pub(super) limits: BTreeMap<String, usize>,
     pub(super) signing_key: Option<SigningKey>,
+    pub(super) isolation: Option<bool>,
 }
 
 /// Where results are cached.
@@ -121,6 +122,7 @@ struct File {
     #[serde(default, deserialize_with = "strategy_in_file")]
     hash_strategy: Option<Strategy>,
     keep_going: Option<bool>,
+    isolation: Option<bool>,
     #[serde(default)]
     limits: BTreeMap<String, usize>,
     signing_key_file: Option<PathBuf>,
@@ -232,6 +234,7 @@ impl Settings {
         let warn_excluded = switch("WARN_EXCLUDED", file.warn_excluded)?;
         let resume = switch("RESUME", file.resume)?;
         let keep_going = switch("KEEP_GOING", file.keep_going)?;
+        let isolation = switch("ISOLATION", file.isolation)?;
         let mut limits = file.limits;
         limits
             .extend(setting("LIMITS", LIMITS_EXPECTED, limits_in_text, None)?.unwrap_or_default());
@@ -258,6 +261,7 @@ impl Settings {
             keep_going,
             limits,
             signing_key,
+            isolation,
         })
     }
 }
