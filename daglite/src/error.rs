@@ -32,6 +32,10 @@ pub enum ErrorKind {
     Panic,
     /// The body of a task took longer than its timeout.
     TimedOut,
+    /// The process that ran the body of an isolated task ended under it: by a signal, by `exit`, for want of memory.
+    Crashed,
+    /// The body of an isolated task could not run where it was to run: there is no worker, or one of another program.
+    Executor,
     /// A checkpoint could not be saved or loaded.
     Checkpoint,
     /// A setting is wrong: in `daglite.toml`, in a `DAGLITE_*` variable or in a builder.

@@ -42,6 +42,7 @@
 //! * [`TaskFuture::checkpoint`] keeps a named, versioned copy in a [`CheckpointStore`]: [`FileCheckpoints`].
 //! * [`ContentHash`] says how arguments are hashed, [`Format`] and [`Registry`] how results become bytes; types with
 //!   serde's derives need neither.
+//! * Bodies of tasks with the option `isolate` run in other processes: [`Executor`], [`ProcessExecutor`], [`worker_main`].
 //! * [`Event`]s tell [`Observer`]s what happens: [`Progress`] draws and writes for people, [`JsonLines`] writes a log, and
 //!   [`ChromeTrace`] a trace. A [`Graph`] is a picture.
 //!
@@ -138,6 +139,7 @@ mod digest;
 mod engine;
 mod error;
 mod event;
+pub mod executor;
 mod future;
 mod graph;
 mod hash;
@@ -155,6 +157,7 @@ pub mod sync;
 mod task;
 mod threads;
 mod times;
+mod worker;
 
 pub use checkpoint::{Checkpoint, CheckpointStore, FileCheckpoints};
 pub use digest::{Digest, ParseDigestError};
@@ -164,6 +167,7 @@ pub use engine::{
 };
 pub use error::{Error, ErrorKind, PathStep};
 pub use event::{Change, Event, Interest, ItemChange, MissReason, Moment, Observer, Summary};
+pub use executor::{Executor, ProcessExecutor};
 pub use future::{
     CheckpointOwnFormat, Join, Outcome, TaskFuture, TaskRun, join, join_all, map_each, product, zip,
 };
@@ -182,6 +186,7 @@ pub use signed::{Signed, SigningKey};
 pub use size::{ByteSize, IntoByteSize};
 pub use store::{CacheStore, Eviction, FileStore, FileStoreLayout, MemoryStore};
 pub use times::IntoDuration;
+pub use worker::worker_main;
 
 /// The program in the README compiles.
 #[cfg(doctest)]
@@ -244,9 +249,11 @@ pub use daglite_macros::task;
     note = "this module belongs to the macros of daglite; use the public items of the crate"
 )]
 pub mod __private {
+    pub use crate::executor::{ArgumentFormats, TaskEntry};
     pub use crate::future::{call, unreachable_task};
     pub use crate::graph::Arg;
     pub use crate::hash::{ContentHasher, Strategy, ValueHash, serde_hash};
     pub use crate::registry::ValueFormats;
     pub use crate::task::*;
+    pub use inventory;
 }

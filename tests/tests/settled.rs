@@ -53,7 +53,8 @@ fn values(outcomes: Vec<Result<u32, Error>>) -> Vec<Option<u32>> {
 fn failures_keep_their_places_and_end_nothing() {
     for builder in builders() {
         let (session, log) = logged_with(builder);
-        let parsed = map_each(TEXTS, |text| double(parse(text))).settled().run_in(&session).unwrap();
+        let parsed =
+            map_each(TEXTS, |text| double(parse(text))).settled().run_in(&session).unwrap();
         let error = parsed[1].as_ref().unwrap_err();
         assert_eq!((error.kind(), error.task()), (ErrorKind::Task, Some("settled::parse")));
         assert!(error.path()[0].what().ends_with("double"), "{error:?}");
@@ -62,7 +63,10 @@ fn failures_keep_their_places_and_end_nothing() {
         // What has not failed is found, and the failures are tried again.
         log.take();
         let again = join_all(TEXTS.map(|text| double(parse(text)))).settled();
-        assert_eq!(values(again.run_in(&session).unwrap()), [Some(2), None, Some(6), None, Some(10)]);
+        assert_eq!(
+            values(again.run_in(&session).unwrap()),
+            [Some(2), None, Some(6), None, Some(10)]
+        );
         assert_eq!((log.count("computed"), log.count("failed parse")), (0, 2));
     }
 }
@@ -149,7 +153,10 @@ fn settled_lists_lie_inside_of_each_other() {
             row.map(move |row| u32::try_from(row.iter().flatten().count()).unwrap() + bad)
         };
         let rows = map_each(2..6, move |bad| row(bad).then(|n| break_at(n, 8)));
-        assert_eq!(values(rows.settled().run_in(&session).unwrap()), [Some(5), Some(6), None, Some(9)]);
+        assert_eq!(
+            values(rows.settled().run_in(&session).unwrap()),
+            [Some(5), Some(6), None, Some(9)]
+        );
     }
 }
 

@@ -67,7 +67,10 @@ fn it_makes_no_difference_whether_arguments_come_from_the_cache() {
     assert_eq!(draw(5).run_in(&session).unwrap(), first);
     assert_eq!(log.count("computed draw"), 2);
     assert_eq!(draw(same(5)).run_in(&uncached(1)).unwrap(), first);
-    assert_eq!(draw_uncached(same(5)).run_in(&session).unwrap(), draw_uncached(5).run_in(&uncached(2)).unwrap());
+    assert_eq!(
+        draw_uncached(same(5)).run_in(&session).unwrap(),
+        draw_uncached(5).run_in(&uncached(2)).unwrap()
+    );
 }
 
 #[test]
@@ -154,11 +157,16 @@ fn plain(n: u64) -> Result<u64, daglite::Error> {
 
 #[test]
 fn no_cached_task_has_a_seed_inside_that_is_not_in_its_key() {
-    for session in [logged().0, Session::builder().cache(MemoryStore::new()).without_memory().build().unwrap()] {
+    for session in
+        [logged().0, Session::builder().cache(MemoryStore::new()).without_memory().build().unwrap()]
+    {
         let right = draw(3).run_in(&session).unwrap();
         for _ in 0..2 {
             let error = blind(3).run_in(&session).unwrap_err();
-            assert!(error.to_string().contains("write `seeded` for `task_seed::blind` too"), "{error}");
+            assert!(
+                error.to_string().contains("write `seeded` for `task_seed::blind` too"),
+                "{error}"
+            );
             assert!(blind_to_uncached(3).run_in(&session).is_err());
         }
         assert_eq!(seeing(3).run_in(&session).unwrap(), right);
@@ -198,10 +206,7 @@ fn labelled(n: u64, label: String) -> u64 {
 #[test]
 fn what_is_excluded_from_the_key_is_not_in_the_seed() {
     let (one, other) = (uncached(1), uncached(1));
-    assert_eq!(
-        labelled(1, "a").run_in(&one).unwrap(),
-        labelled(1, "b").run_in(&other).unwrap()
-    );
+    assert_eq!(labelled(1, "a").run_in(&one).unwrap(), labelled(1, "b").run_in(&other).unwrap());
 }
 
 static SEEN: Mutex<Vec<u64>> = Mutex::new(Vec::new());

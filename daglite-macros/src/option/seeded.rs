@@ -30,7 +30,7 @@ impl TaskOption for Seeded {
             let message = "`seeded` takes no value: write `seeded`, and `Session::builder().seed(…)` for another seed";
             return Err(Error::new(written.key.span(), message));
         };
-        options.seeded = true;
+        options.seeded = Some(written.key.clone());
         Ok(())
     }
 }

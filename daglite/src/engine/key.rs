@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::graph::{Arg, ArgPart, Input, Key, Node, Slot};
 use crate::hash::{ContentHasher, Strategy, watching};
 use crate::store::{ArtifactMeta, PartKind};
-use crate::task::{CacheSpec, ParamHash, Task, TaskSpec, Value, note_task};
+use crate::task::{CacheSpec, ParamHash, Task, Value, note_task};
 use crate::threads;
 
 use super::hashes::{Hashed, Hashes, Question, was_asked};
@@ -188,7 +188,7 @@ pub(super) fn fingerprint(task: &'static Task) -> Digest {
 
 /// A task's fingerprint, and the part of its keys that is the same for all calls.
 fn fixed(task: &'static Task) -> (Digest, Vec<u8>) {
-    let fingerprint = fingerprint_of(task.spec);
+    let fingerprint = task.spec.digest();
     let mut stream = Stream::default();
     stream.text(KEY_SCHEME);
     stream.bytes(fingerprint.as_bytes());
@@ -202,21 +202,6 @@ fn fixed(task: &'static Task) -> (Digest, Vec<u8>) {
         note_task(task, Digest::of_bytes(stream.whole()));
     }
     (fingerprint, stream.whole().to_vec())
-}
-
-fn fingerprint_of(spec: &TaskSpec) -> Digest {
-    let mut stream = Stream::default();
-    stream.text("daglite fingerprint v2");
-    stream.text(spec.package);
-    stream.text((spec.place)());
-    stream.text(spec.name);
-    stream.bytes(&spec.fingerprint);
-    stream.count(spec.conditions.len());
-    for (condition, holds) in spec.conditions {
-        stream.text(condition);
-        stream.bytes(&[u8::from(*holds)]);
-    }
-    stream.finish()
 }
 
 /// What stands for an artifact in the keys of those who take it: its bytes, and how they are read. Never the digest of

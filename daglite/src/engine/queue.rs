@@ -21,6 +21,8 @@ pub(super) struct Queue {
     pub(super) resumes: bool,
     /// Whether there is a cache to be asked.
     pub(super) caches: bool,
+    /// Whether isolated bodies run somewhere else.
+    pub(super) isolates: bool,
     pub(super) cells: Vec<Cell>,
     /// Calls of sync tasks: whoever does them needs a permit.
     pub(super) ready: VecDeque<Work>,
@@ -184,7 +186,9 @@ impl Queue {
         if let Some(outline) = &mut self.outline {
             outline.names.push(node.task.map(|task| task.spec.name));
         }
-        let is_async = node.task.is_some_and(|task| matches!(task.body, Body::Async(_)));
+        let is_async = node.task.is_some_and(|task| {
+            matches!(task.body, Body::Async(_)) || self.isolates && task.spec.isolate.is_some()
+        });
         self.has_async |= is_async;
         let task = node.task.filter(|_| !is_async);
         self.cells.push(Cell {

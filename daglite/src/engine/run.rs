@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::event::{AtPlace, Event, Interest, MissReason, Short, Summary, place};
 use crate::graph::{Appearance, Drawn, Handover, Key, Node, Origin, Outline, Slot};
 use crate::sync::{AtomicBool, AtomicU64, Instant, Mutex, MutexGuard};
-use crate::task::{Body, Value};
+use crate::task::Value;
 
 use super::Engine;
 use super::ahead::{Batch, Looked, run_number};
@@ -180,6 +180,7 @@ impl Run {
             })
         };
         let (resumes, caches) = (engine.resume, engine.cache.is_some());
+        let isolates = engine.executor.is_some();
         let (keeps_going, workers) = (engine.keep_going, engine.pool.concurrency());
         Arc::new(Self {
             number,
@@ -189,6 +190,7 @@ impl Run {
             queue: Mutex::new(Queue {
                 resumes,
                 caches,
+                isolates,
                 cells: Vec::new(),
                 ready: VecDeque::new(),
                 ahead: 1,
@@ -370,7 +372,7 @@ impl Run {
 
     /// While the answer lives, what this thread tells is of `node`, which is the `idx`th.
     pub(super) fn place_of(&self, idx: u32, node: &Node) -> AtPlace {
-        let is_async = node.task.is_some_and(|task| matches!(task.body, Body::Async(_)));
+        let is_async = node.task.is_some_and(|task| self.engine.is_polled(task));
         let (run, call) = self.numbers_of(idx);
         place(run, call, is_async)
     }

@@ -14,7 +14,7 @@ use crate::graph::{
 };
 use crate::store::{CacheStore, KeyClaim, PartKind};
 use crate::sync::Instant;
-use crate::task::{Body, Value};
+use crate::task::Value;
 
 use super::block::wait;
 use super::flight::{Claim, Flight, Landing, OnLanding};
@@ -400,7 +400,7 @@ impl Run {
             self.put_back(node, Op::Task(call.without_key()));
             return Progress::Again;
         }
-        if matches!(task.body, Body::Async(_)) && !driver {
+        if self.engine.is_polled(task) && !driver {
             self.put_back(node, Op::Task(call));
             return Progress::Launch;
         }

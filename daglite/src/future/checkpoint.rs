@@ -122,7 +122,6 @@ impl<T: Send + Sync + 'static> TaskFuture<T> {
             Save { source: self.node, checkpoint, formats, type_name, from: None, anew: false };
         Self::from_op(Op::Checkpoint(Box::new(save)), self.cloner)
     }
-
 }
 
 // The bounds stand on the block, not on the method: only then does the compiler go on to `CheckpointOwnFormat` for a

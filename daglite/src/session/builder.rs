@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::engine::{DEFAULT_MEMORY, Engine, Parts};
 use crate::error::{Error, ErrorKind};
 use crate::event::Observer;
+use crate::executor::Executor;
 use crate::hash::Strategy;
 use crate::observe::{ChromeTrace, JsonLines, Progress};
 use crate::registry::Registry;
@@ -20,6 +21,7 @@ use crate::size::{ByteSize, IntoByteSize};
 use crate::store::CacheStore;
 
 use super::Session;
+use super::isolation::isolated_by;
 use super::settings::{CacheSetting, ProgressSetting, Settings};
 
 /// Puts a [`Session`] together. What is not said here comes from the `DAGLITE_*` variables, then from `daglite.toml`: see
@@ -50,6 +52,8 @@ pub struct SessionBuilder {
     keep_going: Option<bool>,
     limits: BTreeMap<String, usize>,
     signing_key: Option<SigningKey>,
+    pub(super) executor: Option<Arc<dyn Executor>>,
+    pub(super) isolation: Option<bool>,
 }
 
 /// How long a key that another process computes is waited for if nobody says anything.
@@ -409,6 +413,8 @@ impl SessionBuilder {
             keep_going,
             limits,
             signing_key,
+            executor,
+            isolation,
         } = self;
         let settings = Settings::read()?;
         let memory = match memory {
@@ -449,6 +455,7 @@ impl SessionBuilder {
             Some(tasks) => tasks,
             None => settings.concurrency.map_or_else(machine_threads, NonZeroUsize::get),
         };
+        let executor = isolated_by(executor, isolation.or(settings.isolation), concurrency)?;
         if observers.is_empty() {
             let lines = match settings.progress {
                 None => Some(Progress::warnings()),
@@ -483,6 +490,7 @@ impl SessionBuilder {
             seed: seed.or(settings.seed).unwrap_or(0),
             keep_going,
             limits,
+            executor,
         })))
     }
 }

@@ -34,6 +34,7 @@ pub(super) struct Settings {
     pub(super) seed: Option<u64>,
     pub(super) limits: BTreeMap<String, usize>,
     pub(super) signing_key: Option<SigningKey>,
+    pub(super) isolation: Option<bool>,
 }
 
 /// Where results are cached.
@@ -122,6 +123,7 @@ struct File {
     #[serde(default, deserialize_with = "strategy_in_file")]
     hash_strategy: Option<Strategy>,
     keep_going: Option<bool>,
+    isolation: Option<bool>,
     seed: Option<u64>,
     #[serde(default)]
     limits: BTreeMap<String, usize>,
@@ -234,6 +236,7 @@ impl Settings {
         let warn_excluded = switch("WARN_EXCLUDED", file.warn_excluded)?;
         let resume = switch("RESUME", file.resume)?;
         let keep_going = switch("KEEP_GOING", file.keep_going)?;
+        let isolation = switch("ISOLATION", file.isolation)?;
         let seed = setting("SEED", "a number from 0 up", |text| text.parse().ok(), file.seed)?;
         let mut limits = file.limits;
         limits
@@ -262,6 +265,7 @@ impl Settings {
             seed,
             limits,
             signing_key,
+            isolation,
         })
     }
 }
