@@ -36,3 +36,9 @@ trials:
 # What threads meet at, in a hundred thousand orders each.
 orders:
     DAGLITE_ORDERS=100000 cargo test --release -p daglite-interleavings
+
+# The tests in which threads meet most, under ThreadSanitizer. The compiler's own option, not yet one of its stable ones.
+races:
+    RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" CARGO_TARGET_DIR=target/races \
+        TSAN_OPTIONS="suppressions={{justfile_directory()}}/tests/races.txt" \
+        cargo test --target x86_64-unknown-linux-gnu -p daglite-tests --test engine_trials --test engine_model --test runs_cut_short

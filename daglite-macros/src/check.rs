@@ -48,6 +48,11 @@ pub(crate) fn check(compiled: &Compiled, input: Input) -> Result<Task, Box<Refus
         let message = "`retry_if` looks at the error of a task, and this one has none: return a `Result`, or drop `retry_if`";
         errors.push(Error::new(key.span(), message));
     }
+    if let (Some(key), Some(_)) = (&options.seeded, &options.isolate) {
+        let message = "`seeded` cannot be had with `isolate`, as a worker does not know the seed of the session: drop one of \
+                       them, or draw the seed outside and pass it as an argument, `seed: u64`";
+        errors.push(Error::new(key.span(), message));
+    }
     if let Some(key) = &options.isolate
         && function.sig.generics.params.iter().any(|it| !matches!(it, GenericParam::Lifetime(_)))
     {
@@ -169,6 +174,7 @@ fn build(
         limits,
         isolate,
         isolate_memory,
+        seeded,
         name,
         library: _,
     } = options;
@@ -208,7 +214,8 @@ fn build(
         picky: retry_if.is_some(),
     });
     let isolate = isolate.map(|_| Isolate { memory: isolate_memory.map(|(_, bytes)| bytes) });
-    let running = Running { attempts, weight: weight.unwrap_or(1), limits, isolate };
+    let seeded = seeded.is_some();
+    let running = Running { attempts, weight: weight.unwrap_or(1), limits, isolate, seeded };
     if let Output::Fallible(fallible) = &mut result {
         fallible.retry_if = retry_if.map(|(_, function)| function);
     }

@@ -129,7 +129,10 @@ fn description(task: &Task, private: &Path) -> TokenStream {
     let where_outer = generics.outer_where();
     let spec = spec(task, private);
     let body = body(task, private);
-    let hashes = cache.iter().flat_map(|_| params).map(|param| param_hash(param, private));
+    // A seed is made of the arguments too.
+    let is_hashed = cache.is_some() || task.running.seeded;
+    let hashed = params.iter().filter(|_| is_hashed);
+    let hashes = hashed.map(|param| param_hash(param, private));
     let hash_all = option(
         cache
             .as_ref()
@@ -200,7 +203,7 @@ fn spec(task: &Task, private: &Path) -> TokenStream {
             #private::CacheSpec { ttl_millis: #ttl_millis, version: #version, env: &[#(#env),*] }
         }
     }));
-    let Running { attempts, weight, limits, isolate } = &task.running;
+    let Running { attempts, weight, limits, isolate, seeded } = &task.running;
     let isolate = option(isolate.as_ref().map(|Isolate { memory }| {
         let memory = option(memory.map(ToTokens::into_token_stream));
         quote!(#private::IsolateSpec { memory: #memory })
@@ -234,6 +237,7 @@ fn spec(task: &Task, private: &Path) -> TokenStream {
             weight: #weight,
             limits: &[#(#limits),*],
             isolate: #isolate,
+            seeded: #seeded,
         };
     }
 }

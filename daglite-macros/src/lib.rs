@@ -58,6 +58,7 @@ use proc_macro::TokenStream;
 /// | `limits = ["db"]` | Names limits of the session (`Session::builder().limit("db", 2)`) that the body counts for. |
 /// | `isolate` | Runs the body in a process of its own: see below. |
 /// | `isolate_memory = "2GB"` | How much memory the process of an isolated body may have, on Linux. |
+/// | `seeded` | Lets the body call `task_seed()`, and puts the seed of the session into the key. |
 /// | `name = "features"` | The name in messages, events and keys, in place of `module::path::function`. Two tasks of one name share nothing: where a function stands is in its keys, too. |
 /// | `crate = my_daglite` | The path of this library, when it has another name where the function is written. |
 ///
@@ -75,7 +76,7 @@ use proc_macro::TokenStream;
 ///   the generic parameters of the function that callers see.
 /// - A return type whose last part is called `Result` makes a task that can fail, and only what is in `Ok` is ever
 ///   cached. Its error is anything that converts into `Box<dyn Error + Send + Sync>`.
-/// - A cached task's parameters have a hash, `ContentHash` or else `serde::Serialize`, unless an option names another
+/// - The parameters of a task that is cached or seeded have a hash, `ContentHash` or else `serde::Serialize`, unless an option names another
 ///   way; its result has a format, `HasFormat` or else `serde::Serialize` and `serde::Deserialize`.
 /// - The types and constants that a generic function is called with are part of the key, by their names.
 /// - `impl Trait`, `dyn Trait` and `&mut T` parameters, closures and function pointers, references in results,

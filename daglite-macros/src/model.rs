@@ -57,6 +57,8 @@ pub(crate) struct Running {
     pub(crate) limits: Vec<String>,
     /// Where the body runs, if `isolate` is given.
     pub(crate) isolate: Option<Isolate>,
+    /// `seeded`.
+    pub(crate) seeded: bool,
 }
 
 /// How a body runs in a process of its own.

@@ -52,6 +52,8 @@ pub enum ErrorKind {
     Cancelled,
     /// A task waits for its own result.
     Recursion,
+    /// A list is as long as it may not be: two that are to be paired differ, or one that is to be put together is empty.
+    Length,
 }
 
 /// What a run, a store or a checkpoint reports when it fails.

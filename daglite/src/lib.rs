@@ -33,7 +33,10 @@
 //! * A parameter takes a value, a task future or an `Arc` of its type: see [`IntoArg`].
 //! * [`TaskFuture`] has the combinators, and runs: `run()`, `.await`, [`outcome`](TaskFuture::outcome); or says what a run
 //!   would do: [`plan`](TaskFuture::plan).
-//! * [`join`] and [`join_all`] make one future of many; [`TaskFuture::map_each`] is a task for each element of a list.
+//! * [`join`] and [`join_all`] make one future of many; [`TaskFuture::map_each`] is a task for each element of a list,
+//!   [`map_each`](fn@map_each) for each element of an iterator; [`fold`](TaskFuture::fold) and [`reduce`](TaskFuture::reduce) make one value of
+//!   them, and [`settled`](TaskFuture::settled) takes failures for results. [`zip`] and [`product`] make a list of two.
+//! * [`task_seed`] gives random numbers that are the same on any schedule.
 //! * A [`Session`] has the stores, the threads and the observers; without one, the default session is used.
 //! * Results of tasks with the option `cache` go to a [`CacheStore`]: [`FileStore`] or [`MemoryStore`].
 //! * [`TaskFuture::checkpoint`] keeps a named, versioned copy in a [`CheckpointStore`]: [`FileCheckpoints`].
@@ -160,12 +163,14 @@ pub use checkpoint::{Checkpoint, CheckpointStore, FileCheckpoints};
 pub use digest::{Digest, ParseDigestError};
 pub use engine::{
     Estimate, Plan, PlannedNode, PlannedState, Resumption, TaskOutcome, checkpoint_here,
-    resume_here,
+    resume_here, task_seed, task_seed_bytes,
 };
 pub use error::{Error, ErrorKind, PathStep};
 pub use event::{Change, Event, Interest, ItemChange, MissReason, Moment, Observer, Summary};
 pub use executor::{Executor, ProcessExecutor};
-pub use future::{CheckpointOwnFormat, Join, Outcome, TaskFuture, TaskRun, join, join_all};
+pub use future::{
+    CheckpointOwnFormat, Join, Outcome, TaskFuture, TaskRun, join, join_all, map_each, product, zip,
+};
 pub use graph::{Graph, IntoArg, Origin};
 pub use hash::{
     ContentHash, ContentHasher, Element, HashError, InputDir, InputFile, OutputFile, Strategy,

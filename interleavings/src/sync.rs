@@ -203,16 +203,15 @@ impl Condvar {
         let end = NOW.get() + most;
         let told = Arc::new(Flag::new(false));
         self.timed.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&told));
-        MutexGuard::unlocked(guard, || {
+        let timed_out = MutexGuard::unlocked(guard, || {
             while !told.load(Ordering::SeqCst) && chance(8) > 0 {
                 thread::yield_now();
             }
+            // Before it has the lock again: who tells from here on tells somebody else.
+            let mut timed = self.timed.lock().unwrap_or_else(PoisonError::into_inner);
+            timed.retain(|other| !Arc::ptr_eq(other, &told));
+            !told.load(Ordering::SeqCst)
         });
-        self.timed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|other| !Arc::ptr_eq(other, &told));
-        let timed_out = !told.load(Ordering::SeqCst);
         if timed_out {
             NOW.set(NOW.get().max(end));
         }

@@ -32,7 +32,7 @@ fn diamond(calls: &Count) -> TaskFuture<u64> {
     add(left, right, calls.clone())
 }
 
-/// Shows: whoever leaves looks once more for what came meanwhile (`leave` that does nothing: nobody can go on).
+/// Shows: a node lets those go ahead that need it (`finish` that tells the last one alone: nobody can go on).
 #[test]
 fn a_diamond_is_run_once_and_rightly() {
     for concurrency in [1, 2, 3] {
@@ -105,22 +105,29 @@ fn runs_inside_of_bodies_never_block_each_other() {
     }
 }
 
-/// Shows: who finds a node at work is called when it is settled (a waker put in after the slot was looked at: nobody can go on).
+/// Shows: who finds a node at work is called when it is settled (a waker put in after the slot was looked at: nobody can go on), and a
+/// thread that leaves looks once more for what came meanwhile (`leave` that does nothing: nobody can go on).
 #[test]
 fn a_graph_that_two_run_at_once_is_computed_once() {
-    explore(Waits::Endless, 1200, || {
-        let session = plain(2);
-        let calls = Count::default();
-        let future = diamond(&calls);
-        let other = {
-            let (session, future) = (session.clone(), future.clone());
-            thread::spawn(move || future.run_in(&session).unwrap())
-        };
-        assert_eq!(future.run_in(&session).unwrap(), 32);
-        assert_eq!(other.join().unwrap(), 32);
-        assert_eq!(calls.now(), 4);
-        all_places_are_there(&session, 2);
-    });
+    for (places, awaits) in [(1, true), (2, false)] {
+        explore(Waits::Endless, 800, move || {
+            let session = plain(places);
+            let calls = Count::default();
+            let future = diamond(&calls);
+            let other = {
+                let (session, future) = (session.clone(), future.clone());
+                thread::spawn(move || future.run_in(&session).unwrap())
+            };
+            let answer = match awaits {
+                true => block_on(future.await_in(&session)).unwrap(),
+                false => future.run_in(&session).unwrap(),
+            };
+            assert_eq!(answer, 32);
+            assert_eq!(other.join().unwrap(), 32);
+            assert_eq!(calls.now(), 4);
+            all_places_are_there(&session, places);
+        });
+    }
 }
 
 #[task(cache, cache_exclude = [calls])]
@@ -134,9 +141,9 @@ fn square(number: u64, calls: &Count) -> u64 {
 /// body runs twice).
 #[test]
 fn a_key_that_two_runs_want_is_computed_once() {
-    for awaits in [false, true] {
-        explore(Waits::Endless, 800, move || {
-            let session = caching(2);
+    for (places, awaits) in [(2, false), (1, true), (2, true)] {
+        explore(Waits::Endless, 600, move || {
+            let session = caching(places);
             let calls = Count::default();
             let sum = |calls: &Count| {
                 join((square(3, calls.clone()), square(3, calls.clone()))).map(|(a, b)| a + b)
@@ -153,7 +160,7 @@ fn a_key_that_two_runs_want_is_computed_once() {
             assert_eq!(answer, 18);
             assert_eq!(other.join().unwrap(), 18);
             assert_eq!(calls.now(), 1);
-            all_places_are_there(&session, 2);
+            all_places_are_there(&session, places);
         });
     }
 }

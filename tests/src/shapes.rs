@@ -93,5 +93,5 @@ fn random_graph(nodes: usize) -> (TaskFuture<Vec<u64>>, Vec<u64>) {
 /// How many nodes a large graph of the usual tests has: `DAGLITE_TEST_NODES`, else so many that they take no time worth a word.
 pub fn nodes() -> usize {
     let wanted = env::var("DAGLITE_TEST_NODES").ok();
-    wanted.map_or(100_000, |text| text.parse().expect("DAGLITE_TEST_NODES is a number"))
+    wanted.map_or(50_000, |text| text.parse().expect("DAGLITE_TEST_NODES is a number"))
 }

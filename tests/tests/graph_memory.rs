@@ -57,7 +57,8 @@ fn bytes_of<T>(work: impl FnOnce() -> T) -> (usize, usize, T) {
     let before = NOW.load(Ordering::SeqCst);
     PEAK.store(before, Ordering::SeqCst);
     let done = work();
-    (NOW.load(Ordering::SeqCst) - before, PEAK.load(Ordering::SeqCst) - before, done)
+    let left = NOW.load(Ordering::SeqCst).saturating_sub(before);
+    (left, PEAK.load(Ordering::SeqCst) - before, done)
 }
 
 // One test, as all threads of the program are counted.

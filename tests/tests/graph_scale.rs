@@ -8,7 +8,7 @@ use std::thread;
 use daglite::prelude::*;
 use daglite_tests::shapes::{Shape, nodes};
 
-/// A recursion of a hundred thousand levels, a hundred bytes each, has no room in it forty times over.
+/// A recursion of so many levels, a hundred bytes each, has no room in it twenty times over.
 const STACK: usize = 256 << 10;
 
 /// What `work` makes on a thread of a small stack.

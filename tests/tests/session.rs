@@ -358,10 +358,7 @@ fn whether_to_isolate_has_three_spellings() {
     let text = default_session(folder.path(), &[("DAGLITE_ISOLATION", "false")]);
     assert!(text.contains(", isolates nothing"), "{text}");
     let text = default_session(folder.path(), &[("DAGLITE_ISOLATION", "perhaps")]);
-    assert!(
-        text.contains("DAGLITE_ISOLATION is `perhaps`: set it to `true` or `false`"),
-        "{text}"
-    );
+    assert!(text.contains("DAGLITE_ISOLATION is `perhaps`: set it to `true` or `false`"), "{text}");
     assert!(with_file("isolation = false\n").contains(", isolates nothing"));
     let session = Session::builder().isolation(false).build().unwrap();
     assert!(format!("{session:?}").contains(", isolates nothing"));

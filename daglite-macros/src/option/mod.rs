@@ -29,6 +29,7 @@ mod nearest;
 mod retries;
 mod retry_delay;
 mod retry_if;
+mod seeded;
 mod size;
 mod time;
 mod timeout;
@@ -53,6 +54,7 @@ pub(crate) static ALL: &[&dyn TaskOption] = &[
     &limits::Limits,
     &isolate::Isolate,
     &isolate_memory::IsolateMemory,
+    &seeded::Seeded,
     &name::Name,
     &library::Library,
 ];
@@ -123,6 +125,8 @@ pub(crate) struct Options {
     pub(crate) isolate: Option<Ident>,
     /// `isolate_memory`: the word and the size, in bytes.
     pub(crate) isolate_memory: Option<(Ident, u64)>,
+    /// `seeded`: the word.
+    pub(crate) seeded: Option<Ident>,
     /// `name`.
     pub(crate) name: Option<String>,
     /// `crate`.

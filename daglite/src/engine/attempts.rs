@@ -227,10 +227,9 @@ impl Run {
             call.attempts().pending = Some(Mutex::new(pending));
             self.put_back(node, Op::Task(call));
             if is_due {
-                self.request_launch(idx);
-            } else {
-                self.pause(idx, node, due);
+                return Progress::Launch;
             }
+            self.pause(idx, node, due);
             return Progress::Parked;
         }
         let Pending { mut order, .. } = *pending;

@@ -23,6 +23,7 @@ use super::context::{Context, within, within_lent};
 use super::flight::Flight;
 use super::isolated::{BodyElsewhere, Returned};
 use super::run::{Progress, Run, WeakRun};
+use super::seed::Seed;
 use super::step::lineage;
 use super::{Engine, caught, panicked};
 
@@ -83,6 +84,8 @@ pub(super) struct Order {
     pub(super) flight: Option<Flight>,
     /// The checkpoints that the arguments were made from.
     pub(super) checkpoints: Vec<String>,
+    /// What its random numbers are made of, if its task says that there are any.
+    pub(super) seed: Option<Arc<Seed>>,
     /// Which attempt it is, if there may be several, or if its time is limited.
     pub(super) attempt: Option<Box<Attempt>>,
     /// The result as bytes, if it came as such.
@@ -157,8 +160,10 @@ impl Run {
         let missed = missed.map(|(_, reason)| reason);
         let reason = missed.map(|reason| self.miss(&call, reason, &parts));
         let checkpoints = lineage(&call);
+        let seed = self.seed_for(&call);
         let (args, key) = call.into_parts();
-        let order = Order { task, checkpoints, key, parts, reason, flight, attempt, encoded: None };
+        let encoded = None;
+        let order = Order { task, checkpoints, key, parts, reason, flight, seed, attempt, encoded };
         let values: Option<SmallVec<[Value; 3]>> = args
             .into_iter()
             .map(|arg| match arg.0 {
@@ -233,6 +238,7 @@ impl Run {
         launch: Launch,
     ) -> Progress {
         let Launch { body, context, span, started } = launch;
+        let is_here = matches!(body, BodyInFlight::Here(_));
         // What runs somewhere else is timed there, from the moment on at which it begins.
         let limit = match &body {
             BodyInFlight::Here(_) => order.attempt.as_ref().and_then(|attempt| attempt.timeout()),
@@ -251,7 +257,13 @@ impl Run {
             flying.end_after(limit, &self.engine);
         }
         self.launched(idx, Arc::clone(&flying));
-        flying.poll(self);
+        if is_here {
+            // Not here and now, where the node is still held: whoever takes the value of a body that ends at once may have to be
+            // the only holder. The driver comes to it next, so that it need not be woken.
+            self.woken.lock().push(flying);
+        } else {
+            flying.poll(self);
+        }
         Progress::Parked
     }
 
@@ -289,7 +301,7 @@ impl Run {
         if task.spec.isolate.is_some() && self.engine.executor_of(task).is_some() {
             return None;
         }
-        if has_key || self.is_watched() || task.spec.attempts.is_some() {
+        if has_key || self.is_watched() || task.spec.attempts.is_some() || task.spec.seeded {
             return None;
         }
         let mut slot = node.slot.lock();
@@ -344,6 +356,7 @@ impl Run {
             reason: None,
             flight: None,
             checkpoints,
+            seed: None,
             attempt: None,
             encoded: None,
         };
@@ -377,13 +390,14 @@ impl Run {
 
     pub(super) fn context_for(&self, order: &Order, blocking: bool) -> Arc<Context> {
         let outer = if blocking { &self.context } else { &self.async_context };
-        match &order.key {
-            None => Arc::clone(outer),
-            Some(key) => Arc::new(Context {
+        match (&order.key, &order.seed) {
+            (None, None) => Arc::clone(outer),
+            (key, seed) => Arc::new(Context {
                 engine: Arc::clone(&self.engine),
                 blocking,
                 task: Some(order.task),
-                key: Some(key.digest),
+                key: key.as_ref().map(|key| key.digest),
+                seed: seed.clone(),
                 parent: Some(Arc::clone(outer)),
                 ledger: Arc::clone(&outer.ledger),
                 outermost: outer.outermost,

@@ -61,6 +61,7 @@ impl Engine {
             blocking: matches!(task.body, Body::Sync(_)),
             task: Some(task),
             key: Some(key),
+            seed: None,
             parent: None,
             ledger: Arc::clone(&ledger),
             outermost: 0,

@@ -38,6 +38,9 @@ enum Source {
     Custom = 3,
 }
 
+/// Stands where the source of an argument stands: what follows is the session's seed.
+const SEED: u8 = 4;
+
 impl Source {
     /// The same, as it is kept.
     fn kind(self) -> PartKind {
@@ -70,6 +73,11 @@ const TWIN: &str = "another task has the same place, name and code, and types of
 /// The key, still without its files.
 fn digests_of(task: &'static Task, args: &[Arg], cache: &CacheSpec, hash: &Hashing<'_>) -> Keyed {
     let mut stream = Stream::of_task(task, cache);
+    if task.spec.seeded {
+        stream.text("seed");
+        stream.bytes(&[SEED]);
+        stream.bytes(&hash.engine.seed.to_le_bytes());
+    }
     if task.memo.has_twin() {
         return Keyed::Unhashable(TWIN.to_owned());
     }
@@ -116,6 +124,61 @@ fn digests_of(task: &'static Task, args: &[Arg], cache: &CacheSpec, hash: &Hashi
         }
     }
     Keyed::Key(Key { digest: stream.finish(), parts, files: Vec::new() })
+}
+
+/// The seed of a call: of the session's seed, the task's name and types, and the content of the arguments, whatever those were made of.
+/// Not of the code, and not of what the cache knows: the same call draws the same with a cache and without.
+pub(super) fn seed_of(
+    task: &'static Task,
+    args: &[Arg],
+    session: u64,
+    hash: &Hashing<'_>,
+) -> Result<[u8; 32], String> {
+    let (seed, _) = watching(|| seed_of_content(task, args, session, hash));
+    seed.map(|seed| *seed.as_bytes())
+}
+
+fn seed_of_content(
+    task: &'static Task,
+    args: &[Arg],
+    session: u64,
+    hash: &Hashing<'_>,
+) -> Result<Digest, String> {
+    let mut stream = Stream::default();
+    stream.text("daglite seed v1");
+    stream.bytes(&session.to_le_bytes());
+    stream.text(task.spec.package);
+    stream.text(task.spec.name);
+    stream.count(task.types.len());
+    task.types.iter().for_each(|type_name| stream.text(type_name()));
+    let mut values = Vec::with_capacity(args.len());
+    for arg in args {
+        values.push(match &arg.0 {
+            Input::Value(value) => Arc::clone(value),
+            Input::Node(node) => match &*node.slot.lock() {
+                Slot::Done { value, .. } => Arc::clone(value),
+                _ => return Err("an argument is not there: run again".to_owned()),
+            },
+        });
+    }
+    for ((value, name), param) in values.iter().zip(task.spec.params).zip(&task.params) {
+        match hash.value(value, param, name, true) {
+            Part::Nothing => {}
+            Part::Digest(_, digest) => {
+                stream.text(name);
+                stream.bytes(digest.as_bytes());
+            }
+            Part::NeedsValue => return Err("an argument is not there: run again".to_owned()),
+            Part::Unhashable(why) => return Err(format!("parameter `{name}`: {why}")),
+        }
+    }
+    if let Some(hash_all) = task.hash_all {
+        let mut hasher = hash.hasher(hash.engine.hash_strategy);
+        hash_all(&values, &mut hasher);
+        let digest = hasher.finish().map_err(|error| format!("`cache_hash`: {error}"))?;
+        stream.bytes(digest.as_bytes());
+    }
+    Ok(stream.finish())
 }
 
 /// The fingerprint of a task: its code and its place.

@@ -1,13 +1,13 @@
 //! The engine: runs a graph against the stores.
 //!
 //! Read in this order: `run` (the threads that settle nodes), `drive` (the future that drives them), `queue` (where nodes stand), `hand` (calls that are taken
-//! along), `step` (what happens to one node),
+//! along), `fan_out` (elements that come as there is room), `step` (what happens to one node),
 //! `key` (a call's cache key), `hashes` (values that several calls share), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the
 //! cache has), `ahead` (many look-ups at once), `memory` (results that are kept as they are), `execute` (bodies), `attempts` (bodies
 //! that are run again), `away` (bodies on threads of their own), `isolated` (bodies that do not run here), `timers` (what is to be done later), `record`
-//! (what becomes of results), `failures` (what becomes of failures), `files` (files in keys and in results), `notes` (digests of
+//! (what becomes of results), `failures` (what becomes of failures), `settle` (failures that are results), `files` (files in keys and in results), `notes` (digests of
 //! files that other processes have read), `save` (checkpoints), `resume` (going on from them) and `differs` (what is
-//! not as it was then), `here` (those inside a body), `lone` (a call by itself, before there is a run), `shortcut` (past all of that, to a result in memory), `flight` (one computation a
+//! not as it was then), `here` (those inside a body), `seed` (random numbers in bodies), `lone` (a call by itself, before there is a run), `shortcut` (past all of that, to a result in memory), `flight` (one computation a
 //! key), `others` (other processes), `ledger` (what the store is told of a run), `plan` and `planner` (what a run would
 //! do), `pool` (threads),
 //! `context` (what a thread is doing).
@@ -22,6 +22,7 @@ mod drive;
 mod execute;
 mod explain;
 mod failures;
+mod fan_out;
 mod files;
 mod flight;
 mod hand;
@@ -48,6 +49,8 @@ mod record;
 mod resume;
 mod run;
 mod save;
+mod seed;
+mod settle;
 mod shortcut;
 mod step;
 mod timers;
@@ -77,6 +80,7 @@ pub use plan::{Estimate, Plan, PlannedNode, PlannedState};
 pub use resume::Resumption;
 pub(crate) use run::Finished;
 pub use run::TaskOutcome;
+pub use seed::{task_seed, task_seed_bytes};
 pub(crate) use shortcut::Shortcut;
 
 use flight::Flights;
@@ -119,6 +123,8 @@ pub(crate) struct Engine {
     timers: Timers,
     /// What random pauses are made of.
     jitter_seed: u64,
+    /// What random numbers of bodies are made of.
+    seed: u64,
     /// How far running bodies have come, where they have saved it.
     states: States,
     flights: Arc<Flights>,
@@ -173,6 +179,8 @@ pub(crate) struct Parts {
     pub(crate) hash_strategy: Strategy,
     /// What random pauses are made of.
     pub(crate) jitter_seed: u64,
+    /// What random numbers of bodies are made of.
+    pub(crate) seed: u64,
     /// Whether a failure stops only what depends on it.
     pub(crate) keep_going: bool,
     /// How many bodies may run at once of those that name a limit.
@@ -197,6 +205,7 @@ impl Engine {
             resume,
             hash_strategy,
             jitter_seed,
+            seed,
             keep_going,
             limits,
             executor,
@@ -217,6 +226,7 @@ impl Engine {
             registry,
             timers: Timers::new(clock.clone()),
             jitter_seed,
+            seed,
             keep_going,
             limits,
             executor,

@@ -242,7 +242,7 @@ impl Place {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(daglite_scheduled)))]
 mod tests {
     use std::collections::HashMap;
     use std::sync::Arc;

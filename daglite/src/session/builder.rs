@@ -48,6 +48,7 @@ pub struct SessionBuilder {
     resume: Option<bool>,
     hash_strategy: Option<Strategy>,
     jitter_seed: Option<u64>,
+    seed: Option<u64>,
     keep_going: Option<bool>,
     limits: BTreeMap<String, usize>,
     signing_key: Option<SigningKey>,
@@ -312,6 +313,26 @@ impl SessionBuilder {
         self
     }
 
+    /// Makes what [`task_seed`](crate::task_seed) gives of `seed`: another one draws other random numbers in all tasks that are
+    /// `seeded`, and computes them anew. 0 if nothing is said.
+    ///
+    /// ```
+    /// use daglite::prelude::*;
+    ///
+    /// #[task(cache, seeded)]
+    /// fn draw(n: u64) -> u64 {
+    ///     n.wrapping_add(task_seed())
+    /// }
+    ///
+    /// let session = Session::builder().cache(MemoryStore::new()).seed(7).build()?;
+    /// assert_eq!(draw(1).run_in(&session)?, draw(1).run_in(&session)?);
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
     /// Makes the random pauses before retries of `seed`: for tests that want to know them. Another seed for each session if
     /// nothing is said, so that programs that fail together do not try again together.
     ///
@@ -388,6 +409,7 @@ impl SessionBuilder {
             resume,
             hash_strategy,
             jitter_seed,
+            seed,
             keep_going,
             limits,
             signing_key,
@@ -465,6 +487,7 @@ impl SessionBuilder {
             resume,
             hash_strategy,
             jitter_seed: jitter_seed.unwrap_or_else(|| RandomState::new().hash_one(0)),
+            seed: seed.or(settings.seed).unwrap_or(0),
             keep_going,
             limits,
             executor,

@@ -33,6 +33,7 @@ pub use builder::SessionBuilder;
 /// | [`resume`](SessionBuilder::resume) | `DAGLITE_RESUME` (`true` or `false`) | `resume` | `false` |
 /// | [`hash_strategy`](SessionBuilder::hash_strategy) | `DAGLITE_HASH_STRATEGY` (`auto`, `exact`, `fast`, `sampled`) | `hash_strategy` | `auto` |
 /// | [`keep_going`](SessionBuilder::keep_going) | `DAGLITE_KEEP_GOING` (`true` or `false`) | `keep_going` | `false` |
+/// | [`seed`](SessionBuilder::seed) | `DAGLITE_SEED` (0 or more) | `seed` | 0 |
 /// | [`limit`](SessionBuilder::limit) | `DAGLITE_LIMITS` (such as `db=2,net=8`) | `[limits]`, with `db = 2` | no limits |
 /// | [`isolation`](SessionBuilder::isolation) | `DAGLITE_ISOLATION` (`true` or `false`) | `isolation` | `true` |
 /// | [`signing_key`](SessionBuilder::signing_key) | `DAGLITE_SIGNING_KEY_FILE` (a file with the secret), or `DAGLITE_SIGNING_KEY` (the secret) | `signing_key_file` | nothing is signed |

@@ -44,6 +44,8 @@ pub struct TaskSpec {
     pub limits: &'static [&'static str],
     /// How the body runs in a process of its own; `None`: it runs in this one.
     pub isolate: Option<IsolateSpec>,
+    /// Whether the body may ask for a seed.
+    pub seeded: bool,
 }
 
 /// What the options say about the process that runs a body.
@@ -123,7 +125,7 @@ pub struct Task {
     pub types: &'static [fn() -> &'static str],
     /// The function.
     pub body: Body,
-    /// How each parameter is hashed, in order; empty when the task is not cached.
+    /// How each parameter is hashed, in order; empty when the task is neither cached nor seeded.
     pub params: Vec<ParamHash>,
     /// The function of `cache_hash`: hashes all arguments at once, in place of `params`.
     pub hash_all: Option<fn(&[Value], &mut ContentHasher)>,

@@ -131,6 +131,7 @@ static SPEC: TaskSpec = TaskSpec {
     weight: 4,
     limits: &[],
     isolate: None,
+    seeded: false,
 };
 
 fn task() -> Task {
@@ -178,6 +179,7 @@ fn two_generic_functions_do_not_share_their_tasks() {
         weight: 1,
         limits: &[],
         isolate: None,
+        seeded: false,
     };
     let one = generic_task::<fn(u8)>(&SPEC, task);
     let other = generic_task::<fn(u8)>(&OTHER, || Task { spec: &OTHER, ..task() });

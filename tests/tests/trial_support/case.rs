@@ -1,5 +1,7 @@
 //! A case: a graph, what each body does, what the store does, and how the runs go. Each follows from its seed.
 
+use std::fmt;
+
 use daglite_tests::random::Random;
 
 /// The most that a graph has of nodes besides its two first.
@@ -278,4 +280,32 @@ fn run(random: &mut Random, drops: bool) -> Run {
         _ => Way::Dropped(random.below(6) as u32),
     };
     Run { way, shares: random.below(2) == 0 }
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { concurrency, cache, keeps_going, is_observed, .. } = self;
+        write!(
+            f,
+            "{concurrency} at once, cache: {cache:?}, keeps going: {keeps_going}, observed: {is_observed}"
+        )?;
+        for Run { way, shares } in &self.runs {
+            write!(f, "\n  run: {way:?}, of shared nodes: {shares}")?;
+        }
+        for (number, Plan { kind, sources: (a, b), scripts }) in self.plans.iter().enumerate() {
+            let at = |back: &usize| (number + 2).saturating_sub(*back);
+            write!(f, "\n  {}: {kind:?} of {} and {}", number + 2, at(a), at(b))?;
+            let bodies = if kind.nests() { BODIES } else { usize::from(kind.has_body()) };
+            for Script { manner, end, retries, is_timed } in &scripts[..bodies] {
+                write!(f, "; {manner:?}, {end:?}")?;
+                if *retries > 0 {
+                    write!(f, ", {retries} retries")?;
+                }
+                if *is_timed {
+                    write!(f, ", timed")?;
+                }
+            }
+        }
+        Ok(())
+    }
 }
