@@ -128,11 +128,12 @@ fn run_bodies(
     for Work(head, arguments) in jobs {
         let (answer, value) = run_body(head, arguments, surroundings);
         let values = value.as_slice();
+        // Before the answer, as the line may end as soon as it is there.
+        is_busy.store(false, Ordering::Release);
         if write_frame(&mut answers, &answer, values).is_err() {
             // Nobody is there to hear it.
             end_at_once();
         }
-        is_busy.store(false, Ordering::Release);
     }
 }
 
