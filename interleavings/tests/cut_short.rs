@@ -186,8 +186,8 @@ fn waits_for(count: &Count) -> usize {
 
 /// The end of the body and its time race: one of them tells.
 ///
-/// Shows: whoever is first has the say (`clone` in place of `take` in `time_out`: it comes back twice), and the place of the
-/// abandoned body is neither lost nor there twice (without `take_again`).
+/// Shows: an abandoned body gives its place to others (without `lend` in `time_out`: nobody can go on at one place). That it takes it
+/// back for its end is shown by the permits alone.
 #[test]
 fn a_sync_body_that_takes_too_long_is_abandoned_and_its_place_is_not() {
     for places in [1, 2] {
@@ -215,6 +215,8 @@ fn an_observer_is_told_all_before_the_run_is_over() {
         let seen = told.clone();
         let observer = move |event: &Event| {
             if matches!(event, Event::Computed { .. }) {
+                // It takes its time.
+                (0..10).for_each(|_| thread::yield_now());
                 seen.add();
             }
         };
