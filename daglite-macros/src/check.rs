@@ -15,7 +15,8 @@ use syn::{
 use crate::compiled::Compiled;
 use crate::fallback::Refused;
 use crate::model::{
-    Attempts, Cache, Fallible, Generics, Hash, HashAll, Output, Param, Running, Taken, Task,
+    Attempts, Cache, Fallible, Generics, Hash, HashAll, Isolate, Output, Param, Running, Taken,
+    Task,
 };
 use crate::option::{Options, read_all};
 use crate::parse::Input;
@@ -45,6 +46,18 @@ pub(crate) fn check(compiled: &Compiled, input: Input) -> Result<Task, Box<Refus
     let result = read_result(&function.sig.output, &mut errors);
     if let (Some((key, _)), Some(Output::Unit | Output::Plain(_))) = (&options.retry_if, &result) {
         let message = "`retry_if` looks at the error of a task, and this one has none: return a `Result`, or drop `retry_if`";
+        errors.push(Error::new(key.span(), message));
+    }
+    if let (Some(key), Some(_)) = (&options.seeded, &options.isolate) {
+        let message = "`seeded` cannot be had with `isolate`, as a worker does not know the seed of the session: drop one of \
+                       them, or draw the seed outside and pass it as an argument, `seed: u64`";
+        errors.push(Error::new(key.span(), message));
+    }
+    if let Some(key) = &options.isolate
+        && function.sig.generics.params.iter().any(|it| !matches!(it, GenericParam::Lifetime(_)))
+    {
+        let message = "another process is told a task by its name, and a generic function is as many tasks as it has types: \
+                       drop `isolate`, or write a task for each choice of types that calls this function";
         errors.push(Error::new(key.span(), message));
     }
     if function.sig.receiver().is_none() {
@@ -93,7 +106,9 @@ fn code(
         dependencies: &dependencies.iter().collect::<Vec<_>>(),
         files: &names.iter().map(String::as_str).collect::<Vec<_>>(),
     };
-    let tracks = options.cache.is_some() && !options.cache_track_function;
+    // A worker is to notice that it is another program in whatever the body reaches.
+    let matters = options.cache.is_some() || options.isolate.is_some();
+    let tracks = matters && !options.cache_track_function;
     let code = match &compiled.place {
         Some(place) if tracks => asked.at(place),
         Some(place) => asked.alone_in(&place.package),
@@ -157,6 +172,9 @@ fn build(
         timeout,
         weight,
         limits,
+        isolate,
+        isolate_memory,
+        seeded,
         name,
         library: _,
     } = options;
@@ -195,7 +213,9 @@ fn build(
         timeout_millis: timeout,
         picky: retry_if.is_some(),
     });
-    let running = Running { attempts, weight: weight.unwrap_or(1), limits };
+    let isolate = isolate.map(|_| Isolate { memory: isolate_memory.map(|(_, bytes)| bytes) });
+    let seeded = seeded.is_some();
+    let running = Running { attempts, weight: weight.unwrap_or(1), limits, isolate, seeded };
     if let Output::Fallible(fallible) = &mut result {
         fallible.retry_if = retry_if.map(|(_, function)| function);
     }

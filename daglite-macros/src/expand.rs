@@ -12,8 +12,8 @@ use syn::spanned::Spanned;
 use syn::{Path, Type, parse_quote};
 
 use crate::model::{
-    Attempts, Cache, Fallible, Generics, Hash, HashAll, Output, Param, Running, Strategy, Taken,
-    Task,
+    Attempts, Cache, Fallible, Generics, Hash, HashAll, Isolate, Output, Param, Running, Strategy,
+    Taken, Task,
 };
 
 /// The code of a task.
@@ -129,14 +129,18 @@ fn description(task: &Task, private: &Path) -> TokenStream {
     let where_outer = generics.outer_where();
     let spec = spec(task, private);
     let body = body(task, private);
-    let hashes = cache.iter().flat_map(|_| params).map(|param| param_hash(param, private));
+    // A seed is made of the arguments too.
+    let is_hashed = cache.is_some() || task.running.seeded;
+    let hashed = params.iter().filter(|_| is_hashed);
+    let hashes = hashed.map(|param| param_hash(param, private));
     let hash_all = option(
         cache
             .as_ref()
             .and_then(|cache| cache.hash.as_ref())
             .map(|all| hash_all(all, params, private)),
     );
-    let formats = formats(result, cache.is_some(), private);
+    let formats = formats(task, private);
+    let listed = listed(task, private);
     let cloning = ask(result, private, &quote!(cloning));
     let types = generics.type_names();
     let make = quote! {
@@ -168,6 +172,7 @@ fn description(task: &Task, private: &Path) -> TokenStream {
             use #private::probes::*;
             #spec
             #place
+            #listed
             #constants
             #get
         }
@@ -198,7 +203,11 @@ fn spec(task: &Task, private: &Path) -> TokenStream {
             #private::CacheSpec { ttl_millis: #ttl_millis, version: #version, env: &[#(#env),*] }
         }
     }));
-    let Running { attempts, weight, limits } = &task.running;
+    let Running { attempts, weight, limits, isolate, seeded } = &task.running;
+    let isolate = option(isolate.as_ref().map(|Isolate { memory }| {
+        let memory = option(memory.map(ToTokens::into_token_stream));
+        quote!(#private::IsolateSpec { memory: #memory })
+    }));
     let attempts = option(attempts.as_ref().map(|attempts| {
         let Attempts { retries, delay_millis, timeout_millis, picky } = attempts;
         let delay_millis = option(delay_millis.map(ToTokens::into_token_stream));
@@ -227,6 +236,8 @@ fn spec(task: &Task, private: &Path) -> TokenStream {
             attempts: #attempts,
             weight: #weight,
             limits: &[#(#limits),*],
+            isolate: #isolate,
+            seeded: #seeded,
         };
     }
 }
@@ -332,7 +343,8 @@ fn ask(result: &Output, private: &Path, answer: &TokenStream) -> TokenStream {
 }
 
 /// How the result is encoded.
-fn formats(result: &Output, cached: bool, private: &Path) -> TokenStream {
+fn formats(task: &Task, private: &Path) -> TokenStream {
+    let result = &task.result;
     let value = value(private, result);
     let probe = match result {
         Output::Plain(ty) => {
@@ -341,11 +353,30 @@ fn formats(result: &Output, cached: bool, private: &Path) -> TokenStream {
         }
         Output::Unit | Output::Fallible(_) => probe(private, &value),
     };
-    if cached {
-        option(Some(quote!((&&&&#probe).__daglite_formats().required::<#value>())))
-    } else {
-        quote!((&&&&#probe).__daglite_formats().optional())
+    let asked = quote!((&&&&#probe).__daglite_formats());
+    match (&task.cache, &task.running.isolate) {
+        (Some(_), _) => option(Some(quote!(#asked.required::<#value>()))),
+        (None, Some(_)) => option(Some(quote!(#asked.sent::<#value>()))),
+        (None, None) => quote!(#asked.optional()),
     }
+}
+
+/// The task's row in the program's table, if it is isolated: all others would take a third longer to compile.
+fn listed(task: &Task, private: &Path) -> Option<TokenStream> {
+    task.running.isolate.as_ref()?;
+    let formats = task.params.iter().map(|param| {
+        let stored = stored(private, &param.taken);
+        let probe = probe(private, &stored);
+        quote!((&&&&#probe).__daglite_formats().sent::<#stored>())
+    });
+    // The macro of `inventory` copies what it is given several times: that is a name.
+    Some(quote! {
+        const __DAGLITE_ENTRY: #private::TaskEntry =
+            #private::TaskEntry::new(&__DAGLITE_SPEC, __daglite_task, |__daglite_formats| {
+                #(#private::ArgumentFormats::add(__daglite_formats, #formats);)*
+            });
+        #private::inventory::submit!(__DAGLITE_ENTRY);
+    })
 }
 
 /// How the argument for one parameter is hashed.

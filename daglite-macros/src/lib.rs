@@ -56,11 +56,14 @@ use proc_macro::TokenStream;
 /// | `timeout = "30s"` | How long one run of the body may take: see below. |
 /// | `weight = 4` | How many of the `concurrency` of a session the body counts for; 1 if nothing is said. |
 /// | `limits = ["db"]` | Names limits of the session (`Session::builder().limit("db", 2)`) that the body counts for. |
+/// | `isolate` | Runs the body in a process of its own: see below. |
+/// | `isolate_memory = "2GB"` | How much memory the process of an isolated body may have, on Linux. |
+/// | `seeded` | Lets the body call `task_seed()`, and puts the seed of the session into the key. |
 /// | `name = "features"` | The name in messages, events and keys, in place of `module::path::function`. Two tasks of one name share nothing: where a function stands is in its keys, too. |
 /// | `crate = my_daglite` | The path of this library, when it has another name where the function is written. |
 ///
 /// Those whose names begin with `cache_` say something about the cache, and need `cache`. `retries`, `retry_delay`, `retry_if`,
-/// `timeout`, `weight` and `limits` say how a body is run, and not what it computes: they are in no fingerprint and in no
+/// `timeout`, `weight`, `limits`, `isolate` and `isolate_memory` say how a body is run, and not what it computes: they are in no fingerprint and in no
 /// key, so that a change of them computes nothing again.
 ///
 /// # The function
@@ -73,7 +76,7 @@ use proc_macro::TokenStream;
 ///   the generic parameters of the function that callers see.
 /// - A return type whose last part is called `Result` makes a task that can fail, and only what is in `Ok` is ever
 ///   cached. Its error is anything that converts into `Box<dyn Error + Send + Sync>`.
-/// - A cached task's parameters have a hash, `ContentHash` or else `serde::Serialize`, unless an option names another
+/// - The parameters of a task that is cached or seeded have a hash, `ContentHash` or else `serde::Serialize`, unless an option names another
 ///   way; its result has a format, `HasFormat` or else `serde::Serialize` and `serde::Deserialize`.
 /// - The types and constants that a generic function is called with are part of the key, by their names.
 /// - `impl Trait`, `dyn Trait` and `&mut T` parameters, closures and function pointers, references in results,
@@ -88,6 +91,7 @@ use proc_macro::TokenStream;
 /// | the body returned an error | yes, or as `retry_if` says |
 /// | it took longer than `timeout` | yes |
 /// | it panicked | yes, unless there is a `retry_if`: that says which failures pass, and a panic is none it knows |
+/// | the process that ran it ended (`isolate`) | yes |
 /// | its result could not be stored, or its arguments not be read | no: the body is not to blame |
 ///
 /// Before each retry there is a pause, in which nothing is held: other tasks go on, at any `concurrency`. Only the key of a
@@ -108,6 +112,21 @@ use proc_macro::TokenStream;
 ///
 /// `weight` counts against the `concurrency` of the session; a task that is heavier than all of that runs alone. A name in
 /// `limits` that the session knows no limit of limits nothing. Both are checked; runs do not count them yet.
+///
+/// # Isolation
+///
+/// The body of a task with `isolate` runs in a worker: a process of the same program, which is kept for the next body. What it does to its
+/// process is an error of the task, and the run goes on: a segmentation fault, `abort`, `exit`, all memory taken. A `timeout` ends the
+/// process, so a sync body is really stopped, and with it whatever C code it was in. Write
+/// `daglite::worker_main();` as the first line of `main`: see `daglite::worker_main`.
+///
+/// The arguments go there as bytes and the result comes back as bytes, so all of them have formats, as the result of a cached task has.
+/// That costs a fraction of a millisecond, and a copy of each value. The error of the body comes back as text, with its causes; its type stays there, so
+/// `downcast_ref` finds a `RemoteError`. `retry_if` is asked there. A cached task is cached as ever, under the same key.
+///
+/// What such a body calls runs in its worker, in the default session of that process, isolated tasks too. States of `checkpoint_here`
+/// lie in the checkpoint store of that session. The body of an `async` task is driven by a runtime of tokio's in the worker. Generic functions cannot be
+/// isolated.
 ///
 /// # The fingerprint
 ///

@@ -55,6 +55,16 @@ pub(crate) struct Running {
     pub(crate) weight: u32,
     /// `limits`.
     pub(crate) limits: Vec<String>,
+    /// Where the body runs, if `isolate` is given.
+    pub(crate) isolate: Option<Isolate>,
+    /// `seeded`.
+    pub(crate) seeded: bool,
+}
+
+/// How a body runs in a process of its own.
+pub(crate) struct Isolate {
+    /// `isolate_memory`, in bytes.
+    pub(crate) memory: Option<u64>,
 }
 
 /// How often and for how long a body may run.

@@ -32,6 +32,10 @@ pub enum ErrorKind {
     Panic,
     /// The body of a task took longer than its timeout.
     TimedOut,
+    /// The process that ran the body of an isolated task ended under it: by a signal, by `exit`, for want of memory.
+    Crashed,
+    /// The body of an isolated task could not run where it was to run: there is no worker, or one of another program.
+    Executor,
     /// A checkpoint could not be saved or loaded.
     Checkpoint,
     /// A setting is wrong: in `daglite.toml`, in a `DAGLITE_*` variable or in a builder.
@@ -48,6 +52,8 @@ pub enum ErrorKind {
     Cancelled,
     /// A task waits for its own result.
     Recursion,
+    /// A list is as long as it may not be: two that are to be paired differ, or one that is to be put together is empty.
+    Length,
 }
 
 /// What a run, a store or a checkpoint reports when it fails.

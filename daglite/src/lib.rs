@@ -33,12 +33,16 @@
 //! * A parameter takes a value, a task future or an `Arc` of its type: see [`IntoArg`].
 //! * [`TaskFuture`] has the combinators, and runs: `run()`, `.await`, [`outcome`](TaskFuture::outcome); or says what a run
 //!   would do: [`plan`](TaskFuture::plan).
-//! * [`join`] and [`join_all`] make one future of many; [`TaskFuture::map_each`] is a task for each element of a list.
+//! * [`join`] and [`join_all`] make one future of many; [`TaskFuture::map_each`] is a task for each element of a list,
+//!   [`map_each`](fn@map_each) for each element of an iterator; [`fold`](TaskFuture::fold) and [`reduce`](TaskFuture::reduce) make one value of
+//!   them, and [`settled`](TaskFuture::settled) takes failures for results. [`zip`] and [`product`] make a list of two.
+//! * [`task_seed`] gives random numbers that are the same on any schedule.
 //! * A [`Session`] has the stores, the threads and the observers; without one, the default session is used.
 //! * Results of tasks with the option `cache` go to a [`CacheStore`]: [`FileStore`] or [`MemoryStore`].
 //! * [`TaskFuture::checkpoint`] keeps a named, versioned copy in a [`CheckpointStore`]: [`FileCheckpoints`].
 //! * [`ContentHash`] says how arguments are hashed, [`Format`] and [`Registry`] how results become bytes; types with
 //!   serde's derives need neither.
+//! * Bodies of tasks with the option `isolate` run in other processes: [`Executor`], [`ProcessExecutor`], [`worker_main`].
 //! * [`Event`]s tell [`Observer`]s what happens: [`Progress`] draws and writes for people, [`JsonLines`] writes a log, and
 //!   [`ChromeTrace`] a trace. A [`Graph`] is a picture.
 //!
@@ -135,6 +139,7 @@ mod digest;
 mod engine;
 mod error;
 mod event;
+pub mod executor;
 mod future;
 mod graph;
 mod hash;
@@ -152,16 +157,20 @@ pub mod sync;
 mod task;
 mod threads;
 mod times;
+mod worker;
 
 pub use checkpoint::{Checkpoint, CheckpointStore, FileCheckpoints};
 pub use digest::{Digest, ParseDigestError};
 pub use engine::{
     Estimate, Plan, PlannedNode, PlannedState, Resumption, TaskOutcome, checkpoint_here,
-    resume_here,
+    resume_here, task_seed, task_seed_bytes,
 };
 pub use error::{Error, ErrorKind, PathStep};
 pub use event::{Change, Event, Interest, ItemChange, MissReason, Moment, Observer, Summary};
-pub use future::{CheckpointOwnFormat, Join, Outcome, TaskFuture, TaskRun, join, join_all};
+pub use executor::{Executor, ProcessExecutor};
+pub use future::{
+    CheckpointOwnFormat, Join, Outcome, TaskFuture, TaskRun, join, join_all, map_each, product, zip,
+};
 pub use graph::{Graph, IntoArg, Origin};
 pub use hash::{
     ContentHash, ContentHasher, Element, HashError, InputDir, InputFile, OutputFile, Strategy,
@@ -177,6 +186,7 @@ pub use signed::{Signed, SigningKey};
 pub use size::{ByteSize, IntoByteSize};
 pub use store::{CacheStore, Eviction, FileStore, FileStoreLayout, MemoryStore};
 pub use times::IntoDuration;
+pub use worker::worker_main;
 
 /// The program in the README compiles.
 #[cfg(doctest)]
@@ -239,9 +249,11 @@ pub use daglite_macros::task;
     note = "this module belongs to the macros of daglite; use the public items of the crate"
 )]
 pub mod __private {
+    pub use crate::executor::{ArgumentFormats, TaskEntry};
     pub use crate::future::{call, unreachable_task};
     pub use crate::graph::Arg;
     pub use crate::hash::{ContentHasher, Strategy, ValueHash, serde_hash};
     pub use crate::registry::ValueFormats;
     pub use crate::task::*;
+    pub use inventory;
 }

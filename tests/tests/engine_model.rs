@@ -25,6 +25,9 @@ enum Kind {
     Join,
     AndThen,
     Each,
+    Folded,
+    Reduced,
+    Settled,
     Also,
     Refreshed,
     Checkpoint,
@@ -47,6 +50,9 @@ fn kind() -> impl Strategy<Value = Kind> {
         Join,
         AndThen,
         Each,
+        Folded,
+        Reduced,
+        Settled,
         Also,
         Refreshed,
         Checkpoint,
@@ -124,6 +130,12 @@ fn graph(plans: &[Plan], looks: &Arc<AtomicU64>) -> TaskFuture<u64> {
             Kind::Each => {
                 join_all([a, b]).map_each(|n| cached(0, n)).map(|both| mix(both[0], both[1]))
             }
+            Kind::Folded => map_each([a, b], |n| asynchronous(0, n)).in_flight(1).fold(0, cached),
+            Kind::Reduced => map_each([a, b], |n| cached(0, n)).reduce(plain),
+            Kind::Settled => join_all([a, b]).settled().map(|both| {
+                let value = |at: usize| both[at].as_ref().copied().unwrap_or_default();
+                mix(value(0), value(1))
+            }),
             Kind::Also => {
                 let looks = Arc::clone(looks);
                 cached(a, b).also(move |_| looks.fetch_add(1, Ordering::SeqCst))

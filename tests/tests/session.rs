@@ -25,6 +25,7 @@ fn default_session(folder: &Path, variables: &[(&str, &str)]) -> String {
         .env_remove("DAGLITE_RESUME")
         .env_remove("DAGLITE_HASH_STRATEGY")
         .env_remove("DAGLITE_KEEP_GOING")
+        .env_remove("DAGLITE_ISOLATION")
         .env_remove("DAGLITE_LIMITS")
         .env_remove("DAGLITE_SIGNING_KEY")
         .env_remove("DAGLITE_SIGNING_KEY_FILE")
@@ -348,6 +349,19 @@ fn a_setting_of_the_cache_that_makes_no_sense_is_an_error_with_its_place() {
         let text = default_session(folder.path(), &[(&name, wrong)]);
         assert!(text.contains(&format!("{name} is `{wrong}`: set it to ")), "{text}");
     }
+}
+
+#[test]
+fn whether_to_isolate_has_three_spellings() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(!default_session(folder.path(), &[]).contains("isolates nothing"));
+    let text = default_session(folder.path(), &[("DAGLITE_ISOLATION", "false")]);
+    assert!(text.contains(", isolates nothing"), "{text}");
+    let text = default_session(folder.path(), &[("DAGLITE_ISOLATION", "perhaps")]);
+    assert!(text.contains("DAGLITE_ISOLATION is `perhaps`: set it to `true` or `false`"), "{text}");
+    assert!(with_file("isolation = false\n").contains(", isolates nothing"));
+    let session = Session::builder().isolation(false).build().unwrap();
+    assert!(format!("{session:?}").contains(", isolates nothing"));
 }
 
 #[test]

@@ -142,6 +142,26 @@ fn a_count_that_is_far_too_high_does_not_make_the_cache_useless() {
     }
 }
 
+/// Twice as many entries as were counted do not fit into a number: a panic where overflows are looked for.
+#[test]
+fn uses_are_put_together_however_many_entries_are_counted() {
+    let folder = filled();
+    // More rows of uses than there may be; of no uses, each.
+    change(
+        folder.path(),
+        "UPDATE state SET entries = 9223372036854775807; \
+         WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 20) \
+         INSERT INTO touch (bytes) SELECT x'00' FROM counted",
+    );
+    let store = open_index(folder.path());
+    store.begin_run();
+    assert_eq!(found(&store).len(), 3);
+    put(&store, &key("four"), &lasting(b"four"));
+    flush(&store);
+    assert_eq!(ask(folder.path(), "SELECT count(*) FROM touch"), 1);
+    assert_eq!(found(&store).len(), 3);
+}
+
 #[test]
 fn an_index_whose_header_forbids_writing_is_made_anew_with_all_it_had() {
     let folder = filled();

@@ -1,5 +1,6 @@
 //! The crate where nothing has its usual name compiles; its tasks run.
 
+use daglite as other_name;
 use daglite_hygiene::{from_a_macro, shadowed};
 
 #[test]
@@ -10,6 +11,9 @@ fn tasks_run_where_the_usual_names_mean_something_else() {
     assert!(shadowed::fallible(0u32).run().is_err());
     assert_eq!(shadowed::generic::<u8, 2>(7u8).run().unwrap(), [7, 7]);
     shadowed::unit().run().unwrap();
+    let here = other_name::Session::builder().isolation(false).build().unwrap();
+    assert_eq!(shadowed::isolated("four", 3u32).run_in(&here).unwrap(), 7);
+    assert!(other_name::executor::tasks().any(|task| task.name().ends_with("::isolated")));
     assert_eq!(from_a_macro::double(21u64).run().unwrap(), 42);
 }
 

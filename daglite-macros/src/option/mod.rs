@@ -1,8 +1,8 @@
 //! The options of `#[task]`: one file each, listed in [`ALL`].
 //!
 //! An option's file has its spelling, how its value is read, the rules that are its own, and its line in the docs.
-//! [`given`] reads the shapes of values that several options share, [`time`] times, [`nearest`] finds what a wrong name was
-//! meant to be.
+//! [`given`] reads the shapes of values that several options share, [`time`] times, [`size`] sizes, [`nearest`] finds what a wrong
+//! name was meant to be.
 
 use proc_macro2::Ident;
 use syn::{Error, LitStr, Path, Result};
@@ -20,6 +20,8 @@ mod cache_track;
 mod cache_ttl;
 mod cache_version;
 mod given;
+mod isolate;
+mod isolate_memory;
 mod library;
 mod limits;
 mod name;
@@ -27,6 +29,8 @@ mod nearest;
 mod retries;
 mod retry_delay;
 mod retry_if;
+mod seeded;
+mod size;
 mod time;
 mod timeout;
 mod weight;
@@ -48,6 +52,9 @@ pub(crate) static ALL: &[&dyn TaskOption] = &[
     &timeout::Timeout,
     &weight::Weight,
     &limits::Limits,
+    &isolate::Isolate,
+    &isolate_memory::IsolateMemory,
+    &seeded::Seeded,
     &name::Name,
     &library::Library,
 ];
@@ -114,6 +121,12 @@ pub(crate) struct Options {
     pub(crate) weight: Option<u32>,
     /// `limits`: their names.
     pub(crate) limits: Vec<String>,
+    /// `isolate`: the word.
+    pub(crate) isolate: Option<Ident>,
+    /// `isolate_memory`: the word and the size, in bytes.
+    pub(crate) isolate_memory: Option<(Ident, u64)>,
+    /// `seeded`: the word.
+    pub(crate) seeded: Option<Ident>,
     /// `name`.
     pub(crate) name: Option<String>,
     /// `crate`.

@@ -109,6 +109,18 @@ fn how_a_body_is_run_becomes_data() {
 }
 
 #[test]
+fn an_isolated_task_demands_formats() {
+    insta::assert_snapshot!(expanded(
+        quote!(isolate, isolate_memory = "2GB"),
+        quote! {
+            fn parse(text: &str, base: u32) -> Result<u32, ParseIntError> {
+                u32::from_str_radix(text, base)
+            }
+        }
+    ));
+}
+
+#[test]
 fn how_a_body_is_run_is_not_in_its_fingerprint() {
     let fingerprint = |attribute| {
         let function = quote!(
@@ -126,6 +138,7 @@ fn how_a_body_is_run_is_not_in_its_fingerprint() {
         quote!(cache, retries = 4, retry_delay = "1s", retry_if = passes),
         quote!(cache, timeout = "30s"),
         quote!(cache, weight = 4, limits = ["db"]),
+        quote!(cache, isolate, isolate_memory = "2GB"),
     ] {
         assert_eq!(fingerprint(attribute), plain);
     }

@@ -107,8 +107,11 @@ impl Run {
                 None
             }
         };
+        let may_draw = self.why_unseeded(call.task).is_none();
         match key {
-            Some(key) if engine.remembered(call.task, &key.digest, removals).is_none() => {
+            Some(key)
+                if may_draw && engine.remembered(call.task, &key.digest, removals).is_none() =>
+            {
                 let landed = engine.flights.landed(&key.digest);
                 Ok(Asked { planned, call, key, landed })
             }

@@ -15,7 +15,7 @@ use crate::digest::Digest;
 use crate::event::Event;
 use crate::graph::{Arg, AttemptSettings, Input, Mode, Node, Op, Slot, TaskOp};
 use crate::sync::Mutex;
-use crate::task::{Body, Failure, Task, Value};
+use crate::task::{Failure, Task, Value};
 
 use super::Engine;
 use super::execute::{Completion, Cut, Order};
@@ -123,7 +123,8 @@ impl Attempt {
             Ok(Ok(_)) => false,
             Ok(Err(failure)) => failure.is_worth_a_retry(),
             Err(Cut::Panicked(_)) => !self.policy.picky,
-            Err(Cut::TimedOut { .. }) => true,
+            Err(Cut::TimedOut { .. } | Cut::Ended { .. } | Cut::Crashed(_)) => true,
+            Err(Cut::Elsewhere(_)) => false,
         };
         passes && self.values.is_some()
     }
@@ -221,15 +222,14 @@ impl Run {
             return Progress::Again;
         }
         let (due, is_due) = (pending.due, pending.due <= self.engine.timers.now());
-        let launches = matches!(call.task.body, Body::Async(_)) && !driver;
+        let launches = self.engine.is_polled(call.task) && !driver;
         if !is_due || launches {
             call.attempts().pending = Some(Mutex::new(pending));
             self.put_back(node, Op::Task(call));
             if is_due {
-                self.request_launch(idx);
-            } else {
-                self.pause(idx, node, due);
+                return Progress::Launch;
             }
+            self.pause(idx, node, due);
             return Progress::Parked;
         }
         let Pending { mut order, .. } = *pending;
@@ -284,9 +284,12 @@ impl Run {
 
     /// Tells that the time of an attempt was over, if that was its end.
     fn tell_time_out(&self, completion: &Completion, attempt: u32) {
-        let Err(Cut::TimedOut { limit, away }) = &completion.result else { return };
-        let (task, limit, still_running) =
-            (completion.order.task.spec.name, *limit, away.is_some());
+        let (limit, away) = match &completion.result {
+            Err(Cut::TimedOut { limit, away }) => (*limit, away.as_ref()),
+            Err(Cut::Ended { limit }) => (*limit, None),
+            _ => return,
+        };
+        let (task, still_running) = (completion.order.task.spec.name, away.is_some());
         tracing::warn!(target: "daglite", parent: &self.span, task, ?limit, still_running, "a task took longer than its timeout");
         self.engine.tell_task(|| Event::TimedOut { task, attempt, limit, still_running });
         if let Some(away) = away {

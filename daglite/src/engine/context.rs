@@ -9,6 +9,7 @@ use crate::task::Task;
 
 use super::Engine;
 use super::ledger::Ledger;
+use super::seed::Seed;
 
 /// The surroundings of a task's body.
 pub(crate) struct Context {
@@ -16,10 +17,12 @@ pub(crate) struct Context {
     pub(crate) engine: Arc<Engine>,
     /// Whether the body may block the thread. An `async` one may not.
     pub(crate) blocking: bool,
-    /// The task, if it is cached.
+    /// The task, if it is cached or seeded.
     pub(super) task: Option<&'static Task>,
     /// The key that the body is to fill, if its task is cached.
     pub(super) key: Option<Digest>,
+    /// What its random numbers are made of, if its task says that there are any.
+    pub(super) seed: Option<Arc<Seed>>,
     /// The body that this one was called from.
     pub(super) parent: Option<Arc<Context>>,
     /// The number of the outermost run around it, if anybody is told of runs.

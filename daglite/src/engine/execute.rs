@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, MissReason};
 use crate::graph::{Arg, Input, Key, Node, Op, Slot, TaskOp, take_value};
+use crate::registry::Encoded;
 use crate::store::KeyPart;
 use crate::sync::{AtomicBool, Instant, Mutex};
 use crate::task::{Args, Body, Failure, Task, Value};
@@ -20,7 +21,9 @@ use super::attempts::{Attempt, Policy};
 use super::away::Away;
 use super::context::{Context, within, within_lent};
 use super::flight::Flight;
+use super::isolated::{BodyElsewhere, Returned};
 use super::run::{Progress, Run, WeakRun};
+use super::seed::Seed;
 use super::step::lineage;
 use super::{Engine, caught, panicked};
 
@@ -40,18 +43,25 @@ pub(super) enum Cut {
     Panicked(String),
     /// It took longer than `limit`; it is still at work if it is `away`.
     TimedOut { limit: Duration, away: Option<Arc<Away>> },
+    /// It took longer than `limit` somewhere else, and was ended there.
+    Ended { limit: Duration },
+    /// What ran it somewhere else has ended under it.
+    Crashed(Error),
+    /// It has not run where it was to run, or has no result that can be read.
+    Elsewhere(Error),
 }
 
 impl Cut {
     /// The error that users see, still without task and location.
     pub(super) fn into_error(self) -> Error {
-        let (limit, away) = match self {
+        let (limit, fate) = match self {
             Self::Panicked(message) => return panicked(&message),
-            Self::TimedOut { limit, away } => (limit, away),
-        };
-        let fate = match away {
-            None => "was dropped",
-            Some(_) => "still runs, as nothing can stop it",
+            Self::Crashed(error) | Self::Elsewhere(error) => return error,
+            Self::TimedOut { limit, away: None } => (limit, "was dropped"),
+            Self::TimedOut { limit, away: Some(_) } => {
+                (limit, "still runs, as nothing can stop it")
+            }
+            Self::Ended { limit } => (limit, "was ended, with the process that ran it"),
         };
         let message = format!(
             "timed out after {limit:?}, and its body {fate}: if that is too early, give it a longer `timeout`"
@@ -74,13 +84,47 @@ pub(super) struct Order {
     pub(super) flight: Option<Flight>,
     /// The checkpoints that the arguments were made from.
     pub(super) checkpoints: Vec<String>,
+    /// What its random numbers are made of, if its task says that there are any.
+    pub(super) seed: Option<Arc<Seed>>,
     /// Which attempt it is, if there may be several, or if its time is limited.
     pub(super) attempt: Option<Box<Attempt>>,
+    /// The result as bytes, if it came as such.
+    pub(super) encoded: Option<Box<Encoded>>,
 }
 
 type BodyFuture = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send>>;
 
-/// The body of an `async` task in flight.
+/// A body that is polled.
+pub(super) enum BodyInFlight {
+    /// That of an `async` task.
+    Here(BodyFuture),
+    /// One that runs somewhere else.
+    Elsewhere(BodyElsewhere),
+}
+
+impl BodyInFlight {
+    /// Polls it.
+    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Returned> {
+        match self {
+            Self::Here(body) => body.as_mut().poll(cx).map(|result| Returned {
+                result: Ok(result),
+                encoded: None,
+                took: None,
+            }),
+            Self::Elsewhere(body) => body.as_mut().poll(cx),
+        }
+    }
+}
+
+/// A body that is to be polled, and what surrounds it.
+pub(super) struct Launch {
+    pub(super) body: BodyInFlight,
+    pub(super) context: Arc<Context>,
+    pub(super) span: tracing::Span,
+    pub(super) started: Instant,
+}
+
+/// The body of an `async` task in flight, or one that runs somewhere else.
 pub(super) struct Flying {
     /// The run that polls it, and its node's place there.
     owner: Mutex<(WeakRun, u32)>,
@@ -88,7 +132,7 @@ pub(super) struct Flying {
     span: tracing::Span,
     started: Instant,
     /// The node goes with the body: a waker that is kept for ever must not keep the value.
-    body: Mutex<Option<(BodyFuture, Order, Arc<Node>)>>,
+    body: Mutex<Option<(BodyInFlight, Order, Arc<Node>)>>,
     /// Whether it already stands in line to be polled.
     queued: AtomicBool,
     /// Whether its time is over, so that it is dropped in place of being polled.
@@ -116,8 +160,10 @@ impl Run {
         let missed = missed.map(|(_, reason)| reason);
         let reason = missed.map(|reason| self.miss(&call, reason, &parts));
         let checkpoints = lineage(&call);
+        let seed = self.seed_for(&call);
         let (args, key) = call.into_parts();
-        let order = Order { task, checkpoints, key, parts, reason, flight, attempt };
+        let encoded = None;
+        let order = Order { task, checkpoints, key, parts, reason, flight, seed, attempt, encoded };
         let values: Option<SmallVec<[Value; 3]>> = args
             .into_iter()
             .map(|arg| match arg.0 {
@@ -143,6 +189,9 @@ impl Run {
         if let Some(attempt) = &mut order.attempt {
             attempt.keep(&values);
             limit = attempt.timeout();
+        }
+        if let Some(executor) = self.engine.executor_of(task) {
+            return self.send_elsewhere(idx, node, executor, order, values);
         }
         if let (Body::Sync(body), Some(limit)) = (task.body, limit) {
             self.send_away(idx, node, body, order, values, limit);
@@ -174,23 +223,48 @@ impl Run {
                         return self.conclude(idx, node, Completion { order, result, took });
                     }
                 };
-                let flying = Arc::new(Flying {
-                    owner: Mutex::new((Arc::downgrade(self), idx)),
-                    context,
-                    span,
-                    started,
-                    body: Mutex::new(Some((future, order, Arc::clone(node)))),
-                    queued: AtomicBool::new(false),
-                    timed_out: AtomicBool::new(false),
-                });
-                if let Some(limit) = limit {
-                    flying.end_after(limit, &self.engine);
-                }
-                self.launched(idx, Arc::clone(&flying));
-                flying.poll(self);
-                Progress::Parked
+                let body = BodyInFlight::Here(future);
+                self.fly(idx, node, order, Launch { body, context, span, started })
             }
         }
+    }
+
+    /// Has a body polled from now on.
+    pub(super) fn fly(
+        self: &Arc<Self>,
+        idx: u32,
+        node: &Arc<Node>,
+        order: Order,
+        launch: Launch,
+    ) -> Progress {
+        let Launch { body, context, span, started } = launch;
+        let is_here = matches!(body, BodyInFlight::Here(_));
+        // What runs somewhere else is timed there, from the moment on at which it begins.
+        let limit = match &body {
+            BodyInFlight::Here(_) => order.attempt.as_ref().and_then(|attempt| attempt.timeout()),
+            BodyInFlight::Elsewhere(_) => None,
+        };
+        let flying = Arc::new(Flying {
+            owner: Mutex::new((Arc::downgrade(self), idx)),
+            context,
+            span,
+            started,
+            body: Mutex::new(Some((body, order, Arc::clone(node)))),
+            queued: AtomicBool::new(false),
+            timed_out: AtomicBool::new(false),
+        });
+        if let Some(limit) = limit {
+            flying.end_after(limit, &self.engine);
+        }
+        self.launched(idx, Arc::clone(&flying));
+        if is_here {
+            // Not here and now, where the node is still held: whoever takes the value of a body that ends at once may have to be
+            // the only holder. The driver comes to it next, so that it need not be woken.
+            self.woken.lock().push(flying);
+        } else {
+            flying.poll(self);
+        }
+        Progress::Parked
     }
 
     /// The span of a body: what `tracing` knows of it.
@@ -224,7 +298,10 @@ impl Run {
         let task = node.task?;
         let Body::Sync(body) = task.body else { return None };
         let has_key = task.spec.cache.is_some() && self.engine.cache.is_some();
-        if has_key || self.is_watched() || task.spec.attempts.is_some() {
+        if task.spec.isolate.is_some() && self.engine.executor_of(task).is_some() {
+            return None;
+        }
+        if has_key || self.is_watched() || task.spec.attempts.is_some() || task.spec.seeded {
             return None;
         }
         let mut slot = node.slot.lock();
@@ -279,7 +356,9 @@ impl Run {
             reason: None,
             flight: None,
             checkpoints,
+            seed: None,
             attempt: None,
+            encoded: None,
         };
         Some(self.record_completion(node, Completion { order, result, took }))
     }
@@ -311,13 +390,14 @@ impl Run {
 
     pub(super) fn context_for(&self, order: &Order, blocking: bool) -> Arc<Context> {
         let outer = if blocking { &self.context } else { &self.async_context };
-        match &order.key {
-            None => Arc::clone(outer),
-            Some(key) => Arc::new(Context {
+        match (&order.key, &order.seed) {
+            (None, None) => Arc::clone(outer),
+            (key, seed) => Arc::new(Context {
                 engine: Arc::clone(&self.engine),
                 blocking,
                 task: Some(order.task),
-                key: Some(key.digest),
+                key: key.as_ref().map(|key| key.digest),
+                seed: seed.clone(),
                 parent: Some(Arc::clone(outer)),
                 ledger: Arc::clone(&outer.ledger),
                 outermost: outer.outermost,
@@ -341,6 +421,7 @@ impl Flying {
         let mut body = self.body.lock();
         let Some((future, order, _)) = &mut *body else { return };
         let _entered = self.span.enter();
+        let mut took = None;
         let result = if self.timed_out.load(Ordering::Acquire) {
             let limit = order.attempt.as_ref().and_then(|attempt| attempt.timeout());
             Err(Cut::TimedOut { limit: limit.unwrap_or_default(), away: None })
@@ -348,9 +429,13 @@ impl Flying {
             let waker = Waker::from(Arc::clone(self));
             let mut cx = TaskContext::from_waker(&waker);
             let context = Arc::clone(&self.context);
-            match within(context, || caught(|| future.as_mut().poll(&mut cx))) {
+            match within(context, || caught(|| future.poll(&mut cx))) {
                 Ok(Poll::Pending) => return,
-                Ok(Poll::Ready(result)) => Ok(result),
+                Ok(Poll::Ready(returned)) => {
+                    order.encoded = returned.encoded.map(Box::new);
+                    took = returned.took;
+                    returned.result
+                }
                 Err(panic) => Err(Cut::Panicked(panic)),
             }
         };
@@ -362,7 +447,8 @@ impl Flying {
             drop(node);
             let result = leftovers.map_err(Cut::Panicked).and(result);
             let idx = self.owner.lock().1;
-            run.landed(idx, Completion { order, result, took: self.started.elapsed() });
+            let took = took.unwrap_or_else(|| self.started.elapsed());
+            run.landed(idx, Completion { order, result, took });
         }
     }
 

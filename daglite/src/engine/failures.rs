@@ -93,7 +93,8 @@ fn step(node: &Node) -> PathStep {
         Slot::Idle(Op::Map { .. }) => PathStep::other("map", at),
         Slot::Idle(Op::AndThen { .. } | Op::Forward { .. }) => PathStep::other("and_then", at),
         Slot::Idle(Op::Also { .. }) => PathStep::other("also", at),
-        Slot::Idle(Op::Join { .. }) => PathStep::other("join", at),
+        Slot::Idle(Op::Join { .. } | Op::Settle { .. }) => PathStep::other("join", at),
+        Slot::Idle(Op::Fan { fan, .. }) => PathStep::other(fan.what, at),
         Slot::Idle(Op::Checkpoint(save)) => {
             PathStep::other(format!("checkpoint {}", save.checkpoint.name()), at)
         }

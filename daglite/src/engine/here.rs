@@ -247,6 +247,16 @@ impl States {
         self.names.lock().entry(key).or_default().insert(name.to_owned());
     }
 
+    /// Notes states that a body has saved somewhere else.
+    pub(super) fn note_all(&self, key: Digest, names: Vec<String>) {
+        names.iter().for_each(|name| self.note(key, name));
+    }
+
+    /// Takes the names of the states of a key.
+    pub(super) fn take(&self, key: &Digest) -> Vec<String> {
+        self.names.lock().remove(key).unwrap_or_default().into_iter().collect()
+    }
+
     /// Whether the task of `key` may have states.
     pub(super) fn has(&self, key: &Digest) -> bool {
         self.names.lock().contains_key(key)

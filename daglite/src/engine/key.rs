@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::graph::{Arg, ArgPart, Input, Key, Node, Slot};
 use crate::hash::{ContentHasher, Strategy, watching};
 use crate::store::{ArtifactMeta, PartKind};
-use crate::task::{CacheSpec, ParamHash, Task, TaskSpec, Value, note_task};
+use crate::task::{CacheSpec, ParamHash, Task, Value, note_task};
 use crate::threads;
 
 use super::hashes::{Hashed, Hashes, Question, was_asked};
@@ -37,6 +37,9 @@ enum Source {
     Content = 2,
     Custom = 3,
 }
+
+/// Stands where the source of an argument stands: what follows is the session's seed.
+const SEED: u8 = 4;
 
 impl Source {
     /// The same, as it is kept.
@@ -70,6 +73,11 @@ const TWIN: &str = "another task has the same place, name and code, and types of
 /// The key, still without its files.
 fn digests_of(task: &'static Task, args: &[Arg], cache: &CacheSpec, hash: &Hashing<'_>) -> Keyed {
     let mut stream = Stream::of_task(task, cache);
+    if task.spec.seeded {
+        stream.text("seed");
+        stream.bytes(&[SEED]);
+        stream.bytes(&hash.engine.seed.to_le_bytes());
+    }
     if task.memo.has_twin() {
         return Keyed::Unhashable(TWIN.to_owned());
     }
@@ -118,6 +126,61 @@ fn digests_of(task: &'static Task, args: &[Arg], cache: &CacheSpec, hash: &Hashi
     Keyed::Key(Key { digest: stream.finish(), parts, files: Vec::new() })
 }
 
+/// The seed of a call: of the session's seed, the task's name and types, and the content of the arguments, whatever those were made of.
+/// Not of the code, and not of what the cache knows: the same call draws the same with a cache and without.
+pub(super) fn seed_of(
+    task: &'static Task,
+    args: &[Arg],
+    session: u64,
+    hash: &Hashing<'_>,
+) -> Result<[u8; 32], String> {
+    let (seed, _) = watching(|| seed_of_content(task, args, session, hash));
+    seed.map(|seed| *seed.as_bytes())
+}
+
+fn seed_of_content(
+    task: &'static Task,
+    args: &[Arg],
+    session: u64,
+    hash: &Hashing<'_>,
+) -> Result<Digest, String> {
+    let mut stream = Stream::default();
+    stream.text("daglite seed v1");
+    stream.bytes(&session.to_le_bytes());
+    stream.text(task.spec.package);
+    stream.text(task.spec.name);
+    stream.count(task.types.len());
+    task.types.iter().for_each(|type_name| stream.text(type_name()));
+    let mut values = Vec::with_capacity(args.len());
+    for arg in args {
+        values.push(match &arg.0 {
+            Input::Value(value) => Arc::clone(value),
+            Input::Node(node) => match &*node.slot.lock() {
+                Slot::Done { value, .. } => Arc::clone(value),
+                _ => return Err("an argument is not there: run again".to_owned()),
+            },
+        });
+    }
+    for ((value, name), param) in values.iter().zip(task.spec.params).zip(&task.params) {
+        match hash.value(value, param, name, true) {
+            Part::Nothing => {}
+            Part::Digest(_, digest) => {
+                stream.text(name);
+                stream.bytes(digest.as_bytes());
+            }
+            Part::NeedsValue => return Err("an argument is not there: run again".to_owned()),
+            Part::Unhashable(why) => return Err(format!("parameter `{name}`: {why}")),
+        }
+    }
+    if let Some(hash_all) = task.hash_all {
+        let mut hasher = hash.hasher(hash.engine.hash_strategy);
+        hash_all(&values, &mut hasher);
+        let digest = hasher.finish().map_err(|error| format!("`cache_hash`: {error}"))?;
+        stream.bytes(digest.as_bytes());
+    }
+    Ok(stream.finish())
+}
+
 /// The fingerprint of a task: its code and its place.
 pub(super) fn fingerprint(task: &'static Task) -> Digest {
     task.memo.get(|| fixed(task)).0
@@ -125,7 +188,7 @@ pub(super) fn fingerprint(task: &'static Task) -> Digest {
 
 /// A task's fingerprint, and the part of its keys that is the same for all calls.
 fn fixed(task: &'static Task) -> (Digest, Vec<u8>) {
-    let fingerprint = fingerprint_of(task.spec);
+    let fingerprint = task.spec.digest();
     let mut stream = Stream::default();
     stream.text(KEY_SCHEME);
     stream.bytes(fingerprint.as_bytes());
@@ -139,21 +202,6 @@ fn fixed(task: &'static Task) -> (Digest, Vec<u8>) {
         note_task(task, Digest::of_bytes(stream.whole()));
     }
     (fingerprint, stream.whole().to_vec())
-}
-
-fn fingerprint_of(spec: &TaskSpec) -> Digest {
-    let mut stream = Stream::default();
-    stream.text("daglite fingerprint v2");
-    stream.text(spec.package);
-    stream.text((spec.place)());
-    stream.text(spec.name);
-    stream.bytes(&spec.fingerprint);
-    stream.count(spec.conditions.len());
-    for (condition, holds) in spec.conditions {
-        stream.text(condition);
-        stream.bytes(&[u8::from(*holds)]);
-    }
-    stream.finish()
 }
 
 /// What stands for an artifact in the keys of those who take it: its bytes, and how they are read. Never the digest of

@@ -1,13 +1,13 @@
 //! The engine: runs a graph against the stores.
 //!
 //! Read in this order: `run` (the threads that settle nodes), `drive` (the future that drives them), `queue` (where nodes stand), `hand` (calls that are taken
-//! along), `step` (what happens to one node),
+//! along), `fan_out` (elements that come as there is room), `step` (what happens to one node),
 //! `key` (a call's cache key), `hashes` (values that several calls share), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the
 //! cache has), `ahead` (many look-ups at once), `memory` (results that are kept as they are), `execute` (bodies), `attempts` (bodies
-//! that are run again), `away` (bodies on threads of their own), `timers` (what is to be done later), `record`
-//! (what becomes of results), `failures` (what becomes of failures), `files` (files in keys and in results), `notes` (digests of
+//! that are run again), `away` (bodies on threads of their own), `isolated` (bodies that do not run here), `timers` (what is to be done later), `record`
+//! (what becomes of results), `failures` (what becomes of failures), `settle` (failures that are results), `files` (files in keys and in results), `notes` (digests of
 //! files that other processes have read), `save` (checkpoints), `resume` (going on from them) and `differs` (what is
-//! not as it was then), `here` (those inside a body), `lone` (a call by itself, before there is a run), `shortcut` (past all of that, to a result in memory), `flight` (one computation a
+//! not as it was then), `here` (those inside a body), `seed` (random numbers in bodies), `lone` (a call by itself, before there is a run), `shortcut` (past all of that, to a result in memory), `flight` (one computation a
 //! key), `others` (other processes), `ledger` (what the store is told of a run), `plan` and `planner` (what a run would
 //! do), `pool` (threads),
 //! `context` (what a thread is doing).
@@ -22,6 +22,7 @@ mod drive;
 mod execute;
 mod explain;
 mod failures;
+mod fan_out;
 mod files;
 mod flight;
 mod hand;
@@ -30,6 +31,7 @@ mod here;
 #[cfg(all(test, daglite_scheduled))]
 #[path = "../../../interleavings/src/engine/mod.rs"]
 mod interleavings;
+mod isolated;
 mod key;
 mod ledger;
 mod lone;
@@ -47,6 +49,8 @@ mod record;
 mod resume;
 mod run;
 mod save;
+mod seed;
+mod settle;
 mod shortcut;
 mod step;
 mod timers;
@@ -61,6 +65,7 @@ use crate::checkpoint::CheckpointStore;
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::event::{Audience, Event, Interest, Observer};
+use crate::executor::Executor;
 use crate::hash::{Consulting, Notes, Strategy, consulting};
 use crate::registry::Registry;
 use crate::size::ByteSize;
@@ -75,6 +80,7 @@ pub use plan::{Estimate, Plan, PlannedNode, PlannedState};
 pub use resume::Resumption;
 pub(crate) use run::Finished;
 pub use run::TaskOutcome;
+pub use seed::{task_seed, task_seed_bytes};
 pub(crate) use shortcut::Shortcut;
 
 use flight::Flights;
@@ -112,9 +118,13 @@ pub(crate) struct Engine {
     /// What the store has been told of tasks.
     records: Records,
     pool: Pool,
+    /// Where the bodies of isolated tasks run; here if `None`.
+    executor: Option<Arc<dyn Executor>>,
     timers: Timers,
     /// What random pauses are made of.
     jitter_seed: u64,
+    /// What random numbers of bodies are made of.
+    seed: u64,
     /// How far running bodies have come, where they have saved it.
     states: States,
     flights: Arc<Flights>,
@@ -169,10 +179,14 @@ pub(crate) struct Parts {
     pub(crate) hash_strategy: Strategy,
     /// What random pauses are made of.
     pub(crate) jitter_seed: u64,
+    /// What random numbers of bodies are made of.
+    pub(crate) seed: u64,
     /// Whether a failure stops only what depends on it.
     pub(crate) keep_going: bool,
     /// How many bodies may run at once of those that name a limit.
     pub(crate) limits: BTreeMap<String, usize>,
+    /// Where the bodies of isolated tasks run; here if `None`.
+    pub(crate) executor: Option<Arc<dyn Executor>>,
 }
 
 impl Engine {
@@ -191,8 +205,10 @@ impl Engine {
             resume,
             hash_strategy,
             jitter_seed,
+            seed,
             keep_going,
             limits,
+            executor,
         } = parts;
         let memory = cache
             .as_ref()
@@ -210,8 +226,10 @@ impl Engine {
             registry,
             timers: Timers::new(clock.clone()),
             jitter_seed,
+            seed,
             keep_going,
             limits,
+            executor,
             audience,
             clock,
             warn_excluded,
@@ -255,6 +273,7 @@ impl Engine {
         let strategy = self.hash_strategy;
         let resumes = if self.resume { ", goes on from checkpoints" } else { "" };
         let keeps_going = if self.keep_going { ", keeps going" } else { "" };
+        let isolates = if self.executor.is_some() { "" } else { ", isolates nothing" };
         let limits: String = self
             .limits
             .iter()
@@ -262,7 +281,7 @@ impl Engine {
             .collect();
         format!(
             "{cache}, {checkpoints}, {memory}, {threads} at once, waits {wait:?} for others, \
-             hashes by {strategy:?}{resumes}{keeps_going}{limits}"
+             hashes by {strategy:?}{resumes}{keeps_going}{isolates}{limits}"
         )
     }
 

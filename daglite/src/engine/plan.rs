@@ -112,7 +112,8 @@ impl fmt::Display for Estimate {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PlannedNode {
-    /// The task, as `module::path::name`; `and_then` for a closure that makes more tasks once it sees a value.
+    /// The task, as `module::path::name`; `and_then`, `map_each`, `fold` or `reduce` for what makes more tasks once it
+    /// sees a value.
     pub task: &'static str,
     /// Its cache key, if that can be told already.
     pub key: Option<Digest>,

@@ -20,6 +20,9 @@ use super::key::{Hashing, Keyed, joined, key_of, reference};
 use super::plan::{Estimate, Plan, PlannedNode, PlannedState};
 use super::{Engine, caught};
 
+/// What makes more tasks once it sees a value, by its name in a plan.
+const OPEN: [&str; 4] = ["and_then", "map_each", "fold", "reduce"];
+
 /// What is known of a node's result.
 #[derive(Clone, Copy)]
 enum Forecast {
@@ -220,7 +223,7 @@ impl Planner<'_> {
         let mut untimed = 0;
         let mut depends = false;
         for node in &self.nodes {
-            untimed += usize::from(node.expected.is_none() && node.task != "and_then");
+            untimed += usize::from(node.expected.is_none() && !OPEN.contains(&node.task));
             depends |= matches!(node.state, PlannedState::Unknown { .. });
         }
         let mut first_edge = vec![0; self.cells.len() + 1];
@@ -313,11 +316,16 @@ impl Planner<'_> {
             }
             Slot::Idle(op) => {
                 let result = self.look_at_op(op);
-                if matches!(op, Op::AndThen { .. })
+                let open = match op {
+                    Op::AndThen { .. } => Some("and_then"),
+                    Op::Fan { fan, .. } => Some(fan.what),
+                    _ => None,
+                };
+                if let Some(open) = open
                     && let Forecast::After(after) = result
                 {
                     drop(slot);
-                    self.say(at, "and_then", None, PlannedState::Unknown { after });
+                    self.say(at, open, None, PlannedState::Unknown { after });
                 }
                 return Step::Done(result);
             }
@@ -339,6 +347,9 @@ impl Planner<'_> {
             Op::Task(_) => Forecast::Value,
             Op::Map { source, .. } => changed(source, "map"),
             Op::AndThen { source, .. } => changed(source, "and_then"),
+            Op::Fan { source: Some(source), fan } => changed(source, fan.what),
+            Op::Fan { source: None, fan } => Forecast::After(fan.what),
+            Op::Settle { .. } => Forecast::After("settled"),
             Op::Also { source, .. } | Op::Forward { source } => self.result_of(source),
             Op::Checkpoint(save) => self.result_of(&save.source),
             Op::Join { sources, .. } => {

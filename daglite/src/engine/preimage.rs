@@ -16,6 +16,7 @@ use crate::task::{ParamHash, Task, Value};
 use super::block::wait;
 use super::hashes::{Hashes, Question, was_asked};
 use super::key::KEY_SCHEME;
+use super::seed::seed_part;
 use super::step::digest_and_made;
 use super::{Engine, caught};
 
@@ -58,6 +59,7 @@ impl Engine {
         if let Some(cache) = &task.spec.cache {
             parts.extend(cache.env.iter().map(|name| variable(name)));
         }
+        parts.extend(task.spec.seeded.then(|| seed_part(self.seed)));
         parts.extend(self.excluded(task, args, self.warn_excluded).map(|(_, part)| part));
         parts
     }

@@ -1,17 +1,18 @@
 //! The nodes of a run, where they stand, and the lines in which those that can be seen to wait.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use crate::error::{Error, PathStep};
-use crate::graph::{Key, Node, Outline, Slot};
+use crate::graph::{Key, Node, Op, Outline, Slot};
 use crate::task::{Body, Value};
 
 use super::ahead::{Batch, MOST_AHEAD, Planned};
 use super::execute::{Completion, Flying};
 use super::failures::{Failures, path_of};
+use super::fan_out::Open;
 use super::hand::{Hand, Handful, MOST_IN_HAND, Place};
 
 /// The nodes of a run and where they stand.
@@ -20,6 +21,8 @@ pub(super) struct Queue {
     pub(super) resumes: bool,
     /// Whether there is a cache to be asked.
     pub(super) caches: bool,
+    /// Whether isolated bodies run somewhere else.
+    pub(super) isolates: bool,
     pub(super) cells: Vec<Cell>,
     /// Calls of sync tasks: whoever does them needs a permit.
     pub(super) ready: VecDeque<Work>,
@@ -57,6 +60,14 @@ pub(super) struct Queue {
     pub(super) key: Option<Arc<Key>>,
     /// What threads have taken along, and others may take from.
     pub(super) hands: Vec<Arc<Handful>>,
+    /// How many threads may work at once.
+    pub(super) workers: usize,
+    /// The fan-outs that have been opened, and have not come to their ends.
+    pub(super) fans: BTreeMap<u32, Open>,
+    /// The joins to which failures are results like others.
+    pub(super) settling: HashSet<u32>,
+    /// What failures have left behind, to be dropped without the lock.
+    pub(super) litter: Vec<(Option<Slot>, Option<Arc<Node>>)>,
 }
 
 /// A node's place in a run.
@@ -79,11 +90,11 @@ pub(super) struct Cell {
 
 /// Stands in [`Cell::missing`] of a node that has failed, or needs one that has: there is no room for a flag in a million
 /// cells, and it will always lack something.
-const DOOMED: u32 = 1 << 31;
+pub(super) const DOOMED: u32 = 1 << 31;
 
 impl Cell {
     /// Whether it has failed, or needs one that has.
-    fn is_doomed(&self) -> bool {
+    pub(super) fn is_doomed(&self) -> bool {
         self.missing >= DOOMED
     }
 }
@@ -125,6 +136,9 @@ impl Queue {
                 && !op.may_resume(self.resumes)
             {
                 want_values = op.wants_values(cell.want_value);
+                if let Op::Settle { .. } = op {
+                    self.settling.insert(index(at));
+                }
                 op.each_source(|source| {
                     let settled =
                         matches!(&*source.slot.lock(), Slot::Done { .. } | Slot::Known(_));
@@ -172,7 +186,9 @@ impl Queue {
         if let Some(outline) = &mut self.outline {
             outline.names.push(node.task.map(|task| task.spec.name));
         }
-        let is_async = node.task.is_some_and(|task| matches!(task.body, Body::Async(_)));
+        let is_async = node.task.is_some_and(|task| {
+            matches!(task.body, Body::Async(_)) || self.isolates && task.spec.isolate.is_some()
+        });
         self.has_async |= is_async;
         let task = node.task.filter(|_| !is_async);
         self.cells.push(Cell {
@@ -249,7 +265,7 @@ impl Queue {
         if self.is_stopping() {
             self.light.iter().any(|work| matches!(work, Work::Record(..)))
         } else {
-            !self.ready.is_empty() || !self.light.is_empty()
+            !self.ready.is_empty() || !self.light.is_empty() || self.next_fan().is_some()
         }
     }
 
@@ -341,7 +357,7 @@ impl Queue {
     /// Notes that a node is settled, and lets those that need it go ahead.
     pub(super) fn finish(&mut self, idx: u32, node: Arc<Node>) {
         let cell = &mut self.cells[idx as usize];
-        let held = cell.node.take();
+        let Some(held) = cell.node.take() else { return };
         let dependents = std::mem::take(&mut cell.dependents);
         if idx == 0 {
             // The caller takes the value with its own handle.
@@ -352,8 +368,18 @@ impl Queue {
         }
         // Whoever is called next must find itself the only holder, to be allowed to move the value.
         drop((held, node));
+        if !self.fans.is_empty() {
+            self.fans.remove(&idx);
+        }
         for dependent in dependents.into_iter().rev() {
+            if self.note_item(idx, dependent) {
+                continue;
+            }
             let cell = &mut self.cells[dependent as usize];
+            // A fan-out that has ended without an item of its own: another run has seen to that.
+            if cell.missing & !DOOMED == 0 {
+                continue;
+            }
             cell.missing -= 1;
             if cell.missing == 0 {
                 self.push_front(dependent);
@@ -378,10 +404,17 @@ impl Queue {
     fn is_exhausted(&self) -> bool {
         self.launches.is_empty()
             && self.cells.iter().all(|cell| cell.node.is_none() || cell.is_doomed())
+            && self.fans.values().all(|open| open.fan.is_over())
     }
 
     /// Notes that a node has failed; answers whether nothing more may be started.
     pub(super) fn fail(&mut self, idx: u32, error: Error) -> bool {
+        if !self.fans.is_empty() {
+            self.fans.remove(&idx);
+        }
+        if self.absorb(idx, &error) {
+            return false;
+        }
         if !self.keeps_going {
             if self.failure.is_none() {
                 let path = self.path_from(idx, &error);
@@ -396,16 +429,25 @@ impl Queue {
         let mut doomed = vec![idx];
         while let Some(at) = doomed.pop() {
             let cell = &mut self.cells[at as usize];
-            if !cell.is_doomed() {
-                cell.missing |= DOOMED;
-                doomed.extend(&cell.dependents);
+            if cell.is_doomed() {
+                continue;
+            }
+            cell.missing |= DOOMED;
+            for next in cell.dependents.clone() {
+                let settles = self.settles(next);
+                if settles || self.fans.contains_key(&next) {
+                    self.give_up(at, next, &error);
+                }
+                if !settles {
+                    doomed.push(next);
+                }
             }
         }
         false
     }
 
     /// What the node that has failed was needed for.
-    fn path_from(&self, idx: u32, error: &Error) -> Vec<PathStep> {
+    pub(super) fn path_from(&self, idx: u32, error: &Error) -> Vec<PathStep> {
         let cell = |at: u32| &self.cells[at as usize];
         let above =
             std::iter::successors(cell(idx).dependents.first(), |at| cell(**at).dependents.first());

@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::error::Error;
 use crate::event::Event;
 use crate::graph::{Key, Made, Node, Origin, Slot};
-use crate::hash::watching;
+use crate::hash::{Watched, watching};
 use crate::registry::{Encoded, Encoding, Flowing};
 use crate::store::{
     Artifact, ArtifactMeta, CacheStore, KeyPart, PartKind, Put, StoreError, Written,
@@ -50,7 +50,8 @@ impl Run {
         let (digest, stored) = match &order.key {
             Some(key) => {
                 let parts = std::mem::take(&mut order.parts);
-                let (digest, stored) = self.keep(order.task, key, parts, &value, took);
+                let encoded = order.encoded.take();
+                let (digest, stored) = self.keep(order.task, key, parts, &value, encoded, took);
                 if stored && self.engine.states.has(&key.digest) {
                     self.context.ledger.finished(key.digest);
                 }
@@ -100,6 +101,7 @@ impl Run {
         key: &Key,
         parts: Vec<KeyPart>,
         value: &Value,
+        encoded: Option<Box<Encoded>>,
         took: Duration,
     ) -> (Option<Digest>, bool) {
         let engine = &self.engine;
@@ -114,8 +116,12 @@ impl Run {
             tracing::debug!(target: "daglite", task = name, "the result is an `Err`: it is used and not cached");
             return (None, false);
         }
-        let (encoding, watched) =
-            watching(|| caught(|| formats.begin(&engine.registry, &**value, None)));
+        // What came as bytes is stored as they are.
+        let encoded = encoded.filter(|encoded| formats.gives(&engine.registry, encoded));
+        let (encoding, watched) = match encoded {
+            Some(encoded) => (Ok(Ok(Encoding::Whole(*encoded))), Watched::default()),
+            None => watching(|| caught(|| formats.begin(&engine.registry, &**value, None))),
+        };
         let not_cached = |why: String| {
             engine.warn(format!("the result of `{name}` is used but not cached: {why}"));
             (None, false)

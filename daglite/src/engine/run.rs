@@ -5,7 +5,7 @@
 //! may need its runtime. In a run that has such tasks the caller does nothing else, so that none of them ever waits
 //! behind a body that blocks.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::mem;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock, Weak};
@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::event::{AtPlace, Event, Interest, MissReason, Short, Summary, place};
 use crate::graph::{Appearance, Drawn, Handover, Key, Node, Origin, Outline, Slot};
 use crate::sync::{AtomicBool, AtomicU64, Instant, Mutex, MutexGuard};
-use crate::task::{Body, Value};
+use crate::task::Value;
 
 use super::Engine;
 use super::ahead::{Batch, Looked, run_number};
@@ -133,6 +133,8 @@ enum Taken {
     One(Work, Option<Arc<Node>>, bool),
     /// Calls that lie in its hand.
     Handful,
+    /// A fan-out that can go on.
+    Fan(u32),
 }
 
 /// What came of working on a node.
@@ -141,6 +143,8 @@ pub(super) enum Progress {
     Settled,
     /// Somebody will put it into the queue again.
     Parked,
+    /// The driver has to go on with it.
+    Launch,
     /// Look again at once.
     Again,
     /// It cannot be made.
@@ -169,13 +173,15 @@ impl Run {
                 blocking,
                 task: None,
                 key: None,
+                seed: None,
                 parent: parent.clone(),
                 ledger: Arc::clone(&ledger),
                 outermost,
             })
         };
         let (resumes, caches) = (engine.resume, engine.cache.is_some());
-        let keeps_going = engine.keep_going;
+        let isolates = engine.executor.is_some();
+        let (keeps_going, workers) = (engine.keep_going, engine.pool.concurrency());
         Arc::new(Self {
             number,
             context: context(true),
@@ -184,6 +190,7 @@ impl Run {
             queue: Mutex::new(Queue {
                 resumes,
                 caches,
+                isolates,
                 cells: Vec::new(),
                 ready: VecDeque::new(),
                 ahead: 1,
@@ -203,6 +210,10 @@ impl Run {
                 result: None,
                 key: None,
                 hands: Vec::new(),
+                workers,
+                fans: BTreeMap::new(),
+                settling: HashSet::new(),
+                litter: Vec::new(),
             }),
             stopping: AtomicBool::new(false),
             driver_works: AtomicBool::new(false),
@@ -361,7 +372,7 @@ impl Run {
 
     /// While the answer lives, what this thread tells is of `node`, which is the `idx`th.
     pub(super) fn place_of(&self, idx: u32, node: &Node) -> AtPlace {
-        let is_async = node.task.is_some_and(|task| matches!(task.body, Body::Async(_)));
+        let is_async = node.task.is_some_and(|task| self.engine.is_polled(task));
         let (run, call) = self.numbers_of(idx);
         place(run, call, is_async)
     }
@@ -393,6 +404,7 @@ impl Run {
                     self.work(work, node, want_value, hand, who == Worker::Driver);
                 }
                 Taken::Handful => self.empty(hand),
+                Taken::Fan(idx) => self.tend(idx, who != Worker::Light, hand),
             }
         }
         any
@@ -460,10 +472,21 @@ impl Run {
             Progress::Settled => return Some((idx, node)),
             Progress::Again => self.queue.lock().push_front(idx),
             Progress::Parked => {}
+            Progress::Launch => {
+                // Before the driver can have come to its end: whoever needs the value must find itself the only holder.
+                drop(node);
+                self.request_launch(idx);
+            }
             Progress::Failed(error) => {
-                if self.queue.lock().fail(idx, error) {
+                let mut queue = self.queue.lock();
+                let stops = queue.fail(idx, error);
+                let litter = mem::take(&mut queue.litter);
+                drop(queue);
+                if stops {
                     self.stopping.store(true, Ordering::Relaxed);
                 }
+                // Values of the user, which may panic as they go.
+                let _ = super::caught(|| drop(litter));
             }
         }
         None
@@ -491,7 +514,15 @@ impl Run {
             if who == Worker::Driver && queue.wants_driver() {
                 return None;
             }
-            let Some(work) = queue.next_work(who) else {
+            let eager = queue.eager_fan();
+            let work = if eager.is_some() { None } else { queue.next_work(who) };
+            let Some(work) = work else {
+                if let Some(idx) = eager.or_else(|| queue.next_fan()) {
+                    queue.active += 1;
+                    hand.at_work = true;
+                    self.summon(queue, who);
+                    return Some(Taken::Fan(idx));
+                }
                 let may_steal = matches!(who, Worker::Driver | Worker::Helper);
                 let stolen = may_steal && queue.steal(hand);
                 hand.at_work = stolen;
@@ -540,13 +571,14 @@ impl Run {
             Worker::Driver => pool.concurrency() - 1,
             _ => pool.concurrency(),
         };
+        let fans = usize::from(queue.next_fan().is_some());
         let waiting = match who {
-            Worker::Light => queue.ready.len(),
-            _ => queue.ready.len() + queue.light.len(),
+            Worker::Light => queue.ready.len() + fans,
+            _ => queue.ready.len() + queue.light.len() + fans,
         };
         let is_waiting = || waiting > queue.coming || waiting + queue.in_hands() > queue.coming;
         let may_come = !queue.is_stopping() && queue.helpers < most;
-        let unclaimed = !queue.light.is_empty() && !queue.light_helper;
+        let unclaimed = (!queue.light.is_empty() || fans > 0) && !queue.light_helper;
         // A thread with a permit can do all that waits. Without a permit left, what is light need not wait for one.
         let permit_comes = || may_come && pool.has_permit();
         let for_light = who == Worker::Nobody && unclaimed && !permit_comes();

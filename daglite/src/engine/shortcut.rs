@@ -365,6 +365,7 @@ fn may_be_short(task: &Task) -> bool {
     let Some(cache) = &task.spec.cache else { return false };
     cache.ttl_millis.is_none()
         && cache.env.is_empty()
+        && !task.spec.seeded
         && task.hash_all.is_none()
         && task.clone.is_some()
         && !task.memo.has_twin()

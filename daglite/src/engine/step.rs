@@ -14,7 +14,7 @@ use crate::graph::{
 };
 use crate::store::{CacheStore, KeyClaim, PartKind};
 use crate::sync::Instant;
-use crate::task::{Body, Value};
+use crate::task::Value;
 
 use super::block::wait;
 use super::flight::{Claim, Flight, Landing, OnLanding};
@@ -165,7 +165,7 @@ impl Run {
     }
 
     /// Whether `source` has its value, after reading it from the store if it lies there.
-    fn try_value(&self, source: &Arc<Node>) -> Result<bool, Error> {
+    pub(super) fn try_value(&self, source: &Arc<Node>) -> Result<bool, Error> {
         let mut slot = source.slot.lock();
         match &*slot {
             Slot::Done { .. } => return Ok(true),
@@ -199,6 +199,10 @@ impl Run {
         let op = match op {
             Op::Forward { source } => return self.forward(idx, node, source, want_value),
             Op::Checkpoint(save) => return self.step_checkpoint(idx, node, save),
+            Op::Fan { source, fan } => return self.step_fan(idx, node, source, fan, want_value),
+            Op::Settle { sources, gather } => {
+                return self.settle_all(idx, node, sources, gather);
+            }
             Op::Join { sources, gather } if !want_value => match joined_digest(&sources) {
                 // Every part has a digest, so the whole has one, and nobody has asked for the value yet.
                 Some((digest, made)) => {
@@ -218,9 +222,11 @@ impl Run {
             Op::AndThen { source, next } => self.and_then(idx, node, source, next),
             Op::Also { source, look } => self.also(node, source, look),
             Op::Join { sources, gather } => self.join(node, sources, gather),
-            Op::Task(_) | Op::Forward { .. } | Op::Checkpoint(_) => {
-                unreachable!("these are handled before")
-            }
+            Op::Task(_)
+            | Op::Forward { .. }
+            | Op::Checkpoint(_)
+            | Op::Fan { .. }
+            | Op::Settle { .. } => unreachable!("these are handled before"),
         }
     }
 
@@ -238,6 +244,21 @@ impl Run {
             self.engine.tell(|| Event::AlsoPanicked { message });
         }
         self.done(node, value, digest, made)
+    }
+
+    /// Makes the change of a value that is there, unless somebody else is at it.
+    pub(super) fn step_change(&self, node: &Node) -> Progress {
+        let mut slot = node.slot.lock();
+        match mem::replace(&mut *slot, Slot::Running(Vec::new())) {
+            Slot::Idle(Op::Map { source, apply }) => {
+                drop(slot);
+                self.map(node, source, apply)
+            }
+            other => {
+                *slot = other;
+                Progress::Again
+            }
+        }
     }
 
     fn map(&self, node: &Node, source: Arc<Node>, apply: Transform<Value>) -> Progress {
@@ -330,7 +351,7 @@ impl Run {
         }
     }
 
-    fn closure_panicked(&self, node: &Node, what: &str, message: &str) -> Error {
+    pub(super) fn closure_panicked(&self, node: &Node, what: &str, message: &str) -> Error {
         let at = node.location;
         let text =
             format!("the closure of `{what}` at {}:{} panicked: {message}", at.file(), at.line());
@@ -355,6 +376,9 @@ impl Run {
             return self.step_pending(idx, node, call, driver);
         }
         let task = call.task;
+        if let Some(error) = self.why_unseeded(task) {
+            return self.failed(node, error.in_task(task.spec.name, node.location));
+        }
         if !self.engine.make_key(&mut call, &self.hashes) {
             return match self.have_values(idx, node, Op::Task(call)) {
                 Ok(op) => {
@@ -376,10 +400,9 @@ impl Run {
             self.put_back(node, Op::Task(call.without_key()));
             return Progress::Again;
         }
-        if matches!(task.body, Body::Async(_)) && !driver {
+        if self.engine.is_polled(task) && !driver {
             self.put_back(node, Op::Task(call));
-            self.request_launch(idx);
-            return Progress::Parked;
+            return Progress::Launch;
         }
         let (mut call, flight) = match self.claim(idx, node, call) {
             Ok(granted) => granted,
@@ -697,7 +720,7 @@ fn is_outdated(call: &TaskOp) -> bool {
 }
 
 /// The digest of a tuple or list whose parts all have one.
-fn joined_digest(sources: &[Arc<Node>]) -> Option<(Digest, Option<Arc<Made>>)> {
+pub(super) fn joined_digest(sources: &[Arc<Node>]) -> Option<(Digest, Option<Arc<Made>>)> {
     let mut digests = Vec::with_capacity(sources.len());
     let mut checkpoints = Vec::new();
     for source in sources {
@@ -711,7 +734,7 @@ fn joined_digest(sources: &[Arc<Node>]) -> Option<(Digest, Option<Arc<Made>>)> {
 }
 
 /// What is known of a node that no task made.
-fn made_from(mut checkpoints: Vec<String>) -> Option<Arc<Made>> {
+pub(super) fn made_from(mut checkpoints: Vec<String>) -> Option<Arc<Made>> {
     checkpoints.sort();
     checkpoints.dedup();
     let made = Made { task: None, key: None, took: std::time::Duration::ZERO, checkpoints };

@@ -104,7 +104,7 @@ impl<T: Send + Sync + 'static> TaskFuture<T> {
     }
 
     /// A future whose run fails with `error`, unless it has begun.
-    fn refused(self, error: Error) -> Self {
+    pub(super) fn refused(self, error: Error) -> Self {
         let mut slot = self.node.slot.lock();
         if let Slot::Idle(_) = &*slot {
             let before = std::mem::replace(&mut *slot, Slot::Failed(error));
@@ -127,7 +127,7 @@ fn read(
 }
 
 /// The error of a method that is given what it cannot use.
-fn wrong(method: &str, place: &'static Location<'static>, why: &str) -> Error {
+pub(super) fn wrong(method: &str, place: &'static Location<'static>, why: &str) -> Error {
     let message = format!("`{method}` at {}:{}: {why}", place.file(), place.line());
     Error::new(ErrorKind::Config, message)
 }

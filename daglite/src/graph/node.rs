@@ -21,6 +21,7 @@ use crate::sync::{Instant, Mutex, thread_local};
 use crate::task::{Task, Value};
 
 use super::arg::{Arg, Input};
+use super::fan::Fan;
 
 /// Called when a node that somebody waits for has settled; or with a body that lost its run, to go on with it. What is
 /// handed over comes back if it is refused.
@@ -31,6 +32,9 @@ pub(crate) type Handover = Box<dyn Any + Send>;
 pub(crate) type Transform<Out> = Box<dyn FnOnce(Value) -> Result<Out, Error> + Send>;
 /// Looks at a value.
 pub(crate) type Look = Box<dyn FnOnce(&Value) + Send>;
+/// Makes one value of many, failures among them.
+pub(crate) type GatherSettled =
+    Box<dyn FnOnce(Vec<Result<Value, Error>>) -> Result<Value, Error> + Send>;
 /// Makes one value of many.
 pub(crate) type Gather = Box<dyn FnOnce(Vec<Value>) -> Result<Value, Error> + Send>;
 
@@ -126,6 +130,10 @@ pub(crate) enum Op {
     Checkpoint(Box<Save>),
     /// Many values as one.
     Join { sources: Vec<Arc<Node>>, gather: Gather },
+    /// Many values as one, where failures are values too.
+    Settle { sources: Vec<Arc<Node>>, gather: GatherSettled },
+    /// Many nodes that come one after the other; the first is there once the source is.
+    Fan { source: Option<Arc<Node>>, fan: Arc<Fan> },
     /// The value of another node.
     Forward { source: Arc<Node> },
 }
@@ -367,6 +375,17 @@ impl Node {
             let _ = SPARE.try_with(|spare| spare.set(Some(node)));
         }
     }
+
+    /// A node that cannot be made.
+    pub(crate) fn of_failure(error: Error, location: &'static Location<'static>) -> Arc<Self> {
+        Arc::new(Self { slot: Mutex::new(Slot::Failed(error)), location, task: None })
+    }
+
+    /// A node that has its value.
+    pub(crate) fn of_value(value: Value, location: &'static Location<'static>) -> Arc<Self> {
+        let slot = Slot::Done { value, digest: None, made: None };
+        Arc::new(Self { slot: Mutex::new(slot), location, task: None })
+    }
 }
 
 thread_local! {
@@ -389,7 +408,11 @@ impl Op {
     pub(crate) fn wants_values(&self, whole: bool) -> bool {
         match self {
             Self::Task(call) => call.task.spec.cache.is_none(),
-            Self::Map { .. } | Self::AndThen { .. } | Self::Also { .. } => true,
+            Self::Map { .. }
+            | Self::AndThen { .. }
+            | Self::Also { .. }
+            | Self::Settle { .. }
+            | Self::Fan { .. } => true,
             Self::Join { .. } | Self::Forward { .. } => whole,
             Self::Checkpoint(_) => false,
         }
@@ -413,7 +436,10 @@ impl Op {
             | Self::Also { source, .. }
             | Self::Forward { source } => visit(source),
             Self::Checkpoint(save) => visit(&save.source),
-            Self::Join { sources, .. } => sources.iter().for_each(visit),
+            Self::Join { sources, .. } | Self::Settle { sources, .. } => {
+                sources.iter().for_each(visit);
+            }
+            Self::Fan { source, .. } => source.iter().for_each(visit),
         }
     }
 }

@@ -99,7 +99,7 @@ pub use output::OutputFile;
 pub(crate) use shown::{cut, looks_secret};
 pub use strategy::Strategy;
 pub use value::ValueHash;
-pub(crate) use watch::{Claim, Seen, pass_on, watching};
+pub(crate) use watch::{Claim, Seen, Watched, pass_on, watching};
 
 /// Whether serde's name of a type is that of a path which stands for a content.
 pub(crate) fn is_file(name: &str) -> bool {

@@ -98,6 +98,7 @@ type BeginFn =
 type FlowsFn = fn(&Registry, &str) -> bool;
 type EncodeFn = fn(&Registry, &(dyn Any + Send + Sync), Option<&str>) -> Result<Encoded, Error>;
 type FitsFn = fn(&Registry, &str, &Digest) -> Option<bool>;
+type GivesFn = fn(&Registry, &Encoded) -> bool;
 type DecodeFn = fn(&Registry, From<'_>, &str, Digest) -> Result<Arc<dyn Any + Send + Sync>, Error>;
 
 /// How a type is encoded and decoded, with the type erased.
@@ -119,6 +120,7 @@ pub struct ValueFormats {
     encode: EncodeFn,
     decode: DecodeFn,
     fits: FitsFn,
+    gives: GivesFn,
     has_files: fn() -> bool,
     is_err: fn(&(dyn Any + Send + Sync)) -> bool,
     type_name: fn() -> &'static str,
@@ -144,6 +146,7 @@ impl ValueFormats {
             fits: |registry, format, shape| {
                 Formats::<T>::of(registry, BuiltIn::serde()).fits(format, shape)
             },
+            gives: |registry, encoded| Formats::<T>::of(registry, BuiltIn::serde()).gives(encoded),
             has_files: || {
                 let of = |readers| Shape::of::<T>(readers).files;
                 of(Readers::Machines) || of(Readers::People)
@@ -172,6 +175,8 @@ impl ValueFormats {
             fits: |registry, format, shape| {
                 Formats::<T>::of(registry, BuiltIn::own()).fits(format, shape)
             },
+            // Nobody can see whether there are files in it.
+            gives: |_, _| false,
             has_files: || false,
             // The standard library's `Result` cannot have formats of a user's.
             is_err: |_| false,
@@ -244,6 +249,12 @@ impl ValueFormats {
     /// `None` if it has no such format.
     pub fn fits(&self, registry: &Registry, format: &str, shape: &Digest) -> Option<bool> {
         (self.fits)(registry, format, shape)
+    }
+
+    /// Whether `encoded`, which comes from elsewhere, is what a value of the type would be encoded as here, and the type
+    /// shows all that there is to know of it.
+    pub(crate) fn gives(&self, registry: &Registry, encoded: &Encoded) -> bool {
+        (self.gives)(registry, encoded)
     }
 
     /// Whether a value is a `Result` that is an `Err`.
@@ -484,6 +495,15 @@ impl<T: 'static> Formats<T> {
     fn fits(&self, format: &str, shape: &Digest) -> Option<bool> {
         let format = self.named(format).ok()?;
         Some(format.shape().is_none_or(|now| now == *shape))
+    }
+
+    /// Whether `encoded` is in the default format, and has a shape that was known beforehand.
+    fn gives(&self, encoded: &Encoded) -> bool {
+        self.named_or_default(None).is_ok_and(|format| {
+            format.name() == encoded.format
+                && format.extension() == encoded.extension
+                && format.shape() == Some(encoded.shape)
+        })
     }
 
     /// The named format, or the default one: that which was chosen, else the first built-in one, else the first registered.

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::engine::{DEFAULT_MEMORY, Engine, Parts};
 use crate::error::{Error, ErrorKind};
 use crate::event::Observer;
+use crate::executor::Executor;
 use crate::hash::Strategy;
 use crate::observe::{ChromeTrace, JsonLines, Progress};
 use crate::registry::Registry;
@@ -20,6 +21,7 @@ use crate::size::{ByteSize, IntoByteSize};
 use crate::store::CacheStore;
 
 use super::Session;
+use super::isolation::isolated_by;
 use super::settings::{CacheSetting, ProgressSetting, Settings};
 
 /// Puts a [`Session`] together. What is not said here comes from the `DAGLITE_*` variables, then from `daglite.toml`: see
@@ -46,9 +48,12 @@ pub struct SessionBuilder {
     resume: Option<bool>,
     hash_strategy: Option<Strategy>,
     jitter_seed: Option<u64>,
+    seed: Option<u64>,
     keep_going: Option<bool>,
     limits: BTreeMap<String, usize>,
     signing_key: Option<SigningKey>,
+    pub(super) executor: Option<Arc<dyn Executor>>,
+    pub(super) isolation: Option<bool>,
 }
 
 /// How long a key that another process computes is waited for if nobody says anything.
@@ -308,6 +313,26 @@ impl SessionBuilder {
         self
     }
 
+    /// Makes what [`task_seed`](crate::task_seed) gives of `seed`: another one draws other random numbers in all tasks that are
+    /// `seeded`, and computes them anew. 0 if nothing is said.
+    ///
+    /// ```
+    /// use daglite::prelude::*;
+    ///
+    /// #[task(cache, seeded)]
+    /// fn draw(n: u64) -> u64 {
+    ///     n.wrapping_add(task_seed())
+    /// }
+    ///
+    /// let session = Session::builder().cache(MemoryStore::new()).seed(7).build()?;
+    /// assert_eq!(draw(1).run_in(&session)?, draw(1).run_in(&session)?);
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
     /// Makes the random pauses before retries of `seed`: for tests that want to know them. Another seed for each session if
     /// nothing is said, so that programs that fail together do not try again together.
     ///
@@ -384,9 +409,12 @@ impl SessionBuilder {
             resume,
             hash_strategy,
             jitter_seed,
+            seed,
             keep_going,
             limits,
             signing_key,
+            executor,
+            isolation,
         } = self;
         let settings = Settings::read()?;
         let memory = match memory {
@@ -427,6 +455,7 @@ impl SessionBuilder {
             Some(tasks) => tasks,
             None => settings.concurrency.map_or_else(machine_threads, NonZeroUsize::get),
         };
+        let executor = isolated_by(executor, isolation.or(settings.isolation), concurrency)?;
         if observers.is_empty() {
             let lines = match settings.progress {
                 None => Some(Progress::warnings()),
@@ -458,8 +487,10 @@ impl SessionBuilder {
             resume,
             hash_strategy,
             jitter_seed: jitter_seed.unwrap_or_else(|| RandomState::new().hash_one(0)),
+            seed: seed.or(settings.seed).unwrap_or(0),
             keep_going,
             limits,
+            executor,
         })))
     }
 }

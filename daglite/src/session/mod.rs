@@ -1,6 +1,7 @@
-//! `Session`: what a run needs. `builder` puts one together, `settings` reads `daglite.toml` and `DAGLITE_*`.
+//! `Session`: what a run needs. `builder` puts one together (`isolation`: where isolated bodies run), `settings` reads `daglite.toml` and `DAGLITE_*`.
 
 mod builder;
+mod isolation;
 mod settings;
 
 use std::fmt;
@@ -32,7 +33,9 @@ pub use builder::SessionBuilder;
 /// | [`resume`](SessionBuilder::resume) | `DAGLITE_RESUME` (`true` or `false`) | `resume` | `false` |
 /// | [`hash_strategy`](SessionBuilder::hash_strategy) | `DAGLITE_HASH_STRATEGY` (`auto`, `exact`, `fast`, `sampled`) | `hash_strategy` | `auto` |
 /// | [`keep_going`](SessionBuilder::keep_going) | `DAGLITE_KEEP_GOING` (`true` or `false`) | `keep_going` | `false` |
+/// | [`seed`](SessionBuilder::seed) | `DAGLITE_SEED` (0 or more) | `seed` | 0 |
 /// | [`limit`](SessionBuilder::limit) | `DAGLITE_LIMITS` (such as `db=2,net=8`) | `[limits]`, with `db = 2` | no limits |
+/// | [`isolation`](SessionBuilder::isolation) | `DAGLITE_ISOLATION` (`true` or `false`) | `isolation` | `true` |
 /// | [`signing_key`](SessionBuilder::signing_key) | `DAGLITE_SIGNING_KEY_FILE` (a file with the secret), or `DAGLITE_SIGNING_KEY` (the secret) | `signing_key_file` | nothing is signed |
 /// | [`observe`](SessionBuilder::observe), [`Progress`](crate::Progress) | `DAGLITE_PROGRESS` (`off`, `summary`, `bars`, `tasks`) | `progress` | warnings on standard error |
 /// | `observe`, [`JsonLines`](crate::JsonLines) | `DAGLITE_LOG` (a file, or `off`) | `log` | no log |

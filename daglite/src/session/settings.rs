@@ -31,8 +31,10 @@ pub(super) struct Settings {
     pub(super) resume: Option<bool>,
     pub(super) hash_strategy: Option<Strategy>,
     pub(super) keep_going: Option<bool>,
+    pub(super) seed: Option<u64>,
     pub(super) limits: BTreeMap<String, usize>,
     pub(super) signing_key: Option<SigningKey>,
+    pub(super) isolation: Option<bool>,
 }
 
 /// Where results are cached.
@@ -121,6 +123,8 @@ struct File {
     #[serde(default, deserialize_with = "strategy_in_file")]
     hash_strategy: Option<Strategy>,
     keep_going: Option<bool>,
+    isolation: Option<bool>,
+    seed: Option<u64>,
     #[serde(default)]
     limits: BTreeMap<String, usize>,
     signing_key_file: Option<PathBuf>,
@@ -232,6 +236,8 @@ impl Settings {
         let warn_excluded = switch("WARN_EXCLUDED", file.warn_excluded)?;
         let resume = switch("RESUME", file.resume)?;
         let keep_going = switch("KEEP_GOING", file.keep_going)?;
+        let isolation = switch("ISOLATION", file.isolation)?;
+        let seed = setting("SEED", "a number from 0 up", |text| text.parse().ok(), file.seed)?;
         let mut limits = file.limits;
         limits
             .extend(setting("LIMITS", LIMITS_EXPECTED, limits_in_text, None)?.unwrap_or_default());
@@ -256,8 +262,10 @@ impl Settings {
             resume,
             hash_strategy,
             keep_going,
+            seed,
             limits,
             signing_key,
+            isolation,
         })
     }
 }

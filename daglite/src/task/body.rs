@@ -90,6 +90,19 @@ impl Failure {
         Self(Kind::Returned { error, verdict: Some(again) })
     }
 
+    /// The error of the user's function, and what `retry_if` says of it; or another error.
+    pub(crate) fn into_returned(self) -> Result<(BoxError, Option<bool>), Error> {
+        match self.0 {
+            Kind::Returned { error, verdict } => Ok((error, verdict)),
+            Kind::Shared { .. } => Err(self.into_error()),
+        }
+    }
+
+    /// The user's function returned `error` elsewhere, and this is what `retry_if` says of it there.
+    pub(crate) fn elsewhere(error: BoxError, verdict: Option<bool>) -> Self {
+        Self(Kind::Returned { error, verdict })
+    }
+
     /// Whether another try may help.
     pub(crate) fn is_worth_a_retry(&self) -> bool {
         match &self.0 {

@@ -23,10 +23,12 @@ pub use lend::Lent;
 pub use output::{CanCarry, Disguised, Fallible, PlainResult, Report};
 pub use param::{ParamHash, hashable};
 pub use probe::{
-    CacheEntry, CacheKey, CanHash, CanKeep, CanRepeat, CanStore, Probe, Retries, TaskGraph, probe,
-    probe_of,
+    CacheEntry, CacheKey, CanHash, CanKeep, CanRepeat, CanSend, CanStore, OtherProcess, Probe,
+    Retries, TaskGraph, probe, probe_of,
 };
-pub use spec::{AttemptsSpec, CacheSpec, Task, TaskCell, TaskMemo, TaskSpec, generic_task};
+pub use spec::{
+    AttemptsSpec, CacheSpec, IsolateSpec, Task, TaskCell, TaskMemo, TaskSpec, generic_task,
+};
 
 pub(crate) use twins::note_task;
 

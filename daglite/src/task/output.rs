@@ -159,6 +159,11 @@ impl<R> DisguisedResult<R> {
     }
 
     /// No formats: `value` has the error.
+    pub fn sent<Asked>(self) -> ValueFormats {
+        unreachable!("`value` does not compile")
+    }
+
+    /// No formats: `value` has the error.
     pub fn optional(self) -> Option<ValueFormats> {
         None
     }

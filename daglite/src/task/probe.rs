@@ -225,7 +225,24 @@ pub struct CacheEntry;
 )]
 pub trait CanStore<T> {}
 
+/// Whom the compiler names when a value cannot go to another process.
+pub struct OtherProcess;
+
+/// Demanded of [`OtherProcess`] for a type that has no format: it carries the message and is never there.
+#[diagnostic::on_unimplemented(
+    message = "`{T}` cannot be sent to another process, so no isolated task can take or return it",
+    label = "this type has no format",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for it, or implement `daglite::HasFormat`,",
+    note = "or drop `isolate`"
+)]
+pub trait CanSend<T> {}
+
 impl<T: HasFormat> OwnFormats<T> {
+    /// The formats of what goes to another process.
+    pub fn sent<Asked>(self) -> ValueFormats {
+        ValueFormats::own::<T>()
+    }
+
     /// The formats of a cached task's result.
     pub fn required<Asked>(self) -> ValueFormats {
         ValueFormats::own::<T>()
@@ -238,6 +255,11 @@ impl<T: HasFormat> OwnFormats<T> {
 }
 
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> SerdeFormats<T> {
+    /// The formats of what goes to another process.
+    pub fn sent<Asked>(self) -> ValueFormats {
+        ValueFormats::serde::<T>()
+    }
+
     /// The formats of a cached task's result.
     pub fn required<Asked>(self) -> ValueFormats {
         ValueFormats::serde::<T>()
@@ -250,6 +272,14 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> SerdeFormats<T> {
 }
 
 impl<T> NoFormats<T> {
+    /// The compile-time error.
+    pub fn sent<Asked>(self) -> ValueFormats
+    where
+        OtherProcess: CanSend<Asked>,
+    {
+        unreachable!("no type without a format can be sent")
+    }
+
     /// The compile-time error.
     pub fn required<Asked>(self) -> ValueFormats
     where
@@ -265,6 +295,11 @@ impl<T> NoFormats<T> {
 }
 
 impl<T> MootFormats<T> {
+    /// No formats: that the type cannot be an argument or a result is said where it is taken or kept.
+    pub fn sent<Asked>(self) -> ValueFormats {
+        unreachable!("taking or keeping the value does not compile")
+    }
+
     /// No formats: that the type cannot be a result is said where the result is kept.
     pub fn required<Asked>(self) -> ValueFormats {
         unreachable!("keeping the result does not compile")

@@ -42,6 +42,17 @@ pub struct TaskSpec {
     pub weight: u32,
     /// The limits of the session that the body counts for.
     pub limits: &'static [&'static str],
+    /// How the body runs in a process of its own; `None`: it runs in this one.
+    pub isolate: Option<IsolateSpec>,
+    /// Whether the body may ask for a seed.
+    pub seeded: bool,
+}
+
+/// What the options say about the process that runs a body.
+#[derive(Debug, Clone, Copy)]
+pub struct IsolateSpec {
+    /// How much memory it may have, in bytes; `None`: as much as its executor says.
+    pub memory: Option<u64>,
 }
 
 /// What the options say about running a body more than once, or not for ever. None of it is in any key.
@@ -58,6 +69,29 @@ pub struct AttemptsSpec {
 }
 
 impl TaskSpec {
+    /// The fingerprint of the task: its code and its place.
+    pub(crate) fn digest(&self) -> Digest {
+        let mut stream = Vec::with_capacity(256);
+        let count = |stream: &mut Vec<u8>, count: usize| {
+            stream.extend_from_slice(&(count as u64).to_le_bytes());
+        };
+        let text = |stream: &mut Vec<u8>, text: &str| {
+            count(stream, text.len());
+            stream.extend_from_slice(text.as_bytes());
+        };
+        text(&mut stream, "daglite fingerprint v2");
+        text(&mut stream, self.package);
+        text(&mut stream, (self.place)());
+        text(&mut stream, self.name);
+        stream.extend_from_slice(&self.fingerprint);
+        count(&mut stream, self.conditions.len());
+        for (condition, holds) in self.conditions {
+            text(&mut stream, condition);
+            stream.push(u8::from(*holds));
+        }
+        Digest::of_bytes(&stream)
+    }
+
     /// How many of `concurrency` places the body takes: one that is heavier than all of them takes all.
     pub fn weight_of(&self, concurrency: usize) -> usize {
         usize::try_from(self.weight).unwrap_or(usize::MAX).clamp(1, concurrency.max(1))
@@ -91,7 +125,7 @@ pub struct Task {
     pub types: &'static [fn() -> &'static str],
     /// The function.
     pub body: Body,
-    /// How each parameter is hashed, in order; empty when the task is not cached.
+    /// How each parameter is hashed, in order; empty when the task is neither cached nor seeded.
     pub params: Vec<ParamHash>,
     /// The function of `cache_hash`: hashes all arguments at once, in place of `params`.
     pub hash_all: Option<fn(&[Value], &mut ContentHasher)>,

@@ -130,6 +130,8 @@ static SPEC: TaskSpec = TaskSpec {
     attempts: None,
     weight: 4,
     limits: &[],
+    isolate: None,
+    seeded: false,
 };
 
 fn task() -> Task {
@@ -176,6 +178,8 @@ fn two_generic_functions_do_not_share_their_tasks() {
         attempts: None,
         weight: 1,
         limits: &[],
+        isolate: None,
+        seeded: false,
     };
     let one = generic_task::<fn(u8)>(&SPEC, task);
     let other = generic_task::<fn(u8)>(&OTHER, || Task { spec: &OTHER, ..task() });

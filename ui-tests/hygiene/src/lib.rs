@@ -78,6 +78,8 @@ pub mod shadowed {
         /// Not the library's.
         fn required(&self) {}
         /// Not the library's.
+        fn sent(&self) {}
+        /// Not the library's.
         fn optional(&self) {}
         /// Not the library's.
         fn cloning(&self) {}
@@ -121,6 +123,12 @@ pub mod shadowed {
     /// One function for all arguments.
     #[other::task(cache, cache_hash = longer, crate = other)]
     pub fn hashed_at_once(text: &str, number: u32) -> u64 {
+        (text.len() as u32 + number) as u64
+    }
+
+    /// In another process.
+    #[other::task(isolate, isolate_memory = "1GB", crate = other)]
+    pub fn isolated(text: &str, number: u32) -> u64 {
         (text.len() as u32 + number) as u64
     }
 

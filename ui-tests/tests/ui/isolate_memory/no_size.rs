@@ -1,0 +1,8 @@
+use daglite::task;
+
+#[task(isolate, isolate_memory = "much")]
+fn sum(a: u32, b: u32) -> u32 {
+    a + b
+}
+
+fn main() {}
