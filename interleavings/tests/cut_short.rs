@@ -71,11 +71,41 @@ fn a_body_whose_run_is_dropped_goes_on_in_another_run() {
     });
 }
 
-/// Shows: helpers of a run that is dropped find that there is nothing left (`cancelled` not set in `drop`: bodies begin that nobody wants).
+#[task]
+fn holds(begun: &Count, end: &Count) -> usize {
+    begun.add();
+    end.wait_for(1);
+    1
+}
+
+/// Shows: helpers of a run that is dropped find that there is nothing left (`cancelled` not set in `drop`: bodies begin that nobody
+/// wants).
+#[test]
+fn a_run_that_is_dropped_while_all_places_are_taken_begins_nothing() {
+    for polls in [1, 3] {
+        explore(Waits::Endless, 500, move || {
+            let session = plain(1);
+            let (begun, end, calls) = (Count::default(), Count::default(), Count::default());
+            let holder = {
+                let (session, future) = (session.clone(), holds(begun.clone(), end.clone()));
+                thread::spawn(move || future.run_in(&session).unwrap())
+            };
+            begun.wait_for(1);
+            let chains = (0..3).map(|n| add(add(n, 1, calls.clone()), 1, calls.clone()));
+            poll_and_drop(join_all(chains).await_in(&session), polls);
+            end.add();
+            assert_eq!(holder.join().unwrap(), 1);
+            all_places_are_there(&session, 1);
+            assert_eq!(calls.now(), 0);
+        });
+    }
+}
+
+/// Shows: what a dropped run has begun comes to its end (a panic of the scheduler: a thread stays behind).
 #[test]
 fn a_run_that_is_dropped_at_any_moment_leaves_nothing_behind() {
     for polls in [0, 1, 3] {
-        explore(Waits::Endless, 500, move || {
+        explore(Waits::Endless, 300, move || {
             let session = plain(2);
             let calls = Count::default();
             let chains = (0..3).map(|n| add(add(n, 1, calls.clone()), 1, calls.clone()));
@@ -114,8 +144,7 @@ fn flaky(calls: &Count) -> Result<usize, String> {
     if calls < 3 { Err("busy".to_owned()) } else { Ok(calls) }
 }
 
-/// Shows: a clock that is moved while a pause begins ends it (`moved` that does not take the lock: nobody can go on, unless the clock
-/// is moved again).
+/// Shows: a pause ends when the clock says so, whichever run looks (`requeue` left out of the timer of `pause`: too many steps).
 #[test]
 fn a_body_is_tried_again_when_its_pause_is_over() {
     for places in [1, 2] {
@@ -157,8 +186,8 @@ fn waits_for(count: &Count) -> usize {
 
 /// The end of the body and its time race: one of them tells.
 ///
-/// Shows: whoever is first has the say (`clone` in place of `take` in `time_out`: it comes back twice), and the place of the
-/// abandoned body is neither lost nor there twice (without `take_again`).
+/// Shows: an abandoned body gives its place to others (without `lend` in `time_out`: nobody can go on at one place). That it takes it
+/// back for its end is shown by the permits alone.
 #[test]
 fn a_sync_body_that_takes_too_long_is_abandoned_and_its_place_is_not() {
     for places in [1, 2] {
@@ -186,6 +215,8 @@ fn an_observer_is_told_all_before_the_run_is_over() {
         let seen = told.clone();
         let observer = move |event: &Event| {
             if matches!(event, Event::Computed { .. }) {
+                // It takes its time.
+                (0..10).for_each(|_| thread::yield_now());
                 seen.add();
             }
         };

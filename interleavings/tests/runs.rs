@@ -46,7 +46,7 @@ fn a_diamond_is_run_once_and_rightly() {
     }
 }
 
-/// Shows: the driver looks once more after it has begun to listen (one `drive` alone in `poll_running`: nobody can go on).
+/// Shows: whoever ends a run wakes its driver (without `wake_driver` in `step_down`: nobody can go on).
 #[test]
 fn an_awaited_diamond_is_run_once_and_rightly() {
     for concurrency in [1, 2] {
@@ -90,7 +90,7 @@ fn nests(number: u64, calls: &Count) -> Result<u64, daglite::Error> {
     both.map(|(a, b)| a + b).run()
 }
 
-/// Shows: who sleeps in a run inside a body gives its place to others (`park` alone in `block_on`: nobody can go on).
+/// Shows: who drives a run inside a body works for it itself (`Place::Idle` for it in `place`: nobody can go on at one place).
 #[test]
 fn runs_inside_of_bodies_never_block_each_other() {
     for concurrency in [1, 2] {
@@ -209,16 +209,25 @@ async fn hears(bell: Bell, calls: Count) -> u64 {
     5
 }
 
-/// Shows: a waker that comes while the driver is about to sleep wakes it (`queued` cleared after the poll in `Flying::poll`: nobody
-/// can go on).
+#[task]
+async fn hears_both(first: Bell, second: Bell, calls: Count) -> u64 {
+    calls.add();
+    first.heard().await;
+    second.heard().await;
+    5
+}
+
+/// Shows: the driver looks once more after it has begun to listen (one `drive` alone in `poll_running`: nobody can go on), and a waker
+/// that comes during a poll has the body polled again (`queued` cleared after the poll in `Flying::poll`: nobody can go on).
 #[test]
 fn a_body_that_another_thread_wakes_goes_on() {
     for awaits in [false, true] {
         explore(Waits::Endless, 800, move || {
             let session = plain(1);
-            let (bell, calls) = (Bell::default(), Count::default());
-            let future = join((hears(bell.clone(), calls.clone()), diamond(&calls)));
-            let rings = thread::spawn(move || bell.ring());
+            let (first, second, calls) = (Bell::default(), Bell::default(), Count::default());
+            let hears = hears_both(first.clone(), second.clone(), calls.clone());
+            let future = join((hears, diamond(&calls)));
+            let rings = thread::spawn(move || [first, second].iter().for_each(Bell::ring));
             let answer = match awaits {
                 true => block_on(future.await_in(&session)).unwrap(),
                 false => future.run_in(&session).unwrap(),

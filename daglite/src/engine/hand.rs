@@ -14,8 +14,8 @@ use crate::sync::{Instant, Mutex};
 
 use super::context::Context;
 
-/// The most calls that are taken at once.
-pub(super) const MOST_IN_HAND: usize = 64;
+/// The most calls that are taken at once. Few where orders are tried, so that a small graph has enough for a hand.
+pub(super) const MOST_IN_HAND: usize = if cfg!(daglite_scheduled) { 4 } else { 64 };
 
 /// A hand that was empty again so soon takes more next time.
 const SOON: Duration = Duration::from_micros(50);

@@ -1,6 +1,7 @@
 //! The parts of the engine where threads meet, each by itself, in many orders of the threads.
 
 mod flights;
+mod moments;
 mod permits;
 
 use std::sync::Arc;
