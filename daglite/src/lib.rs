@@ -87,6 +87,7 @@
 //! | feature | default | what it adds | cost |
 //! |---|---|---|---|
 //! | `tokio` | yes | `run()` inside a tokio runtime is an error that says to await, and not a blocked runtime | tokio's `rt` |
+//! | `ctrl-c` | yes | [`run_main`] and [`CancelToken::ctrl_c`]: Ctrl-C ends runs in good order | `signal-hook`; `ctrlc` on Windows |
 //! | `zstd` | no | larger cached values are compressed, if [`compression`](store::FileStoreBuilder::compression) is set | the build of the C library zstd |
 //! | `conformance` | no | the suites that every store must pass, for authors of stores: [how to run them](https://docs.rs/daglite/latest/daglite/conformance/) | none |
 //! | `arrow` | no | arrow's `RecordBatch`, arrays and schemas as arguments, `RecordBatch` and `Vec<RecordBatch>` as results, in the formats `ipc`, `parquet` and `csv`. Arrays count by what their rows hold, batches of a list one by one | `arrow` and `parquet` |
@@ -127,6 +128,7 @@
 // The derive and the attribute write `::daglite::…`, in this crate's own tests too.
 extern crate self as daglite;
 
+mod cancel;
 pub mod checkpoint;
 pub mod clock;
 #[cfg(feature = "conformance")]
@@ -140,6 +142,8 @@ mod graph;
 mod hash;
 mod observe;
 pub mod prelude;
+#[cfg(feature = "ctrl-c")]
+mod program;
 mod registry;
 mod session;
 mod signed;
@@ -149,11 +153,12 @@ mod task;
 mod threads;
 mod times;
 
+pub use cancel::CancelToken;
 pub use checkpoint::{Checkpoint, CheckpointStore, FileCheckpoints};
 pub use digest::{Digest, ParseDigestError};
 pub use engine::{
     Estimate, Plan, PlannedNode, PlannedState, Resumption, TaskOutcome, checkpoint_here,
-    resume_here,
+    is_cancelled, resume_here,
 };
 pub use error::{Error, ErrorKind, PathStep};
 pub use event::{Change, Event, Interest, ItemChange, MissReason, Moment, Observer, Summary};
@@ -167,6 +172,9 @@ pub use observe::{ChromeTrace, JsonLines, Progress};
 #[cfg(feature = "ndarray")]
 #[cfg_attr(docsrs, doc(cfg(feature = "ndarray")))]
 pub use registry::NpyElement;
+#[cfg(feature = "ctrl-c")]
+#[cfg_attr(docsrs, doc(cfg(feature = "ctrl-c")))]
+pub use program::run_main;
 pub use registry::{Encoded, Format, HasFormat, RawNumber, Registry, TypeFormats, ValueFormats};
 pub use session::{Session, SessionBuilder};
 pub use signed::{Signed, SigningKey};

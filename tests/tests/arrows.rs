@@ -10,6 +10,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("threads", &[]),
     ("digest", &["threads"]),
     ("clock", &[]),
+    ("cancel", &["error"]),
     ("size", &["error"]),
     ("times", &["error"]),
     ("hash", &[]),
@@ -28,10 +29,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("future", &["registry", "checkpoint", "task", "event", "graph", "engine", "session"]),
     ("conformance", &["store", "checkpoint"]),
+    ("program", &["session"]),
     ("prelude", &[]),
 ];
 
-const GROUND: &[&str] = &["error", "digest", "clock", "size", "threads", "times"];
+const GROUND: &[&str] = &["error", "digest", "cancel", "clock", "size", "threads", "times"];
 
 /// Names that `lib.rs` exports, and the module each comes from: a path through the root is an arrow too.
 fn exports(source: &Path) -> BTreeMap<String, String> {

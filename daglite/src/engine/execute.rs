@@ -20,6 +20,7 @@ use super::attempts::{Attempt, Policy};
 use super::away::Away;
 use super::context::{Context, within, within_lent};
 use super::flight::Flight;
+use super::limits::Places;
 use super::run::{Progress, Run, WeakRun};
 use super::step::lineage;
 use super::{Engine, caught, panicked};
@@ -76,6 +77,8 @@ pub(super) struct Order {
     pub(super) checkpoints: Vec<String>,
     /// Which attempt it is, if there may be several, or if its time is limited.
     pub(super) attempt: Option<Box<Attempt>>,
+    /// The places of limits that the body takes while it runs.
+    pub(super) places: Option<Places>,
 }
 
 type BodyFuture = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send>>;
@@ -103,6 +106,7 @@ impl Run {
         node: &Arc<Node>,
         call: TaskOp,
         flight: Option<Flight>,
+        places: Option<Places>,
     ) -> Progress {
         let task = call.task;
         let mut call = call;
@@ -117,7 +121,7 @@ impl Run {
         let reason = missed.map(|reason| self.miss(&call, reason, &parts));
         let checkpoints = lineage(&call);
         let (args, key) = call.into_parts();
-        let order = Order { task, checkpoints, key, parts, reason, flight, attempt };
+        let order = Order { task, checkpoints, key, parts, reason, flight, attempt, places };
         let values: Option<SmallVec<[Value; 3]>> = args
             .into_iter()
             .map(|arg| match arg.0 {
@@ -144,7 +148,9 @@ impl Run {
             attempt.keep(&values);
             limit = attempt.timeout();
         }
-        if let (Body::Sync(body), Some(limit)) = (task.body, limit) {
+        if let Body::Sync(body) = task.body
+            && (limit.is_some() || task.spec.weight_of(self.engine.pool.concurrency()) > 1)
+        {
             self.send_away(idx, node, body, order, values, limit);
             return Progress::Parked;
         }
@@ -160,6 +166,7 @@ impl Run {
                 let mut args = args;
                 let result = within(context, || caught(|| body(&mut args))).map_err(Cut::Panicked);
                 drop(args);
+                order.places = None;
                 let took = started.map_or(Duration::ZERO, |started| started.elapsed());
                 self.conclude(idx, node, Completion { order, result, took })
             }
@@ -171,6 +178,7 @@ impl Run {
                     Err(panic) => {
                         let took = started.elapsed();
                         let result = Err(Cut::Panicked(panic));
+                        order.places = None;
                         return self.conclude(idx, node, Completion { order, result, took });
                     }
                 };
@@ -224,7 +232,7 @@ impl Run {
         let task = node.task?;
         let Body::Sync(body) = task.body else { return None };
         let has_key = task.spec.cache.is_some() && self.engine.cache.is_some();
-        if has_key || self.is_watched() || task.spec.attempts.is_some() {
+        if has_key || self.is_watched() || !task.spec.is_plain() {
             return None;
         }
         let mut slot = node.slot.lock();
@@ -280,6 +288,7 @@ impl Run {
             flight: None,
             checkpoints,
             attempt: None,
+            places: None,
         };
         Some(self.record_completion(node, Completion { order, result, took }))
     }
@@ -309,21 +318,28 @@ impl Run {
         order.key.is_some() || self.report.is_some() || self.engine.is_observed()
     }
 
-    pub(super) fn context_for(&self, order: &Order, blocking: bool) -> Arc<Context> {
-        let outer = if blocking { &self.context } else { &self.async_context };
-        match &order.key {
-            None => Arc::clone(outer),
-            Some(key) => Arc::new(Context {
-                engine: Arc::clone(&self.engine),
-                blocking,
-                task: Some(order.task),
-                key: Some(key.digest),
-                parent: Some(Arc::clone(outer)),
-                ledger: Arc::clone(&outer.ledger),
-                outermost: outer.outermost,
-            }),
-        }
+    /// The surroundings of a body that runs by itself, and finds out there that it was `abandoned`.
+    pub(super) fn context_away(&self, order: &Order, abandoned: &Arc<AtomicBool>) -> Arc<Context> {
+        let outer = Arc::clone(&self.context);
+        let abandoned = Some(Arc::clone(abandoned));
+        Arc::new(Context { abandoned, ..of_body(outer, order) })
     }
+
+    /// The surroundings of a body.
+    fn context_for(&self, order: &Order, blocking: bool) -> Arc<Context> {
+        let outer = if blocking { &self.context } else { &self.async_context };
+        if order.key.is_none() && order.places.is_none() {
+            return Arc::clone(outer);
+        }
+        Arc::new(of_body(Arc::clone(outer), order))
+    }
+}
+
+/// The surroundings of a body of which something is known.
+fn of_body(outer: Arc<Context>, order: &Order) -> Context {
+    let key = order.key.as_ref().map(|key| key.digest);
+    let holds = order.places.as_ref().map(Places::body);
+    Context { task: key.is_some().then_some(order.task), key, holds, ..Context::inside(outer) }
 }
 
 /// Whether an argument's value is there, and was made of no checkpoint.
@@ -356,9 +372,10 @@ impl Flying {
         };
         let ended = body.take();
         drop(body);
-        if let Some((future, order, node)) = ended {
+        if let Some((future, mut order, node)) = ended {
             // The body's own leftovers go before its result is told: they may hold what others need.
             let leftovers = within(Arc::clone(&self.context), || caught(|| drop(future)));
+            order.places = None;
             drop(node);
             let result = leftovers.map_err(Cut::Panicked).and(result);
             let idx = self.owner.lock().1;
@@ -397,7 +414,7 @@ impl Flying {
         let _place = run.place_of(idx, &at);
         run.engine.tell_task(|| Event::Cancelled { task });
         let _ = caught(|| within(Arc::clone(&flying.context), || drop(future)));
-        drop(order.flight);
+        drop(order);
     }
 
     /// Makes `run` the one that polls the body.

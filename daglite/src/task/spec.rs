@@ -63,6 +63,11 @@ impl TaskSpec {
         usize::try_from(self.weight).unwrap_or(usize::MAX).clamp(1, concurrency.max(1))
     }
 
+    /// Whether nothing is said of how the body is run: once, for as long as it takes, in one place and in no limit.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.attempts.is_none() && self.weight <= 1 && self.limits.is_empty()
+    }
+
     /// The items that the fingerprint covers: the path of each, and the first bytes of its digest.
     pub(crate) fn items(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.code.lines().filter_map(|line| {
