@@ -388,12 +388,10 @@ impl State {
             waiting.on_room.is_none() || chosen.contains(number)
         };
         if !line.inner.is_empty() {
-            let may_lend = |body: &u64| {
-                self.may_lend(*body, limit) && waits.is_waiting(&Thing::Body(*body))
-            };
-            // What waits for each of those that may lend one.
+            // What each of those waits for that may lend one. (A body that waits for its own place alone is not known to wait.)
+            let lenders = self.bodies.keys().copied().filter(|body| self.may_lend(*body, limit));
             let insides: Vec<HashSet<Thing>> =
-                self.bodies.keys().copied().filter(may_lend).map(|body| waits.all_from(Thing::Body(body))).collect();
+                lenders.map(|body| waits.all_from(Thing::Body(body))).collect();
             let mut chances = free + insides.len();
             for number in &line.inner {
                 if chances == 0 {

@@ -76,11 +76,6 @@ impl Waits {
         });
     }
 
-    /// Whether `thing` waits for anything.
-    pub(super) fn is_waiting(&self, thing: &Thing) -> bool {
-        self.0.lock().contains_key(thing)
-    }
-
     /// Whether anything waits for `thing`.
     pub(super) fn is_awaited(&self, thing: &Thing) -> bool {
         self.0.lock().values().any(|waited| waited.contains_key(thing))
@@ -172,6 +167,6 @@ mod tests {
         waits.over(&two);
         assert!(waits.note_unless_circle(&[two], one));
         waits.forget(&[two], one);
-        assert!(!waits.is_waiting(&two));
+        assert!(!waits.is_awaited(&one));
     }
 }
