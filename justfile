@@ -28,3 +28,11 @@ flights:
 # What rustfmt changes, and what it does not, in the functions of 16 crates: nearly all of ten minutes. Fetches them at first.
 corpus:
     DAGLITE_CORPUS=full cargo test -p daglite-fingerprint --release --test canonical_corpus -- --nocapture
+
+# Random graphs under random trouble against a model, 10,000 cases.
+trials:
+    DAGLITE_TEST_ROUNDS=10000 cargo test --release -p daglite-tests --test engine_trials -- --nocapture
+
+# What threads meet at, in a hundred thousand orders each.
+orders:
+    DAGLITE_ORDERS=100000 cargo test --release -p daglite-interleavings

@@ -1,4 +1,5 @@
-//! What a node of a graph costs when its task does nothing: chains and wide graphs of ten thousand to a million nodes.
+//! What a node of a graph costs when its task does nothing: chains, wide graphs, trees and random graphs of a thousand to a million
+//! nodes.
 //!
 //! Each measurement is a process of its own, so that no contender finds memory or threads that another one has left.
 //! Contenders take turns, several rounds; the median is quoted. Numbers after `--` replace the sizes.
@@ -24,11 +25,13 @@ use dagx::{DagRunner, Task};
 use tokio::runtime::Runtime;
 
 /// How many nodes a graph has, unless the command line says otherwise.
-const SIZES: [usize; 3] = [10_000, 100_000, 1_000_000];
+const SIZES: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
 /// How many tasks may run at once.
 const THREADS: [usize; 2] = [1, 2];
 /// How often the contenders take turns.
 const ROUNDS: usize = 5;
+/// So many nodes before it are those that one of a random graph may need.
+const NEAR: u64 = 1_000;
 /// The longest that one graph may take. A contender that takes longer is not given greater ones.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What a process exits with that has lost its patience.
@@ -62,15 +65,29 @@ enum Shape {
     Chain,
     /// No node needs another; all results are gathered.
     Wide,
+    /// Each node needs two that no other needs: half of them are leaves.
+    Tree,
+    /// Each node needs two of the thousand before it; the results of those that nobody needs are gathered.
+    Random,
 }
 
 impl Shape {
-    const ALL: [Self; 2] = [Self::Chain, Self::Wide];
+    const ALL: [Self; 4] = [Self::Chain, Self::Wide, Self::Tree, Self::Random];
 
     fn name(self) -> &'static str {
         match self {
             Self::Chain => "chain",
             Self::Wide => "wide",
+            Self::Tree => "tree",
+            Self::Random => "random",
+        }
+    }
+
+    /// Who runs such graphs here: of trees and random graphs it is only told whether their cost is flat.
+    fn contenders(self) -> &'static [(&'static str, Measure)] {
+        match self {
+            Self::Chain | Self::Wide => &CONTENDERS,
+            Self::Tree | Self::Random => &CONTENDERS[..1],
         }
     }
 }
@@ -132,6 +149,53 @@ fn step(n: u64) -> u64 {
     n + 1
 }
 
+#[task]
+fn add(a: u64, b: u64) -> u64 {
+    a.wrapping_add(b)
+}
+
+/// A tree of so many nodes, or one more: pairs are added until one is left.
+fn tree(nodes: usize) -> TaskFuture<u64> {
+    let mut level: Vec<_> = (0..nodes.div_ceil(2) as u64).map(|n| start(n)).collect();
+    while level.len() > 1 {
+        let mut pairs = level.into_iter();
+        let mut next = Vec::with_capacity(pairs.len().div_ceil(2));
+        while let Some(left) = pairs.next() {
+            next.push(match pairs.next() {
+                Some(right) => add(left, right),
+                None => left,
+            });
+        }
+        level = next;
+    }
+    level.pop().expect("a tree has a node")
+}
+
+/// Numbers that look random and come again from the same seed.
+fn random(state: &mut u64) -> u64 {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *state >> 33
+}
+
+/// Each node needs two that stand shortly before it.
+fn random_graph(nodes: usize) -> TaskFuture<Vec<u64>> {
+    let mut state = 7;
+    let mut all = vec![start(1)];
+    let mut is_needed = vec![false; nodes];
+    for at in 1..nodes as u64 {
+        let mut source = || {
+            let source = (at - 1 - random(&mut state) % at.min(NEAR)) as usize;
+            is_needed[source] = true;
+            source
+        };
+        let (a, b) = (source(), source());
+        all.push(add(&all[a], &all[b]));
+    }
+    let mut is_needed = is_needed.into_iter();
+    all.retain(|_| !is_needed.next().expect("there is a flag for each node"));
+    join_all(all)
+}
+
 /// A node is dropped as soon as nobody needs it any more, so the drop of the graph is part of its run.
 fn daglite_graph(shape: Shape, nodes: usize, on: &Machinery) -> Lap {
     let mut watch = Stopwatch::start();
@@ -151,6 +215,23 @@ fn daglite_graph(shape: Shape, nodes: usize, on: &Machinery) -> Lap {
             let run = watch.lap();
             assert_eq!(results.len(), nodes);
             drop(results);
+            Lap { build, run, drop: watch.lap() }
+        }
+        Shape::Tree => {
+            let graph = tree(nodes);
+            let build = watch.lap();
+            let result = graph.run_in(&on.session).expect("counting cannot fail");
+            let run = watch.lap();
+            let leaves = nodes.div_ceil(2) as u64;
+            assert_eq!(result, leaves * (leaves - 1) / 2);
+            Lap { build, run, drop: watch.lap() }
+        }
+        Shape::Random => {
+            let graph = random_graph(nodes);
+            let build = watch.lap();
+            let results = graph.run_in(&on.session).expect("counting cannot fail");
+            let run = watch.lap();
+            drop(black_box(results));
             Lap { build, run, drop: watch.lap() }
         }
     }
@@ -182,6 +263,7 @@ fn tokio_graph(shape: Shape, nodes: usize, on: &Machinery) -> Lap {
                 drop(black_box(results));
                 Lap { build: 0.0, run, drop: watch.lap() }
             }
+            Shape::Tree | Shape::Random => unreachable!("daglite alone is given such graphs"),
         }
     })
 }
@@ -235,6 +317,7 @@ fn dagx_graph(shape: Shape, nodes: usize, on: &Machinery) -> Lap {
             drop(black_box(results));
             (build, watch.lap())
         }
+        Shape::Tree | Shape::Random => unreachable!("daglite alone is given such graphs"),
     };
     drop(dag);
     Lap { build, run, drop: watch.lap() }
@@ -405,7 +488,7 @@ fn measure_size(shape: Shape, threads: usize, nodes: usize, too_slow: &[bool]) -
     let skipped = |too_slow: &bool| if *too_slow { Err(NoFigure::TooSlow) } else { Ok(Vec::new()) };
     let mut rounds: Vec<Rounds> = too_slow.iter().map(skipped).collect();
     for _ in 0..ROUNDS {
-        for ((name, _), contender) in CONTENDERS.iter().zip(&mut rounds) {
+        for ((name, _), contender) in shape.contenders().iter().zip(&mut rounds) {
             if let Ok(measured) = contender {
                 match ask(name, shape, threads, nodes) {
                     Ok(more) => measured.push(more),
@@ -417,8 +500,9 @@ fn measure_size(shape: Shape, threads: usize, nodes: usize, too_slow: &[bool]) -
     rounds
 }
 
-/// One shape on so many threads, at all sizes.
-fn compare(shape: Shape, threads: usize, sizes: &[usize]) {
+/// One shape on so many threads, at all sizes; answers what a node takes of daglite at each.
+fn compare(shape: Shape, threads: usize, sizes: &[usize]) -> Vec<f64> {
+    let contenders = shape.contenders();
     let title = format!("{}, at most {threads} at once, a node", shape.name());
     let head = [
         "contender",
@@ -432,13 +516,13 @@ fn compare(shape: Shape, threads: usize, sizes: &[usize]) {
         "daglite takes",
     ];
     let mut table = Table::new(title, head);
-    let mut totals: Vec<Vec<f64>> = vec![Vec::new(); CONTENDERS.len()];
-    let mut too_slow = [false; CONTENDERS.len()];
+    let mut totals: Vec<Vec<f64>> = vec![Vec::new(); contenders.len()];
+    let mut too_slow = vec![false; contenders.len()];
     for &nodes in sizes {
         let rounds = measure_size(shape, threads, nodes, &too_slow);
         let mut own = None;
         for (at, rounds) in rounds.iter().enumerate() {
-            let name = CONTENDERS[at].0.to_string();
+            let name = contenders[at].0.to_string();
             let measured = match rounds {
                 Ok(measured) => measured,
                 Err(why) => {
@@ -473,7 +557,7 @@ fn compare(shape: Shape, threads: usize, sizes: &[usize]) {
         (Some(first), Some(last)) if totals.len() > 1 => digits(last / first),
         _ => "-".to_string(),
     };
-    let growths: Vec<String> = CONTENDERS
+    let growths: Vec<String> = contenders
         .iter()
         .zip(&totals)
         .map(|((name, _), totals)| format!("{name} × {}", growth(totals)))
@@ -482,6 +566,20 @@ fn compare(shape: Shape, threads: usize, sizes: &[usize]) {
         "  growth of a node's cost, from the smallest graph to the greatest: {}",
         growths.join(", ")
     );
+    totals.swap_remove(0)
+}
+
+/// What a node takes of daglite, by the size of its graph: in each line one shape, so that it can be seen whether that is flat.
+fn print_flatness(sizes: &[usize], lines: &[(Shape, usize, Vec<f64>)]) {
+    let head = ["shape", "at once"].into_iter().map(str::to_string);
+    let head: Vec<String> =
+        head.chain(sizes.iter().map(|nodes| format!("{nodes} nodes"))).collect();
+    let mut table = Table::new("daglite, a node in graphs of all sizes", head);
+    for (shape, threads, totals) in lines {
+        let name = [shape.name().to_string(), threads.to_string()];
+        table.row(name.into_iter().chain(totals.iter().map(|total| time(*total))));
+    }
+    println!("{table}");
 }
 
 fn main() {
@@ -497,10 +595,12 @@ fn main() {
         (true, false) => &asked,
     };
     println!("{}", machine::describe());
+    let mut lines = Vec::new();
     for shape in Shape::ALL {
         for threads in THREADS {
-            compare(shape, threads, sizes);
+            lines.push((shape, threads, compare(shape, threads, sizes)));
         }
     }
+    print_flatness(sizes, &lines);
     println!("\n{}", machine::describe());
 }

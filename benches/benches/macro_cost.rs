@@ -205,7 +205,8 @@ struct Package {
 }
 
 impl Package {
-    fn create() -> Self {
+    /// An empty one, whose manifest ends in `profile`.
+    fn create(profile: &str) -> Self {
         let folder = TempDir::new().expect("the folder for temporary files can be written");
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR"));
         let lock = workspace.with_file_name("Cargo.lock");
@@ -213,7 +214,7 @@ impl Package {
         let library = workspace.with_file_name("daglite").display().to_string();
         let manifest = format!(
             "[package]\nname = \"large\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n\
-             daglite = {{ path = {library:?} }}\n\n[workspace]\n"
+             daglite = {{ path = {library:?} }}\n\n[workspace]\n\n{profile}"
         );
         write(&folder.path().join("Cargo.toml"), &manifest);
         fs::create_dir(folder.path().join("src")).expect("a folder of our own can be written");
@@ -340,9 +341,15 @@ pub fn task_{task}(x: f64) -> f64 {{
     source
 }
 
+/// How macros are built, and what says so in a manifest.
+const BUILDS: [(&str, &str); 2] = [
+    ("macros as Cargo builds them", ""),
+    ("macros optimised", "[profile.dev.build-override]\nopt-level = 3\n"),
+];
+
 /// What fingerprints add to a check of a large package.
-fn compare_package() -> Table {
-    let package = Package::create();
+fn compare_package((build, profile): (&str, &str)) -> Table {
+    let package = Package::create(profile);
     let mut lines = package.write(0, MODULES, "");
     let without = package.measured();
     let mut rows =
@@ -363,8 +370,9 @@ fn compare_package() -> Table {
             ]);
         }
     }
-    let title =
-        format!("check of a package of some {lines} lines after an edit, {CHECKS} rounds, s");
+    let title = format!(
+        "check of a package of some {lines} lines after an edit, {build}, {CHECKS} rounds, s"
+    );
     let head = ["tasks", "each reaches", "functions alone", "all they reach", "what that adds"];
     let mut table = Table::new(title, head);
     rows.into_iter().for_each(|row| table.row(row));
@@ -377,7 +385,7 @@ fn main() {
     }
     println!("{}", machine::describe());
     if env::args().any(|argument| argument == "package") {
-        println!("{}", compare_package());
+        BUILDS.into_iter().for_each(|build| println!("{}", compare_package(build)));
         println!("{}", machine::describe());
         return;
     }

@@ -504,13 +504,14 @@ impl<T: Send + Sync + 'static> TaskFuture<T> {
             Shortcut::None => None,
         };
         if let Some(value) = taken {
+            Node::recycle(self.node);
             return Ok(value);
         }
         let run = RunFuture::new(Arc::clone(engine), self.node, true, false);
         let Finished { value, key, .. } = block_on(run)?;
         if let (Some(question), Some(key)) = (question, key) {
             let is_plain = const { !needs_drop::<T>() && size_of::<T>() <= 64 };
-            engine.learn_shortcut(question, &key, is_plain);
+            engine.learn_shortcut(*question, &key, is_plain);
         }
         self.cloner.own(value)
     }

@@ -149,6 +149,10 @@ mod session;
 mod signed;
 mod size;
 pub mod store;
+#[cfg(not(daglite_scheduled))]
+mod sync;
+#[cfg(daglite_scheduled)]
+pub mod sync;
 mod task;
 mod threads;
 mod times;

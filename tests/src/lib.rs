@@ -8,6 +8,7 @@ pub mod pipeline;
 pub mod processes;
 pub mod random;
 pub mod scratch;
+pub mod shapes;
 pub mod stores;
 
 use std::any::Any;

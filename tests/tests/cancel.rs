@@ -131,7 +131,10 @@ fn an_async_body_is_dropped_and_a_run_that_sleeps_wakes() {
         assert_eq!(error.kind(), ErrorKind::Cancelled);
         let text = error.to_string();
         assert!(text.starts_with("task `cancel::never` (called at "), "{text}");
-        assert!(text.contains("was cancelled with 0 tasks done, 1 stopped half-way, 0 not begun"), "{text}");
+        assert!(
+            text.contains("was cancelled with 0 tasks done, 1 stopped half-way, 0 not begun"),
+            "{text}"
+        );
         assert!(dropped.load(Ordering::SeqCst));
         assert_eq!(log.count("failed"), 0);
     });

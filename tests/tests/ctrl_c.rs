@@ -10,7 +10,11 @@ use daglite_tests::processes::Worker;
 /// A program that says `at work`, and is told when to go on.
 fn program(folder: &Path, role: &str) -> Worker {
     let mut command = Command::new(env!("CARGO_BIN_EXE_interrupted"));
-    command.arg(role).current_dir(folder).env_remove("DAGLITE_CACHE").env_remove("DAGLITE_PROGRESS");
+    command
+        .arg(role)
+        .current_dir(folder)
+        .env_remove("DAGLITE_CACHE")
+        .env_remove("DAGLITE_PROGRESS");
     let mut worker = Worker::start_command(&mut command);
     worker.wait_for("at work", 1);
     worker
@@ -80,14 +84,25 @@ fn the_first_one_waits_for_what_is_at_work_and_keeps_it() {
         assert_eq!(ended.lines, ["at work"]);
         let error = "Error: task `interrupted::after` (called at ";
         assert!(ended.errors.contains(error), "{}", ended.errors);
-        assert!(ended.errors.contains("was cancelled with 2 tasks done, 0 stopped half-way, 1 not begun"), "{}", ended.errors);
+        assert!(
+            ended
+                .errors
+                .contains("was cancelled with 2 tasks done, 0 stopped half-way, 1 not begun"),
+            "{}",
+            ended.errors
+        );
         assert_eq!(cached(folder.path()), ["interrupted::quick", "interrupted::slow"]);
         assert_eq!(temporary_files(folder.path()), Vec::<PathBuf>::new());
 
         // The next run goes on from there.
         let mut command = Command::new(env!("CARGO_BIN_EXE_interrupted"));
         let ended = Worker::start_command(command.arg("sync").current_dir(folder.path())).finish();
-        assert_eq!((code(ended.status), &ended.lines[..]), (Some(0), &["3".to_string()][..]), "{}", ended.errors);
+        assert_eq!(
+            (code(ended.status), &ended.lines[..]),
+            (Some(0), &["3".to_string()][..]),
+            "{}",
+            ended.errors
+        );
     }
 }
 
@@ -112,7 +127,11 @@ fn an_async_body_is_dropped() {
     assert_eq!(code(ended.status), Some(130), "{}", ended.errors);
     let told = "daglite: cancelled: nothing more is started; Ctrl-C again ends at once\nError: task `interrupted::never` (called at ";
     assert!(ended.errors.starts_with(told), "{}", ended.errors);
-    assert!(ended.errors.contains("was cancelled with 0 tasks done, 1 stopped half-way"), "{}", ended.errors);
+    assert!(
+        ended.errors.contains("was cancelled with 0 tasks done, 1 stopped half-way"),
+        "{}",
+        ended.errors
+    );
     assert_eq!(ended.lines, ["at work", "dropped"]);
 }
 

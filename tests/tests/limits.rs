@@ -110,12 +110,14 @@ fn async_bodies_count_as_sync_ones_do() {
     in_time(|| {
         let session = limited(3).concurrency(2).build().unwrap();
         let (gate, count) = (Arc::new(tokio::sync::Barrier::new(3)), Arc::<Count>::default());
-        let all = (0..30).map(|_| meets_async(Arc::new(Arc::clone(&gate)), Arc::new(Arc::clone(&count))));
+        let all =
+            (0..30).map(|_| meets_async(Arc::new(Arc::clone(&gate)), Arc::new(Arc::clone(&count))));
         join_all(all).run_in(&session).unwrap();
         assert_eq!(count.most(), 3);
 
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let all = (0..30).map(|_| meets_async(Arc::new(Arc::clone(&gate)), Arc::new(Arc::clone(&count))));
+        let all =
+            (0..30).map(|_| meets_async(Arc::new(Arc::clone(&gate)), Arc::new(Arc::clone(&count))));
         runtime.block_on(join_all(all).await_in(&session)).unwrap();
         assert_eq!(count.most(), 3);
     });
@@ -329,13 +331,18 @@ fn a_limit_inside_of_a_key_and_the_key_inside_of_the_limit_are_no_circle() {
             in_time(move || {
                 let builder = Session::builder().cache(MemoryStore::new()).limit("db", 1);
                 let (session, log) = logged_with(builder.concurrency(concurrency));
-                let circle = Circle { first: Arc::default(), second: Arc::default(), log: Arc::default() };
+                let circle =
+                    Circle { first: Arc::default(), second: Arc::default(), log: Arc::default() };
                 *circle.log.lock().unwrap() = Some(log.clone());
                 let runs = [
-                    { let (session, circle) = (session.clone(), circle.clone());
-                      thread::spawn(move || around(circle, late).run_in(&session)) },
-                    { let (session, circle) = (session.clone(), circle.clone());
-                      thread::spawn(move || key(circle, late).run_in(&session)) },
+                    {
+                        let (session, circle) = (session.clone(), circle.clone());
+                        thread::spawn(move || around(circle, late).run_in(&session))
+                    },
+                    {
+                        let (session, circle) = (session.clone(), circle.clone());
+                        thread::spawn(move || key(circle, late).run_in(&session))
+                    },
                 ];
                 for run in runs {
                     assert_eq!(run.join().unwrap().unwrap(), 7);

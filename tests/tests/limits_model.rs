@@ -6,8 +6,8 @@ use std::thread;
 
 use daglite::Error;
 use daglite::prelude::*;
-use daglite_tests::random::{Random, rounds, seed};
 use daglite_tests::in_time;
+use daglite_tests::random::{Random, rounds, seed};
 
 /// How many places of each limit, and how many threads. (Of those, a body that comes back from its own graph may be one too many.)
 const MOST: [usize; 3] = [1, 2, 3];
@@ -38,9 +38,7 @@ fn below(level: u64, seed: u64) -> Vec<TaskFuture<u64>> {
     let call = |_| {
         // Few numbers, so that keys are wanted by several at once.
         let number = random.below(6);
-        let kinds = std::env::var("KINDS").unwrap_or("012345".to_string());
-        let kind = kinds.as_bytes()[random.below(kinds.len() as u64) as usize] - b'0';
-        match kind {
+        match random.below(6) {
             0 => plain(level - 1, number),
             1 => first(level - 1, number),
             2 => second(level - 1, number),
@@ -58,7 +56,10 @@ fn work(limits: [usize; 3], level: u64, number: u64) -> Result<u64, Error> {
     thread::yield_now();
     leave(limits);
     // A body that runs a graph is not at work meanwhile: its places are lent.
-    let sum = join_all(below(level, level * 100 + number)).run()?.into_iter().fold(number, u64::wrapping_add);
+    let sum = join_all(below(level, level * 100 + number))
+        .run()?
+        .into_iter()
+        .fold(number, u64::wrapping_add);
     enter(limits);
     thread::yield_now();
     leave(limits);
@@ -95,7 +96,10 @@ async fn flying(level: u64, number: u64) -> Result<u64, Error> {
     enter([1, 1, 0]);
     leave([1, 1, 0]);
     tokio::task::yield_now().await;
-    let sum = join_all(below(level, level * 100 + number)).await?.into_iter().fold(number, u64::wrapping_add);
+    let sum = join_all(below(level, level * 100 + number))
+        .await?
+        .into_iter()
+        .fold(number, u64::wrapping_add);
     enter([1, 1, 0]);
     leave([1, 1, 0]);
     Ok(sum)

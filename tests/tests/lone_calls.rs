@@ -193,6 +193,43 @@ fn what_was_used_on_the_short_way_counts_as_used() {
 }
 
 #[test]
+fn hits_on_the_short_way_between_runs_are_told_once_each() {
+    #[task(cache)]
+    fn counted(n: u64) -> u64 {
+        n
+    }
+
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(FileStore::builder(folder.path()).open().unwrap());
+    let session = Session::builder().cache(Arc::clone(&store)).build().unwrap();
+    for n in 0..40 {
+        for _ in 0..n {
+            counted(n % 3).run_in(&session).unwrap();
+        }
+        // A whole run, at whose end the store is told.
+        join((counted(100 + n), counted(0))).run_in(&session).unwrap();
+    }
+    drop(session);
+    let stats = store.stats().unwrap();
+    let calls = (0..40).sum::<u64>() + 80;
+    assert_eq!((stats.hits + stats.misses, stats.misses), (calls, 43));
+}
+
+#[test]
+fn more_questions_than_a_thread_remembers_have_answers_of_their_own() {
+    counted! { MANY, #[task(cache)] fn many(n: u64) -> u64 { n ^ 0x5555 } }
+
+    const QUESTIONS: u64 = 17_000;
+    let session = in_memory();
+    for _ in 0..2 {
+        for n in 0..QUESTIONS {
+            assert_eq!(many(n).run_in(&session).unwrap(), n ^ 0x5555);
+        }
+    }
+    assert_eq!(ran(&MANY), QUESTIONS);
+}
+
+#[test]
 fn an_observer_is_told_of_every_hit() {
     #[task(cache)]
     fn watched(n: u64) -> u64 {

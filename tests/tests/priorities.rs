@@ -55,7 +55,9 @@ fn a_long_chain_begins_before_short_tasks_that_stand_before_it() {
 fn a_long_chain_goes_first_where_both_come_free_at_once() {
     let order = Arc::<Order>::default();
     let first = head(Arc::clone(&order));
-    let shorts = join_all((0..20).map(|_| short_after(first.clone(), Arc::clone(&order))).collect::<Vec<_>>());
+    let shorts = join_all(
+        (0..20).map(|_| short_after(first.clone(), Arc::clone(&order))).collect::<Vec<_>>(),
+    );
     let chain = (1..10).fold(first, |last, _| step(last, Arc::clone(&order)));
     join((shorts, chain)).run_in(&session(1)).unwrap();
     assert_eq!(order.lock().unwrap()[..10], ["chain"; 10]);
@@ -95,8 +97,8 @@ fn two_threads_are_busy_to_the_end() {
             let gate = Arc::new(Barrier::new(2));
             // As many short tasks as the chain has steps: one beside each, or the run never ends.
             let shorts = join_all((0..LENGTH).map(|_| beside(Arc::clone(&gate))));
-            let chain =
-                (1..LENGTH).fold(beside(Arc::clone(&gate)), |last, _| next(last, Arc::clone(&gate)));
+            let chain = (1..LENGTH)
+                .fold(beside(Arc::clone(&gate)), |last, _| next(last, Arc::clone(&gate)));
             join((shorts, chain)).run_in(&session(2)).unwrap();
         }
     });
@@ -179,7 +181,9 @@ fn all_shapes_give_their_results_on_any_number_of_threads() {
     println!("DAGLITE_TEST_SEED={seed}");
     for round in 0..20 {
         let results = [1, 2, 4].map(|concurrency| {
-            in_time(move || net(seed.wrapping_add(round), 500).run_in(&session(concurrency)).unwrap())
+            in_time(move || {
+                net(seed.wrapping_add(round), 500).run_in(&session(concurrency)).unwrap()
+            })
         });
         assert_eq!(results[0], results[1]);
         assert_eq!(results[0], results[2]);

@@ -66,6 +66,10 @@ fn session(concurrency: usize) -> Session {
     Session::builder().without_cache().without_memory().concurrency(concurrency).build().unwrap()
 }
 
+#[expect(
+    clippy::redundant_allocation,
+    reason = "an argument of type `&Arc<T>` is an `Arc<T>` in an `Arc`"
+)]
 fn living() -> Arc<Arc<Living>> {
     Arc::default()
 }
@@ -181,7 +185,8 @@ fn a_heavy_body_and_one_with_a_timeout_keep_nothing_longer() {
     in_time(|| {
         let living = living();
         let chain = (0..50).fold(make(Arc::clone(&living)), |last, _| last.then(heavy).then(timed));
-        let session = Session::builder().without_cache().limit("one", 1).concurrency(2).build().unwrap();
+        let session =
+            Session::builder().without_cache().limit("one", 1).concurrency(2).build().unwrap();
         read(chain).run_in(&session).unwrap();
         assert_eq!((living.most(), living.now()), (2, 0));
     });

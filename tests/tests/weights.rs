@@ -98,7 +98,8 @@ fn a_task_heavier_than_the_session_runs_alone() {
     in_time(|| {
         for concurrency in [1, 2] {
             let load = Arc::<Load>::default();
-            let all = join((all_four(Arc::clone(&load)), one(Arc::clone(&load)), all_four(load.clone())));
+            let all =
+                join((all_four(Arc::clone(&load)), one(Arc::clone(&load)), all_four(load.clone())));
             all.run_in(&session(concurrency)).unwrap();
             assert_eq!(load.most.load(Ordering::SeqCst), 4);
         }
@@ -166,7 +167,10 @@ fn light_tasks_get_their_turn_though_heavy_ones_keep_coming() {
             .map(|_| {
                 let (session, done) = (session.clone(), Arc::clone(&done));
                 thread::spawn(move || {
-                    while !join_all((0..20).map(|_| heavy(Arc::clone(&done)))).run_in(&session).unwrap()[19] {}
+                    while !join_all((0..20).map(|_| heavy(Arc::clone(&done))))
+                        .run_in(&session)
+                        .unwrap()[19]
+                    {}
                 })
             })
             .collect();
@@ -200,11 +204,19 @@ fn a_heavy_body_lends_its_places_to_the_graph_that_it_runs() {
 fn heavy_tasks_inside_of_tasks_never_deadlock() {
     #[task]
     fn light(depth: u32) -> Result<u32, Error> {
-        if depth == 0 { Ok(1) } else { join((heavy(depth - 1), heavy(depth - 1))).map(|(a, b)| a + b).run() }
+        if depth == 0 {
+            Ok(1)
+        } else {
+            join((heavy(depth - 1), heavy(depth - 1))).map(|(a, b)| a + b).run()
+        }
     }
     #[task(weight = 3)]
     fn heavy(depth: u32) -> Result<u32, Error> {
-        if depth == 0 { Ok(1) } else { join((light(depth - 1), light(depth - 1))).map(|(a, b)| a + b).run() }
+        if depth == 0 {
+            Ok(1)
+        } else {
+            join((light(depth - 1), light(depth - 1))).map(|(a, b)| a + b).run()
+        }
     }
 
     for concurrency in [1, 2, 3, 8] {
@@ -296,11 +308,15 @@ fn heavy_bodies_are_cached_fail_and_panic_as_others_do() {
     }
 
     in_time(|| {
-        let (session, log) = logged_with(Session::builder().cache(MemoryStore::new()).concurrency(2));
+        let (session, log) =
+            logged_with(Session::builder().cache(MemoryStore::new()).concurrency(2));
         for _ in 0..2 {
             assert_eq!(square(7).run_in(&session).unwrap(), 49);
         }
-        assert_eq!(log.take(), ["miss square: no entry yet", "computed square", "stored square", "hit square"]);
+        assert_eq!(
+            log.take(),
+            ["miss square: no entry yet", "computed square", "stored square", "hit square"]
+        );
         assert!(fails().run_in(&session).unwrap_err().to_string().ends_with("failed: no luck"));
         assert_eq!(panics().run_in(&session).unwrap_err().kind(), ErrorKind::Panic);
         assert_eq!(square(7).run_in(&session).unwrap(), 49);

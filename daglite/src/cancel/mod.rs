@@ -7,10 +7,10 @@ mod signals;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
-use parking_lot::Mutex;
+use crate::sync::{AtomicBool, Mutex};
 
 #[cfg(feature = "ctrl-c")]
 pub(crate) use signals::{INTERRUPTED, was_interrupted};
@@ -70,6 +70,7 @@ pub(crate) trait Cancel: Send + Sync {
     fn cancel(&self);
 
     /// The tasks whose bodies have to come to their end before it is over.
+    #[cfg(feature = "ctrl-c")]
     fn at_work(&self) -> Vec<&'static str>;
 }
 

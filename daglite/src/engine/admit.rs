@@ -7,12 +7,12 @@ use std::collections::HashMap;
 use std::mem;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use crate::checkpoint::by_likeness;
 use crate::event::Event;
 use crate::graph::{Node, Op, TaskOp};
+use crate::sync::Mutex;
 use crate::task::Task;
 
 use super::Engine;

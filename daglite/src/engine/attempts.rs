@@ -9,12 +9,12 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use crate::digest::Digest;
 use crate::event::Event;
 use crate::graph::{Arg, AttemptSettings, Input, Mode, Node, Op, Slot, TaskOp};
+use crate::sync::Mutex;
 use crate::task::{Body, Failure, Task, Value};
 
 use super::Engine;

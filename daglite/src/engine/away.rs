@@ -5,15 +5,15 @@
 //! The other finds that this has happened. An abandoned body keeps its thread, gives its places in the pool to others, and
 //! still counts for the limits that its task names.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use crate::event::{Event, place};
 use crate::graph::{Node, Op};
+use crate::sync::{AtomicBool, Instant, Mutex};
 use crate::task::{Args, Failure, Value};
 
 use super::attempts::{Remains, rebuilt};

@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use crate::digest::Digest;
+use crate::sync::{AtomicBool, thread_local};
 use crate::task::Task;
 
 use super::Engine;

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use crate::cancel::{Cancel, CancelToken};
 use crate::error::{Error, ErrorKind};
 use crate::graph::{Node, Slot};
+#[cfg(feature = "ctrl-c")]
 use crate::task::Body;
 
 use super::Engine;
@@ -39,6 +40,7 @@ impl Cancel for Run {
         self.wake_driver();
     }
 
+    #[cfg(feature = "ctrl-c")]
     fn at_work(&self) -> Vec<&'static str> {
         let queue = self.queue.lock();
         let is_at_work = |node: &&Arc<Node>| matches!(&*node.slot.lock(), Slot::Running(_));
@@ -96,6 +98,7 @@ impl Run {
 
 impl Engine {
     /// Has all runs that begin from now on listen to `token`, unless they listen to another one already.
+    #[cfg(feature = "ctrl-c")]
     pub(crate) fn listen_to(&self, token: CancelToken) {
         let _ = self.cancel.set(token);
     }

@@ -4,12 +4,12 @@ use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context as TaskContext, Poll};
-use std::time::Instant;
 
 use crate::cancel::{Cancel, Listens};
 use crate::error::Error;
 use crate::event::{Event, Interest, Summary};
 use crate::graph::Node;
+use crate::sync::{Instant, thread};
 use crate::task::Value;
 
 use super::Engine;
@@ -87,7 +87,10 @@ impl RunFuture {
         let run = &self.run;
         if run.cut.swap(false, Ordering::Relaxed) {
             let flying = std::mem::take(&mut run.queue.lock().flying);
-            run.drop_bodies(flying, "was cancelled: all runs of its session were; call the task again");
+            run.drop_bodies(
+                flying,
+                "was cancelled: all runs of its session were; call the task again",
+            );
             return true;
         }
         let woken = std::mem::take(&mut *run.woken.lock());
@@ -327,5 +330,5 @@ enum Place {
 
 /// Drives a run on this thread until it ends.
 pub(crate) fn block_on(run: RunFuture) -> Result<Finished, Error> {
-    block::wait_with(run, || without_permits(std::thread::park))
+    block::wait_with(run, || without_permits(thread::park))
 }

@@ -3,17 +3,17 @@
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context as TaskContext, Poll, Wake, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, MissReason};
 use crate::graph::{Arg, Input, Key, Node, Op, Slot, TaskOp, take_value};
 use crate::store::KeyPart;
+use crate::sync::{AtomicBool, Instant, Mutex};
 use crate::task::{Args, Body, Failure, Task, Value};
 
 use super::attempts::{Attempt, Policy};

@@ -7,11 +7,10 @@ use std::ptr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
 use crate::digest::Digest;
 use crate::event::{Change, ItemChange, MissReason};
 use crate::store::{ArtifactMeta, CacheStore, Fate, KeyPart, PartKind, TaskRecord};
+use crate::sync::Mutex;
 use crate::task::Task;
 
 use super::block::wait;

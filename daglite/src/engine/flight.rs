@@ -4,14 +4,14 @@
 //! ever, so whoever is about to wait looks whether its own key is what the other side waits for, and then does not.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
-use dashmap::DashMap;
-use dashmap::mapref::entry::Entry;
+use smallvec::SmallVec;
 
 use crate::digest::{ByDigest, Digest};
 use crate::error::Error;
 use crate::store::KeyHold;
+use crate::sync::{AtomicU64, DashMap, Entry};
 use crate::task::Value;
 
 use super::caught;
@@ -32,12 +32,19 @@ pub(super) enum Landing {
     Alone,
 }
 
+/// One who waits for a key.
+struct Waiter {
+    /// What waits with it.
+    things: SmallVec<[Thing; 2]>,
+    on_landing: OnLanding,
+}
+
 /// How many counts of ended computations there are: keys share them.
 const COUNTS: usize = 1 << 10;
 
 /// The computations that are under way.
 pub(super) struct Flights {
-    flying: DashMap<Digest, Vec<OnLanding>, ByDigest>,
+    flying: DashMap<Digest, Vec<Waiter>, ByDigest>,
     /// What bodies wait for.
     waits: Arc<Waits>,
     /// By some of a key's bits: goes up whenever a computation of such a key ends. As long as it stands still, a
@@ -57,11 +64,17 @@ pub(super) enum Claim {
     Cycle,
 }
 
-impl Flights {
-    /// Nothing is under way yet.
-    pub(super) fn new(waits: Arc<Waits>) -> Arc<Self> {
+impl Default for Flights {
+    fn default() -> Self {
         let landed = (0..COUNTS).map(|_| AtomicU64::new(0)).collect();
-        Arc::new(Self { flying: DashMap::default(), waits, landed })
+        Self { flying: DashMap::default(), waits: Arc::default(), landed }
+    }
+}
+
+impl Flights {
+    /// Nothing is under way yet; what waits is noted in `waits`.
+    pub(super) fn new(waits: Arc<Waits>) -> Arc<Self> {
+        Arc::new(Self { waits, ..Self::default() })
     }
 
     /// A number that changes whenever a computation of `key` ends.
@@ -101,7 +114,8 @@ impl Flights {
                 if !self.waits.note_unless_circle(ancestors, Thing::Key(key)) {
                     return Claim::Cycle;
                 }
-                taken.get_mut().push(on_landing());
+                let things = ancestors.into();
+                taken.get_mut().push(Waiter { things, on_landing: on_landing() });
                 Claim::Waiting
             }
         }
@@ -110,11 +124,10 @@ impl Flights {
     fn land(&self, key: &Digest, landing: &Landing) {
         self.count(key).fetch_add(1, Ordering::AcqRel);
         let waiters = self.flying.remove(key).map(|(_, waiters)| waiters).unwrap_or_default();
-        if !waiters.is_empty() {
-            self.waits.over(&Thing::Key(*key));
-        }
-        for wake in waiters {
-            wake(landing);
+        // One by one: the key may be under way again, and others wait for it.
+        waiters.iter().for_each(|waiter| self.waits.forget(&waiter.things, Thing::Key(*key)));
+        for waiter in waiters {
+            (waiter.on_landing)(landing);
         }
     }
 }
@@ -149,7 +162,7 @@ impl Flight {
     pub(super) fn await_landing(&self, ancestors: &[Thing], on_landing: OnLanding) {
         if let Some(mut waiters) = self.flights.flying.get_mut(&self.key) {
             self.flights.waits.note(ancestors, Thing::Key(self.key));
-            waiters.push(on_landing);
+            waiters.push(Waiter { things: ancestors.into(), on_landing });
         }
     }
 

@@ -7,11 +7,10 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-use parking_lot::Mutex;
+use std::time::Duration;
 
 use crate::graph::Node;
+use crate::sync::{Instant, Mutex};
 
 use super::context::Context;
 

@@ -3,12 +3,11 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::{Duration, Instant};
-
-use parking_lot::Mutex;
+use std::time::Duration;
 
 use crate::digest::Digest;
 use crate::hash::{Strategy, pass_on, watching};
+use crate::sync::{Instant, Mutex};
 use crate::task::Value;
 
 /// Up to so many values are remembered whatever they cost: what is kept of them must not count.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -15,6 +14,7 @@ use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
 use crate::registry::ValueFormats;
 use crate::store::{KeyClaim, KeyHold, StoreError};
+use crate::sync::Mutex;
 use crate::task::Task;
 
 use super::block::wait;

@@ -7,11 +7,10 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
 use crate::digest::Digest;
 use crate::event::Event;
 use crate::store::{CacheStore, Evicted, RunReport};
+use crate::sync::Mutex;
 
 use super::block::wait;
 use super::explain::Histories;

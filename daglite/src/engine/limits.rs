@@ -10,8 +10,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use smallvec::SmallVec;
+
+use crate::sync::Mutex;
 
 use super::waits::{Thing, Waits};
 
@@ -33,7 +34,7 @@ struct State {
     /// By the number of the limit.
     lines: Vec<Line>,
     /// The bodies that hold places.
-    bodies: HashMap<u64, SmallVec<[Place; 2]>>,
+    bodies: BTreeMap<u64, SmallVec<[Place; 2]>>,
     /// Those who wait, by the order in which they came.
     waiting: HashMap<u64, Waiting>,
     /// The number of the next body, or of the next who waits.
@@ -63,8 +64,8 @@ struct Place {
 /// One who waits.
 struct Waiting {
     wanted: Wanted,
-    /// The limits that it waits for, as it is noted: those that no body around it holds.
-    noted: SmallVec<[usize; 2]>,
+    /// What may come to it: for each limit the places of bodies around it, and those of all.
+    noted: Vec<(usize, Thing)>,
     /// `None` while it has been called and not looked again.
     on_room: Option<OnRoom>,
 }
@@ -106,7 +107,7 @@ impl Limits {
         for number in 0..count {
             waits.note(&[Thing::Limit(number)], Thing::Room);
         }
-        let state = State { lines, bodies: HashMap::new(), waiting: HashMap::new(), next: 0 };
+        let state = State { lines, bodies: BTreeMap::new(), waiting: HashMap::new(), next: 0 };
         Arc::new(Self { names, waits, state: Mutex::new(state) })
     }
 
@@ -133,9 +134,10 @@ impl Limits {
         ticket: Option<&Ticket>,
     ) -> Option<Places> {
         let mut state = self.state.lock();
-        let places = self.enter(&mut state, wanted, ticket)?;
+        let places = self.enter(&mut state, wanted, ticket.map(|ticket| ticket.number))?;
         // Its turn is over, and may have kept others back.
-        let called = if ticket.is_some() { state.call(&self.waits, &wanted.limits) } else { Called::new() };
+        let called =
+            if ticket.is_some() { state.call(&self.waits, &wanted.limits) } else { Called::new() };
         drop(state);
         called.into_iter().for_each(|on_room| on_room());
         Some(places)
@@ -149,45 +151,35 @@ impl Limits {
         on_room: OnRoom,
     ) -> Result<Places, Ticket> {
         let mut state = self.state.lock();
-        if let Some(places) = self.enter(&mut state, wanted, ticket.as_ref()) {
-            let called = if ticket.is_some() { state.call(&self.waits, &wanted.limits) } else { Called::new() };
-            drop(state);
-            // After the lock, which it takes.
-            drop(ticket);
-            called.into_iter().for_each(|on_room| on_room());
-            return Ok(places);
+        let number = match &ticket {
+            Some(ticket) => ticket.number,
+            None => state.line_up(&self.waits, wanted),
+        };
+        if let Some(waiting) = state.waiting.get_mut(&number) {
+            waiting.on_room = Some(on_room);
         }
-        let number = ticket.as_ref().map_or(state.next, |ticket| ticket.number);
-        let noted = state.not_held_around(wanted);
-        noted.iter().for_each(|limit| self.waits.note(&wanted.things, Thing::Limit(*limit)));
-        let waiting = Waiting { wanted: wanted.clone(), noted, on_room: Some(on_room) };
-        let mut called = Called::new();
-        if let Some(before) = state.waiting.insert(number, waiting) {
-            self.forget_wait(&before);
-            // Whoever was not called since this one was.
-            called = state.call(&self.waits, &wanted.limits);
-        } else {
-            state.next += 1;
-            for limit in &wanted.limits {
-                state.lines[*limit].side(wanted.is_inner()).insert(number);
-            }
-        }
+        // Only now that it is noted who waits: of two who are about to wait for each other one has to see the other.
+        let places = self.enter(&mut state, wanted, Some(number));
+        // Its turn is over, and may have kept others back.
+        let called = state.call(&self.waits, &wanted.limits);
         drop(state);
         called.into_iter().for_each(|on_room| on_room());
-        Err(ticket.unwrap_or_else(|| Ticket { limits: Arc::clone(self), number }))
+        places.ok_or_else(|| ticket.unwrap_or_else(|| Ticket { limits: Arc::clone(self), number }))
     }
 
     fn enter(
         self: &Arc<Self>,
         state: &mut State,
         wanted: &Wanted,
-        ticket: Option<&Ticket>,
+        number: Option<u64>,
     ) -> Option<Places> {
-        let number = ticket.map(|ticket| ticket.number);
         let source = |limit: &usize| state.source(&self.waits, *limit, wanted, number);
-        let sources: SmallVec<[Source; 2]> = wanted.limits.iter().map(source).collect::<Option<_>>()?;
-        if let Some(waiting) = number.and_then(|number| state.leave(number)) {
-            self.forget_wait(&waiting);
+        let sources: SmallVec<[Source; 2]> =
+            wanted.limits.iter().map(source).collect::<Option<_>>()?;
+        if let Some(number) = number
+            && let Some(waiting) = state.leave(number)
+        {
+            forget_wait(&self.waits, number, &waiting);
         }
         let body = state.next;
         state.next += 1;
@@ -206,6 +198,7 @@ impl Limits {
                     if let Some(place) = state.place(lender, limit) {
                         place.lent_to = Some(body);
                     }
+                    self.waits.note(&[Thing::Place(lender, limit)], Thing::Body(body));
                     Some(lender)
                 }
             };
@@ -213,12 +206,6 @@ impl Limits {
         }
         state.bodies.insert(body, places);
         Some(Places { limits: Arc::clone(self), body })
-    }
-
-    fn forget_wait(&self, waiting: &Waiting) {
-        for limit in &waiting.noted {
-            self.waits.forget(&waiting.wanted.things, Thing::Limit(*limit));
-        }
     }
 
     /// Gives the places of a body back, each to whom it came from; those that are lent stay with who has them.
@@ -230,6 +217,16 @@ impl Limits {
                 place.lender = lender;
             }
             let here = [Thing::Limit(limit)];
+            if let Some(borrower) = lent_to {
+                self.waits.forget(&[Thing::Place(body, limit)], Thing::Body(borrower));
+            }
+            if let Some(lender) = lender {
+                let place = [Thing::Place(lender, limit)];
+                self.waits.forget(&place, Thing::Body(body));
+                if let Some(borrower) = lent_to {
+                    self.waits.note(&place, Thing::Body(borrower));
+                }
+            }
             match lender.and_then(|lender| state.place(lender, limit)) {
                 Some(place) => place.lent_to = lent_to,
                 None => {
@@ -257,12 +254,20 @@ impl Limits {
         let mut called = Called::new();
         let waiting = state.leave(number);
         if let Some(waiting) = &waiting {
-            self.forget_wait(waiting);
+            forget_wait(&self.waits, number, waiting);
             called = state.call(&self.waits, &waiting.wanted.limits);
         }
         drop(state);
         drop(waiting);
         called.into_iter().for_each(|on_room| on_room());
+    }
+}
+
+/// Takes back what was noted of one who waits.
+fn forget_wait(waits: &Waits, number: u64, waiting: &Waiting) {
+    for (limit, place) in &waiting.noted {
+        waits.forget(&waiting.wanted.things, Thing::Turn(number, *limit));
+        waits.forget(&[Thing::Turn(number, *limit)], *place);
     }
 }
 
@@ -315,7 +320,7 @@ impl State {
     ) -> Option<Source> {
         let around = wanted.things.iter().filter_map(|thing| match thing {
             Thing::Body(body) => Some(*body),
-            Thing::Key(_) | Thing::Limit(_) | Thing::Room => None,
+            _ => None,
         });
         if let Some(lender) = around.into_iter().find(|body| self.may_lend(*body, limit)) {
             return Some(Source::Lent(lender));
@@ -341,23 +346,44 @@ impl State {
         self.bodies.keys().copied().find(waits_for_us).map(Source::Lent)
     }
 
-    /// The limits that it wants and that no body around it holds.
-    fn not_held_around(&self, wanted: &Wanted) -> SmallVec<[usize; 2]> {
-        let holds = |limit: usize, thing: &Thing| match thing {
-            Thing::Body(body) => {
-                let places = self.bodies.get(body);
-                places.is_some_and(|places| places.iter().any(|place| place.limit == limit))
-            }
-            Thing::Key(_) | Thing::Limit(_) | Thing::Room => false,
-        };
-        let limits = wanted.limits.iter().copied();
-        limits.filter(|limit| !wanted.things.iter().any(|thing| holds(*limit, thing))).collect()
+    /// For each limit that it wants, what places of it may come to it: those of bodies around it, and those of all.
+    fn may_come_to(&self, wanted: &Wanted) -> Vec<(usize, Thing)> {
+        let mut all = Vec::new();
+        for limit in wanted.limits.iter().copied() {
+            let place = |thing: &Thing| match thing {
+                Thing::Body(body) => {
+                    let places = self.bodies.get(body)?;
+                    let place = places.iter().find(|place| place.limit == limit)?;
+                    Some((limit, Thing::Place(*body, place.limit)))
+                }
+                _ => None,
+            };
+            all.extend(wanted.things.iter().filter_map(place));
+            all.push((limit, Thing::Limit(limit)));
+        }
+        all
     }
 
     /// The limits of which no place can be had.
     fn lacking(&self, waits: &Waits, wanted: &Wanted, number: Option<u64>) -> SmallVec<[usize; 2]> {
         let is_lacking = |limit: &usize| self.source(waits, *limit, wanted, number).is_none();
         wanted.limits.iter().copied().filter(is_lacking).collect()
+    }
+
+    /// Puts one in line who is about to wait, and notes that it waits.
+    fn line_up(&mut self, waits: &Waits, wanted: &Wanted) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        let noted = self.may_come_to(wanted);
+        for (limit, place) in &noted {
+            waits.note(&wanted.things, Thing::Turn(number, *limit));
+            waits.note(&[Thing::Turn(number, *limit)], *place);
+        }
+        for limit in &wanted.limits {
+            self.lines[*limit].side(wanted.is_inner()).insert(number);
+        }
+        self.waiting.insert(number, Waiting { wanted: wanted.clone(), noted, on_room: None });
+        number
     }
 
     /// Takes one who waits out of all lines.
@@ -388,7 +414,7 @@ impl State {
             waiting.on_room.is_none() || chosen.contains(number)
         };
         if !line.inner.is_empty() {
-            // What each of those waits for that may lend one. (A body that waits for its own place alone is not known to wait.)
+            // What each of those waits for that may lend one.
             let lenders = self.bodies.keys().copied().filter(|body| self.may_lend(*body, limit));
             let insides: Vec<HashSet<Thing>> =
                 lenders.map(|body| waits.all_from(Thing::Body(body))).collect();
@@ -404,7 +430,8 @@ impl State {
                 };
                 if !is_called {
                     let concerns = free > 0 || insides.iter().any(is_inside);
-                    if !concerns || !self.lacking(waits, &waiting.wanted, Some(*number)).is_empty() {
+                    if !concerns || !self.lacking(waits, &waiting.wanted, Some(*number)).is_empty()
+                    {
                         continue;
                     }
                     chosen.push(*number);

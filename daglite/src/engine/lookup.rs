@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::clock::Timestamp;
@@ -10,6 +10,7 @@ use crate::digest::Digest;
 use crate::event::{Event, MissReason, current_call};
 use crate::graph::{Ahead, Entry, Key, Known, Mode, Node, Op, Origin, Slot, TaskOp};
 use crate::store::{ArtifactMeta, CacheStore, Glimpse, Lookup, StoreError};
+use crate::sync::AtomicBool;
 use crate::task::{Task, Value};
 
 use super::block::wait;

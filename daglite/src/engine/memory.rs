@@ -4,10 +4,9 @@
 
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
 
@@ -15,6 +14,7 @@ use crate::clock::Timestamp;
 use crate::digest::{ByDigest, Digest};
 use crate::size::ByteSize;
 use crate::store::{ArtifactMeta, KeyPart};
+use crate::sync::{AtomicBool, AtomicU64, Mutex};
 use crate::task::{Task, Value};
 
 /// What the memory of a session may hold if nobody says anything.

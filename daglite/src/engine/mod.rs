@@ -30,6 +30,9 @@ mod flight;
 mod hand;
 mod hashes;
 mod here;
+#[cfg(all(test, daglite_scheduled))]
+#[path = "../../../interleavings/src/engine/mod.rs"]
+mod interleavings;
 mod key;
 mod ledger;
 mod limits;
@@ -60,8 +63,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
 use crate::cancel::CancelToken;
 use crate::checkpoint::CheckpointStore;
 use crate::clock::Clock;
@@ -71,6 +72,7 @@ use crate::hash::{Consulting, Notes, Strategy, consulting};
 use crate::registry::Registry;
 use crate::size::ByteSize;
 use crate::store::CacheStore;
+use crate::sync::Mutex;
 
 pub use context::is_cancelled;
 pub(crate) use context::{current, with_current};

@@ -5,13 +5,12 @@
 
 use std::mem;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
-
-use parking_lot::{Condvar, Mutex};
+use std::time::Duration;
 
 use crate::digest::Digest;
 use crate::event::Short;
 use crate::store::{CacheStore, KeyClaim};
+use crate::sync::{Condvar, Instant, Mutex, thread};
 
 use super::block::wait;
 use super::flight::{Flight, Flights, Landing};
@@ -86,7 +85,7 @@ impl Others {
         state.watched = true;
         drop(state);
         let others = Arc::clone(self);
-        let thread = std::thread::Builder::new().name("daglite waits".into());
+        let thread = thread::Builder::new().name("daglite waits".into());
         if let Err(error) = thread.spawn(move || others.watch()) {
             tracing::warn!(target: "daglite", %error, "no thread to wait for another process");
             let stranded = {

@@ -56,7 +56,9 @@ pub(super) fn ways_to_the_end(cells: &[Cell], start: usize, above: u32) -> Vec<u
     let inside = |idx: &u32| (*idx as usize).checked_sub(start);
     // What each needs, one after the other.
     let mut bounds = vec![0_u32; new.len() + 1];
-    let needing = |cell: &Cell| cell.dependents.iter().filter_map(inside).collect::<smallvec::SmallVec<[usize; 2]>>();
+    let needing = |cell: &Cell| {
+        cell.dependents.iter().filter_map(inside).collect::<smallvec::SmallVec<[usize; 2]>>()
+    };
     let mut missing: Vec<u32> = Vec::with_capacity(new.len());
     for cell in new {
         let dependents = needing(cell);

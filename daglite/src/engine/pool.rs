@@ -10,10 +10,10 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use crate::sync::{AtomicBool, Condvar, Mutex, MutexGuard, thread, thread_local};
 
 /// Work for a thread of the pool.
 pub(super) type Job = Box<dyn FnOnce() + Send>;
@@ -141,7 +141,7 @@ pub(super) struct Held {
 #[derive(Default)]
 struct Given {
     /// All of them: the thread sleeps, or its body was abandoned.
-    all: usize,
+    all: isize,
     /// All but one: the thread works for a run inside its body.
     but_one: usize,
     /// Whether they were given back for good.
@@ -220,7 +220,8 @@ impl Lent {
 
     /// All but one of those that the body around has of each pool; nothing if it has no more.
     pub(super) fn but_one() -> Option<Self> {
-        let heavy = |held: &Vec<Arc<Held>>| held.iter().filter(|held| held.permits > 1).cloned().collect();
+        let heavy =
+            |held: &Vec<Arc<Held>>| held.iter().filter(|held| held.permits > 1).cloned().collect();
         let held: Vec<Arc<Held>> = HELD.with_borrow(heavy);
         if held.is_empty() {
             return None;
@@ -298,7 +299,7 @@ impl Shared {
 
     fn spawn(self: &Arc<Self>) {
         let shared = Arc::clone(self);
-        let thread = std::thread::Builder::new().name("daglite".into());
+        let thread = thread::Builder::new().name("daglite".into());
         // A machine that gives no more threads is no reason to fail: the caller of the run works too.
         if let Err(error) = thread.spawn(move || shared.work()) {
             tracing::warn!(target: "daglite", %error, "no further thread for daglite's pool");

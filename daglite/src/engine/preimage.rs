@@ -5,13 +5,12 @@ use std::collections::HashMap;
 use std::ptr;
 use std::sync::Arc;
 
-use parking_lot::{Mutex, RwLock};
-
 use crate::digest::Digest;
 use crate::event::Event;
 use crate::graph::{Arg, Input, Key, Slot, TaskOp};
 use crate::hash::{ContentHasher, Strategy, ValueHash, cut, looks_secret};
 use crate::store::{ArtifactMeta, CacheStore, KeyPart, PartKind, TaskRecord};
+use crate::sync::{Mutex, RwLock};
 use crate::task::{ParamHash, Task, Value};
 
 use super::block::wait;

@@ -367,7 +367,9 @@ impl Queue {
         let cell = &self.cells[idx as usize];
         let enough = (workers + 1) * MOST_IN_HAND;
         let lacks_others = |next: &u32| self.cells[*next as usize].missing as usize > enough;
-        cell.kind == Kind::Plain && !cell.dependents.is_empty() && cell.dependents.iter().all(lacks_others)
+        cell.kind == Kind::Plain
+            && !cell.dependents.is_empty()
+            && cell.dependents.iter().all(lacks_others)
     }
 
     /// Takes calls that another thread has taken along, and has not come to.

@@ -7,18 +7,18 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::mem;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::event::{AtPlace, Event, Interest, MissReason, Short, Summary, place};
 use crate::graph::{Appearance, Drawn, Handover, Key, Node, Origin, Outline, Slot};
+use crate::sync::{AtomicBool, AtomicU64, Instant, Mutex, MutexGuard};
 use crate::task::{Body, Value};
 
 use super::Engine;
@@ -261,7 +261,7 @@ impl Run {
     }
 
     /// Has somebody see to what has come into the queue: the driver, or others if it is at a body that may take long.
-    fn call_for(self: &Arc<Self>, queue: parking_lot::MutexGuard<'_, Queue>) {
+    fn call_for(self: &Arc<Self>, queue: MutexGuard<'_, Queue>) {
         if self.driver_works.load(Ordering::SeqCst) {
             self.summon(queue, Worker::Nobody);
         } else {
@@ -568,11 +568,7 @@ impl Run {
     }
 
     /// Calls threads of the pool if there is work that `who` leaves to them.
-    pub(super) fn summon(
-        self: &Arc<Self>,
-        mut queue: parking_lot::MutexGuard<'_, Queue>,
-        who: Worker,
-    ) {
+    pub(super) fn summon(self: &Arc<Self>, mut queue: MutexGuard<'_, Queue>, who: Worker) {
         let pool = &self.engine.pool;
         let most = match who {
             Worker::Driver => pool.concurrency() - 1,
@@ -634,7 +630,7 @@ impl Run {
     }
 
     /// Work that came between a helper's last look and now would be nobody's.
-    fn leave(self: &Arc<Self>, queue: parking_lot::MutexGuard<'_, Queue>) {
+    fn leave(self: &Arc<Self>, queue: MutexGuard<'_, Queue>) {
         match (queue.has_work() || queue.in_hands() > 0, queue.cancelled) {
             (false, _) => {}
             (true, false) => {

@@ -4,35 +4,43 @@
 //! where the answer is. A later call of the same task that writes the same bytes asks the same question: it needs no key, no
 //! run and nothing that threads would have to share. No hash is taken at its word here: the bytes are compared.
 //!
-//! Each thread has its own few places for that, so that none ever waits for another. Values that own memory are not kept
+//! Each thread has its own places for that, so that none ever waits for another. Values that own memory are not kept
 //! there but found in the memory tier: what a session holds goes with it.
 
 use std::any::Any;
 use std::cell::RefCell;
+use std::mem;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use crate::digest::Digest;
 use crate::graph::{Input, Key, Node, Op, Slot, TaskOp};
 use crate::hash::{ContentHasher, Strategy};
+use crate::sync::{Mutex, thread_local};
 use crate::task::{ParamHash, Task};
 
 use super::ledger::Ledger;
 use super::memory::Kept;
 use super::{Engine, caught};
 
-/// How many rows of questions a thread remembers.
-const ROWS: usize = 64;
+/// How many rows of questions a thread begins with; they double as they fill.
+const FIRST_ROWS: usize = 64;
+
+/// The most rows of questions that a thread remembers.
+const MOST_ROWS: usize = 1 << 12;
 
 /// How many questions are in a row: those of one row push each other out, the oldest first.
 const IN_A_ROW: usize = 4;
 
+/// When there is no more room, one of so many new questions pushes out another: a program that goes through more of them
+/// than are remembered has most of those that are remembered answered, and pays little for the others.
+const SELDOM: u64 = 8;
+
 /// After so many answers a question goes the long way once, which tells the store of them.
-const LONG_WAY: u64 = 1024;
+const LONG_WAY: u64 = 8192;
 
 /// The most uses of one answer that are told one by one.
 const MOST_USES: u64 = 1024;
@@ -42,7 +50,7 @@ pub(crate) enum Shortcut {
     /// The answer has been taken.
     Taken,
     /// There is none yet: the answer of the long way may be left at this place.
-    Unknown(Question),
+    Unknown(Box<Question>),
     /// There is none for this call.
     None,
 }
@@ -50,17 +58,18 @@ pub(crate) enum Shortcut {
 /// A call, by what its arguments write.
 pub(crate) struct Question {
     task: &'static Task,
-    bytes: SmallVec<[u8; 64]>,
-    at: usize,
+    bytes: SmallVec<[u8; 32]>,
+    /// Where it is looked for.
+    hash: u64,
 }
 
 /// A question that has been answered.
 struct Answered {
     /// The session's number.
     engine: u64,
-    question: Question,
-    /// The value's key.
-    key: Digest,
+    task: &'static Task,
+    /// What the arguments write.
+    bytes: SmallVec<[u8; 32]>,
     /// The value, if it owns no memory.
     kept: Option<Arc<Kept>>,
     uses: Arc<Uses>,
@@ -69,53 +78,146 @@ struct Answered {
 impl Answered {
     /// Whether it is the answer to the question in this session.
     fn is(&self, engine: u64, task: &'static Task, bytes: &[u8]) -> bool {
-        self.engine == engine
-            && ptr::eq(self.question.task, task)
-            && self.question.bytes.as_slice() == bytes
+        self.engine == engine && ptr::eq(self.task, task) && self.bytes.as_slice() == bytes
     }
 }
 
 /// How often an answer was taken. One thread counts, any may read.
 struct Uses {
+    /// The value's key.
     key: Digest,
     /// How long its computation took.
     nanos: u64,
     count: AtomicU64,
     /// Those that the store has been told of.
     told: AtomicU64,
+    /// Whether it stands among those of which the store is to be told.
+    is_listed: AtomicBool,
 }
 
 /// What a session knows of the short ways into it.
 pub(super) struct Shortcuts {
     /// What tells the session from others.
     engine: u64,
-    /// Whether there is anything that the store has not been told.
-    is_used: AtomicBool,
-    uses: Mutex<Vec<Arc<Uses>>>,
+    /// Answers that have been used since the store was told.
+    used: Mutex<Vec<Arc<Uses>>>,
 }
 
 impl Default for Shortcuts {
     fn default() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let engine = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { engine, is_used: AtomicBool::new(false), uses: Mutex::default() }
+        Self { engine, used: Mutex::default() }
+    }
+}
+
+impl Shortcuts {
+    /// Counts a use of an answer. A use at the very moment at which another thread tells the store may be told with the
+    /// next one: a fence would cost each use more than that is worth.
+    fn count(&self, uses: &Arc<Uses>, count: u64) {
+        uses.count.store(count, Ordering::Relaxed);
+        if !uses.is_listed.load(Ordering::Relaxed) {
+            uses.is_listed.store(true, Ordering::Relaxed);
+            self.used.lock().push(Arc::clone(uses));
+        }
     }
 }
 
 /// Questions that are looked for together, the youngest first.
-type Row = [Option<Answered>; IN_A_ROW];
+#[derive(Default)]
+struct Row {
+    /// The hashes of the questions: what else is of them need not be read to see that it is another one.
+    hashes: [u64; IN_A_ROW],
+    answered: [Option<Answered>; IN_A_ROW],
+}
+
+impl Row {
+    /// Puts an answer in front of the others; gives back the one that it pushes out.
+    fn push(&mut self, hash: u64, answered: Answered) -> Option<Answered> {
+        self.hashes.rotate_right(1);
+        self.answered.rotate_right(1);
+        self.hashes[0] = hash;
+        self.answered[0].replace(answered)
+    }
+
+    /// Whether the next answer pushes none out.
+    fn has_room(&self) -> bool {
+        self.answered.last().is_some_and(Option::is_none)
+    }
+}
+
+/// Answers by question: a number of rows that is a power of two, or none.
+#[derive(Default)]
+struct Rows {
+    rows: Vec<Row>,
+    /// How many questions there was no room for.
+    refused: u64,
+}
+
+impl Rows {
+    /// The place of the answer to a question.
+    fn find(
+        &mut self,
+        hash: u64,
+        is_it: impl Fn(&Answered) -> bool,
+    ) -> Option<&mut Option<Answered>> {
+        let at = hash as usize & self.rows.len().checked_sub(1)?;
+        let row = self.rows.get_mut(at)?;
+        let places = row.hashes.iter().zip(&mut row.answered);
+        let mut like = places.filter(|(other, _)| **other == hash).map(|(_, place)| place);
+        like.find(|place| place.as_ref().is_some_and(&is_it))
+    }
+
+    /// Adds an answer; gives back what has to go for it, which may be that very answer.
+    fn add(&mut self, hash: u64, answered: Answered) -> Option<Answered> {
+        if self.rows.is_empty() {
+            self.rows.resize_with(FIRST_ROWS, Row::default);
+        }
+        while !self.row_of(hash).has_room() {
+            if self.rows.len() < MOST_ROWS {
+                self.double();
+                continue;
+            }
+            self.refused += 1;
+            if !self.refused.is_multiple_of(SELDOM) {
+                return Some(answered);
+            }
+            break;
+        }
+        self.row_of(hash).push(hash, answered)
+    }
+
+    fn row_of(&mut self, hash: u64) -> &mut Row {
+        let at = hash as usize & (self.rows.len() - 1);
+        &mut self.rows[at]
+    }
+
+    /// Makes twice as many rows. None of the new ones has more than the old one that it comes from.
+    fn double(&mut self) {
+        let rows = mem::take(&mut self.rows);
+        self.rows.resize_with(2 * rows.len(), Row::default);
+        for row in rows {
+            let places = row.hashes.into_iter().zip(row.answered);
+            for (hash, answered) in places.rev() {
+                if let Some(answered) = answered {
+                    self.row_of(hash).push(hash, answered);
+                }
+            }
+        }
+    }
+}
 
 /// What a thread looks for answers with.
 struct Desk {
     /// Takes down what arguments write: to begin a new one costs more than the rest.
     hasher: ContentHasher,
-    /// What has been answered, by row; none before the first.
-    answered: Vec<Row>,
+    /// What has been answered.
+    answered: Rows,
 }
 
 thread_local! {
     static DESK: RefCell<Desk> =
-        RefCell::new(Desk { hasher: ContentHasher::new(Strategy::Exact), answered: Vec::new() });
+        RefCell::new(Desk { hasher: ContentHasher::new(Strategy::Exact), answered: Rows::default() });
 }
 
 impl Engine {
@@ -144,25 +246,21 @@ impl Engine {
             let Desk { hasher, answered } = &mut *desk;
             write_down(task, call, hasher)?;
             let bytes = hasher.few()?;
-            let at = row_of(task, bytes);
-            let taken = answered.get_mut(at).and_then(|row| {
-                let place = row.iter_mut().find(|place| {
-                    place.as_ref().is_some_and(|it| it.is(shortcuts.engine, task, bytes))
-                })?;
-                self.answer(shortcuts, place, task, take)
-            });
-            Some(match taken {
+            let hash = hash_of(task, bytes);
+            let place = answered.find(hash, |it| it.is(shortcuts.engine, task, bytes));
+            Some(match place.and_then(|place| self.answer(shortcuts, place, task, take)) {
                 Some(true) => Shortcut::Taken,
                 Some(false) => Shortcut::None,
                 None => {
-                    Shortcut::Unknown(Question { task, bytes: SmallVec::from_slice(bytes), at })
+                    let bytes = SmallVec::from_slice(bytes);
+                    Shortcut::Unknown(Box::new(Question { task, bytes, hash }))
                 }
             })
         });
         let looked = looked.ok().flatten().unwrap_or(Shortcut::None);
         if matches!(looked, Shortcut::Taken) {
-            // Nothing is left to be done for it, so nothing has to be taken apart with care.
-            drop(std::mem::replace(node.slot.get_mut(), Slot::Running(Vec::new())));
+            // Nothing is left to be done for the node, which is then dropped without care.
+            call.args.clear();
             let task = task.spec.name;
             tracing::debug!(target: "daglite", task, origin = "hit", "hit");
         }
@@ -183,7 +281,7 @@ impl Engine {
         let kept = match &answered.kept {
             Some(kept) if kept.is_current() && kept.removals == removals => kept,
             _ => {
-                let Some(kept) = self.remembered(task, &answered.key, removals) else {
+                let Some(kept) = self.remembered(task, &answered.uses.key, removals) else {
                     *place = None;
                     return None;
                 };
@@ -192,17 +290,14 @@ impl Engine {
             }
         };
         let count = answered.uses.count.load(Ordering::Relaxed) + 1;
-        if count % LONG_WAY == 0 {
-            answered.uses.count.store(count, Ordering::Relaxed);
+        if count.is_multiple_of(LONG_WAY) {
+            shortcuts.count(&answered.uses, count);
             return Some(false);
         }
         if !take(&*kept.value) {
             return Some(false);
         }
-        answered.uses.count.store(count, Ordering::Relaxed);
-        if !shortcuts.is_used.load(Ordering::Relaxed) {
-            shortcuts.is_used.store(true, Ordering::Relaxed);
-        }
+        shortcuts.count(&answered.uses, count);
         Some(true)
     }
 
@@ -213,24 +308,19 @@ impl Engine {
         if !key.files.is_empty() {
             return;
         }
-        let Some(kept) = self.remembered(question.task, &key.digest, store.removals()) else {
+        let Question { task, bytes, hash } = question;
+        let Some(kept) = self.remembered(task, &key.digest, store.removals()) else {
             return;
         };
         let nanos = u64::try_from(kept.took.as_nanos()).unwrap_or(u64::MAX);
         let (count, told) = (AtomicU64::new(0), AtomicU64::new(0));
-        let uses = Arc::new(Uses { key: key.digest, nanos, count, told });
-        shortcuts.watch(&uses);
-        let (at, engine) = (question.at, shortcuts.engine);
+        let is_listed = AtomicBool::new(false);
+        let uses = Arc::new(Uses { key: key.digest, nanos, count, told, is_listed });
         let kept = is_plain.then_some(kept);
-        let answered = Answered { engine, question, key: key.digest, kept, uses };
+        let answered = Answered { engine: shortcuts.engine, task, bytes, kept, uses };
         let before = DESK.try_with(|desk| {
-            let all = &mut desk.try_borrow_mut().ok()?.answered;
-            if all.is_empty() {
-                all.resize_with(ROWS, Row::default);
-            }
-            let row = all.get_mut(at)?;
-            row.rotate_right(1);
-            row[0].replace(answered)
+            let mut desk = desk.try_borrow_mut().ok()?;
+            desk.answered.add(hash, answered)
         });
         drop(before);
     }
@@ -238,10 +328,9 @@ impl Engine {
     /// Notes for the store what was used on short ways.
     pub(super) fn note_shortcuts(&self, ledger: &Ledger) {
         let Some(shortcuts) = &self.shortcuts else { return };
-        if !shortcuts.is_used.swap(false, Ordering::Relaxed) {
-            return;
-        }
-        for uses in &*shortcuts.uses.lock() {
+        let used = mem::take(&mut *shortcuts.used.lock());
+        for uses in used {
+            uses.is_listed.store(false, Ordering::Relaxed);
             let count = uses.count.load(Ordering::Relaxed);
             let more = count - uses.told.swap(count, Ordering::Relaxed).min(count);
             if more > 0 {
@@ -253,22 +342,7 @@ impl Engine {
 
     /// Whether there is something to be noted.
     pub(super) fn has_used_shortcuts(&self) -> bool {
-        self.shortcuts.as_ref().is_some_and(|all| all.is_used.load(Ordering::Relaxed))
-    }
-}
-
-impl Shortcuts {
-    /// Keeps an eye on the uses of an answer, and forgets those that no thread counts any more.
-    fn watch(&self, uses: &Arc<Uses>) {
-        let mut all = self.uses.lock();
-        if all.len() == all.capacity() {
-            all.retain(|uses| {
-                let is_told =
-                    uses.count.load(Ordering::Relaxed) <= uses.told.load(Ordering::Relaxed);
-                Arc::strong_count(uses) > 1 || !is_told
-            });
-        }
-        all.push(Arc::clone(uses));
+        self.shortcuts.as_ref().is_some_and(|all| !all.used.lock().is_empty())
     }
 }
 
@@ -300,13 +374,13 @@ fn may_be_short(task: &Task) -> bool {
         && !task.has_files()
 }
 
-/// The row of a question: any that is the same each time will do.
-fn row_of(task: &'static Task, bytes: &[u8]) -> usize {
+/// Where a question is looked for: any number that is the same each time will do.
+fn hash_of(task: &'static Task, bytes: &[u8]) -> u64 {
     const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
     let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(SPREAD).rotate_left(29);
     let (words, rest) = bytes.as_chunks::<8>();
     let start = ptr::from_ref(task).addr() as u64;
     let hash = words.iter().fold(start, |hash, word| mix(hash, u64::from_le_bytes(*word)));
     let hash = rest.iter().fold(hash, |hash, byte| mix(hash, u64::from(*byte)));
-    (mix(hash, 0) >> 32) as usize % ROWS
+    mix(hash, 0)
 }

@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
@@ -13,6 +13,7 @@ use crate::graph::{
     Transform, WakeFn, take_value,
 };
 use crate::store::{CacheStore, KeyClaim, PartKind};
+use crate::sync::Instant;
 use crate::task::{Body, Value};
 
 use super::block::wait;

@@ -8,9 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
-
 use crate::clock::{Clock, Moved};
+use crate::sync::{Condvar, Mutex, MutexGuard, thread};
 
 /// What is called when the time has come.
 pub(super) type Action = Box<dyn FnOnce() + Send>;
@@ -83,7 +82,7 @@ impl Timers {
             state.watched = true;
             drop(state);
             let watching = Arc::clone(shared);
-            let thread = std::thread::Builder::new().name("daglite timers".into());
+            let thread = thread::Builder::new().name("daglite timers".into());
             if let Err(error) = thread.spawn(move || watching.watch()) {
                 tracing::warn!(%error, "no thread for the timers of daglite");
                 let mut state = shared.state.lock();

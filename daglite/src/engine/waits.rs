@@ -6,9 +6,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use parking_lot::Mutex;
-
 use crate::digest::Digest;
+use crate::sync::Mutex;
 
 /// What can be waited for, or waits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,6 +20,10 @@ pub(super) enum Thing {
     Limit(usize),
     /// What a limit has that has room: nothing to wait for.
     Room,
+    /// A place of a limit that a body holds, by both numbers: whoever it is lent to has to end.
+    Place(u64, usize),
+    /// One who waits for a place of a limit, by both numbers: any place will do that may come to it.
+    Turn(u64, usize),
 }
 
 /// Everybody's waits.
@@ -66,14 +69,6 @@ impl Waits {
                 waits.remove(waiter);
             }
         }
-    }
-
-    /// Notes that nobody waits for `thing` any more.
-    pub(super) fn over(&self, thing: &Thing) {
-        self.0.lock().retain(|_, waited| {
-            waited.remove(thing);
-            !waited.is_empty()
-        });
     }
 
     /// Whether anything waits for `thing`.
@@ -125,8 +120,12 @@ fn is_held_up(waits: &Table, thing: Thing, others: &[Thing]) -> bool {
             let mut waited = waits.get(at).into_iter().flat_map(HashMap::keys);
             let can = !others.contains(at)
                 && match at {
-                    Thing::Limit(_) => waited.any(|thing| goes_on.contains(thing)),
-                    Thing::Key(_) | Thing::Body(_) | Thing::Room => waited.all(|thing| goes_on.contains(thing)),
+                    Thing::Limit(_) | Thing::Turn(..) => {
+                        waited.any(|thing| goes_on.contains(thing))
+                    }
+                    Thing::Key(_) | Thing::Body(_) | Thing::Place(..) | Thing::Room => {
+                        waited.all(|thing| goes_on.contains(thing))
+                    }
                 };
             if can {
                 goes_on.insert(*at);
@@ -164,7 +163,7 @@ mod tests {
         let (waits, [one, two]) = (Waits::default(), [1, 2].map(Thing::Body));
         assert!(waits.note_unless_circle(&[one], two));
         assert!(!waits.note_unless_circle(&[two], one));
-        waits.over(&two);
+        waits.forget(&[one], two);
         assert!(waits.note_unless_circle(&[two], one));
         waits.forget(&[two], one);
         assert!(!waits.is_awaited(&one));

@@ -8,13 +8,12 @@ use std::collections::VecDeque;
 use std::io::Write;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
-
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::sync::{AtomicU64, Condvar, Instant, Mutex, MutexGuard, thread, thread_local};
 
 use super::{Event, Interest, Moment, Observer};
 
@@ -189,8 +188,9 @@ fn moment(clock: &Clock) -> Moment {
 
 /// A number for this thread, and its name.
 fn who() -> (u64, Option<Arc<str>>) {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    let name = std::thread::current().name().map(Arc::from);
+    // Not one of `sync`: it outlives every session.
+    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
+    let name = thread::current().name().map(Arc::from);
     (NEXT.fetch_add(1, Ordering::Relaxed), name)
 }
 
@@ -285,7 +285,7 @@ impl Listener {
     /// Starts a thread for what is in the queue. Without one, what is there is missed.
     fn spawn(self: &Arc<Self>, state: &mut State, hall: &Arc<Hall>) {
         let (listener, hall) = (Arc::clone(self), Arc::downgrade(hall));
-        let thread = std::thread::Builder::new().name("daglite observer".into());
+        let thread = thread::Builder::new().name("daglite observer".into());
         match thread.spawn(move || listener.listen(&hall)) {
             Ok(_) => state.thread = Thread::Awake,
             Err(error) => {

@@ -1,13 +1,12 @@
 //! `Node`: one value of the graph, the way to make it, and how far that has come.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::mem;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use crate::checkpoint::{Checkpoint, Version};
@@ -18,6 +17,7 @@ use crate::event::MissReason;
 use crate::hash::Seen;
 use crate::registry::ValueFormats;
 use crate::store::{Glimpse, KeyPart, Lookup, PartKind};
+use crate::sync::{Instant, Mutex, thread_local};
 use crate::task::{Task, Value};
 
 use super::arg::{Arg, Input};
@@ -346,7 +346,42 @@ impl Node {
             Op::Task(call) => Some(call.task),
             _ => None,
         };
-        Arc::new(Self { slot: Mutex::new(Slot::Idle(op)), location, task })
+        let slot = Slot::Idle(op);
+        match SPARE.try_with(Cell::take) {
+            Ok(Some(mut spare)) => match Arc::get_mut(&mut spare) {
+                Some(node) => {
+                    (*node.slot.get_mut(), node.location, node.task) = (slot, location, task);
+                    spare
+                }
+                None => unreachable!("only a node that nobody else holds is spare"),
+            },
+            _ => Arc::new(Self { slot: Mutex::new(slot), location, task }),
+        }
+    }
+
+    /// Keeps the place of a call that has come to its end, so that the next node of this thread needs no other memory. Calls
+    /// that find their results in memory are so short that this is a part of what they cost.
+    pub(crate) fn recycle(mut node: Arc<Self>) {
+        if let Some(spent) = Arc::get_mut(&mut node)
+            && matches!(spent.slot.get_mut(), slot @ Slot::Idle(_) if is_spent(slot))
+        {
+            // While a thread ends it has no place for it.
+            let _ = SPARE.try_with(|spare| spare.set(Some(node)));
+        }
+    }
+}
+
+thread_local! {
+    /// A node of this thread that nobody holds, and that holds nothing.
+    static SPARE: Cell<Option<Arc<Node>>> = const { Cell::new(None) };
+}
+
+/// Whether a node in this state holds no operation that has to be taken apart with care.
+fn is_spent(slot: &Slot) -> bool {
+    match slot {
+        Slot::Done { .. } | Slot::Failed(_) | Slot::Running(_) => true,
+        Slot::Idle(Op::Task(call)) => call.args.is_empty() && !call.is_learnt(),
+        Slot::Idle(_) | Slot::Known(_) => false,
     }
 }
 
@@ -407,10 +442,10 @@ thread_local! {
 /// A chain of a million nodes is dropped one by one, not by a recursion a million deep.
 impl Drop for Node {
     fn drop(&mut self) {
-        let slot = mem::replace(self.slot.get_mut(), Slot::Running(Vec::new()));
-        if matches!(slot, Slot::Done { .. } | Slot::Failed(_) | Slot::Running(_)) {
+        if is_spent(self.slot.get_mut()) {
             return;
         }
+        let slot = mem::replace(self.slot.get_mut(), Slot::Running(Vec::new()));
         let mut own = Some(slot);
         let first = DROPPING.try_with(|queue| match &mut *queue.borrow_mut() {
             Some(queue) => {

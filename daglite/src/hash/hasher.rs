@@ -363,9 +363,7 @@ impl ContentHasher {
     /// A tag and a value of fixed width, in one write.
     #[inline]
     fn tagged<const N: usize>(&mut self, tag: u8, bytes: [u8; N]) {
-        let mut node = [tag; 17];
-        node[1..=N].copy_from_slice(&bytes);
-        self.write(&node[..=N]);
+        self.stream.write_tagged(tag, bytes);
     }
 
     #[inline]

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::Digest;
+use crate::sync::thread_local;
 
 /// Keeps a few bytes by name. What it has may be missing, and is never wrong.
 pub(crate) trait Notes: Send + Sync {

@@ -75,6 +75,24 @@ impl Stream {
         }
     }
 
+    /// Adds a tag and what it tells of. They go straight to where they stay: bytes that are put together elsewhere and read
+    /// again at once would hold up the processor.
+    #[inline]
+    pub(super) fn write_tagged<const N: usize>(&mut self, tag: u8, bytes: [u8; N]) {
+        let end = self.length + 1 + N;
+        match self.few.get_mut(self.length..end) {
+            Some([first, rest @ ..]) => {
+                *first = tag;
+                rest.copy_from_slice(&bytes);
+                self.length = end;
+            }
+            _ => {
+                self.write(&[tag]);
+                self.write(&bytes);
+            }
+        }
+    }
+
     /// Adds bytes to more than a few.
     #[inline(never)]
     fn overflow(&mut self, bytes: &[u8]) {

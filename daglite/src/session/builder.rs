@@ -315,7 +315,7 @@ impl SessionBuilder {
     ///
     /// let session = Session::builder().limit("db", 2).build()?;
     /// assert_eq!(join_all((0..4).map(query)).run_in(&session)?, [0, 10, 20, 30]);
-    /// = Session::builder().limit("db", 2).build()?;
+    ///
     /// let error = Session::builder().limit("db", 0).build().unwrap_err();
     /// assert_eq!(error.to_string(), "the limit `db` is 0, so no task that names it could run: set it to 1 or more");
     /// # Ok::<(), daglite::Error>(())
