@@ -48,7 +48,7 @@ pub enum ErrorKind {
     Shared,
     /// A blocking call was made where only `.await` works.
     Blocking,
-    /// The run that computed this value was dropped before it ended.
+    /// The run was cancelled ([`CancelToken`](crate::CancelToken), Ctrl-C), or that which computed this value was dropped.
     Cancelled,
     /// A task waits for its own result.
     Recursion,

@@ -91,6 +91,7 @@
 //! | feature | default | what it adds | cost |
 //! |---|---|---|---|
 //! | `tokio` | yes | `run()` inside a tokio runtime is an error that says to await, and not a blocked runtime | tokio's `rt` |
+//! | `ctrl-c` | yes | [`run_main`] and [`CancelToken::ctrl_c`]: Ctrl-C ends runs in good order | `signal-hook`; `ctrlc` on Windows |
 //! | `zstd` | no | larger cached values are compressed, if [`compression`](store::FileStoreBuilder::compression) is set | the build of the C library zstd |
 //! | `conformance` | no | the suites that every store must pass, for authors of stores: [how to run them](https://docs.rs/daglite/latest/daglite/conformance/) | none |
 //! | `arrow` | no | arrow's `RecordBatch`, arrays and schemas as arguments, `RecordBatch` and `Vec<RecordBatch>` as results, in the formats `ipc`, `parquet` and `csv`. Arrays count by what their rows hold, batches of a list one by one | `arrow` and `parquet` |
@@ -131,6 +132,7 @@
 // The derive and the attribute write `::daglite::…`, in this crate's own tests too.
 extern crate self as daglite;
 
+mod cancel;
 pub mod checkpoint;
 pub mod clock;
 #[cfg(feature = "conformance")]
@@ -145,6 +147,8 @@ mod graph;
 mod hash;
 mod observe;
 pub mod prelude;
+#[cfg(feature = "ctrl-c")]
+mod program;
 mod registry;
 mod session;
 mod signed;
@@ -159,11 +163,12 @@ mod threads;
 mod times;
 mod worker;
 
+pub use cancel::CancelToken;
 pub use checkpoint::{Checkpoint, CheckpointStore, FileCheckpoints};
 pub use digest::{Digest, ParseDigestError};
 pub use engine::{
     Estimate, Plan, PlannedNode, PlannedState, Resumption, TaskOutcome, checkpoint_here,
-    resume_here, task_seed, task_seed_bytes,
+    is_cancelled, resume_here, task_seed, task_seed_bytes,
 };
 pub use error::{Error, ErrorKind, PathStep};
 pub use event::{Change, Event, Interest, ItemChange, MissReason, Moment, Observer, Summary};
@@ -177,6 +182,9 @@ pub use hash::{
     Unordered, ValueHash, content_digest, serde_hash,
 };
 pub use observe::{ChromeTrace, JsonLines, Progress};
+#[cfg(feature = "ctrl-c")]
+#[cfg_attr(docsrs, doc(cfg(feature = "ctrl-c")))]
+pub use program::run_main;
 #[cfg(feature = "ndarray")]
 #[cfg_attr(docsrs, doc(cfg(feature = "ndarray")))]
 pub use registry::NpyElement;

@@ -62,6 +62,9 @@ fn line(event: &Event) -> Option<String> {
             Some(number) => format!("waits for process {number}: {}", short(task)),
             None => format!("waits for a process: {}", short(task)),
         },
+        Event::WaitingForLimit { task, limits } => {
+            format!("waits for {}: {}", limits.join(", "), short(task))
+        }
         Event::Computed { task, .. } => format!("computed {}", short(task)),
         Event::Retried { task, attempt, retries, .. } => {
             format!("retried {}: attempt {attempt}, {retries} retries", short(task))

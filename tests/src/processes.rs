@@ -90,6 +90,12 @@ impl Worker {
         }
     }
 
+    /// What it has written to its standard error so far.
+    pub fn errors(&self) -> String {
+        let errors = fs::read(self.errors.path()).expect("what a worker prints can be read");
+        String::from_utf8_lossy(&errors).into_owned()
+    }
+
     /// Whether it has ended.
     pub fn is_over(&mut self) -> bool {
         self.child.try_wait().expect("it is a child of ours").is_some()
@@ -112,6 +118,11 @@ impl Worker {
         self.end(patience)
     }
 
+    /// Waits until it ends by itself, with its standard input open.
+    pub fn ended(mut self) -> Ended {
+        self.end(PATIENCE)
+    }
+
     /// Waits for the end.
     fn end(&mut self, patience: Duration) -> Ended {
         let start = Instant::now();
@@ -122,9 +133,7 @@ impl Worker {
             assert!(start.elapsed() < patience, "the worker hangs: {}", self.said());
             thread::sleep(Duration::from_micros(300));
         };
-        let errors = fs::read(self.errors.path()).expect("what a worker prints can be read");
-        let errors = String::from_utf8_lossy(&errors).into_owned();
-        Ended { status, lines: self.lines(), errors }
+        Ended { status, lines: self.lines(), errors: self.errors() }
     }
 
     /// All that it has printed, for messages.

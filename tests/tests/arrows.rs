@@ -11,6 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sync", &[]),
     ("digest", &["threads"]),
     ("clock", &[]),
+    ("cancel", &["error", "sync"]),
     ("size", &["error"]),
     ("times", &["error"]),
     ("hash", &[]),
@@ -41,10 +42,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("future", &["registry", "checkpoint", "task", "event", "graph", "engine", "session"]),
     ("worker", &["executor", "engine", "session"]),
     ("conformance", &["store", "checkpoint"]),
+    ("program", &["session"]),
     ("prelude", &[]),
 ];
 
-const GROUND: &[&str] = &["error", "digest", "clock", "size", "sync", "threads", "times"];
+const GROUND: &[&str] = &["error", "digest", "cancel", "clock", "size", "sync", "threads", "times"];
 
 /// Names that `lib.rs` exports, and the module each comes from: a path through the root is an arrow too.
 fn exports(source: &Path) -> BTreeMap<String, String> {

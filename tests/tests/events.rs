@@ -179,6 +179,24 @@ fn waiting() -> Vec<(&'static str, u64)> {
     })
 }
 
+/// Goes on once the other call that names the limit has been seen to wait.
+#[task(limits = ["one"])]
+fn limited(until: Flag) {
+    until.wait();
+}
+
+fn waiting_for_limit() -> Vec<(&'static str, u64)> {
+    let both = Flag::new();
+    let builder = cached().limit("one", 1).concurrency(2).observe(move |event: &Event| {
+        if let Event::WaitingForLimit { limits: ["one"], .. } = event {
+            both.raise();
+        }
+    });
+    told(builder, |session| {
+        _ = join((limited(both), limited(both))).run_in(session).unwrap();
+    })
+}
+
 fn waiting_for_process() -> Vec<(&'static str, u64)> {
     let store = Handle(Spy::new(Claims::Taken));
     let builder = Session::builder().cache(store).wait_for_others(Duration::from_millis(1));
@@ -320,6 +338,7 @@ const PROMISES: &[Promise] = &[
     Promise { event: "excluded_differs", after: &["queued", "hit"], made_by: excluded },
     Promise { event: "sampled", after: &["queued"], made_by: sampled },
     Promise { event: "waiting", after: &["queued"], made_by: waiting },
+    Promise { event: "waiting_for_limit", after: &["queued"], made_by: waiting_for_limit },
     Promise { event: "waiting_for_process", after: &["queued"], made_by: waiting_for_process },
     Promise { event: "refused", after: &["queued", "miss", "started", "computed"], made_by: refused },
     Promise { event: "evicted", after: &[], made_by: evicted },

@@ -31,6 +31,6 @@ pub use layout::{case_twins, is_version, next_version};
 pub use lineage::{Ancestor, AncestorState, Lineage, lineage};
 pub use meta::CheckpointMeta;
 pub use name::{check_name, check_tag, split_reference};
-pub(crate) use nearest::no_such_version;
+pub(crate) use nearest::{by_likeness, no_such_version};
 pub use prune::Prune;
 pub use version::Version;

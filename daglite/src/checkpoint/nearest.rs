@@ -51,7 +51,7 @@ pub(crate) fn no_such_version(
 }
 
 /// `names`, those first that are most like `wanted`.
-pub(super) fn by_likeness(wanted: &str, mut names: Vec<String>) -> Vec<String> {
+pub(crate) fn by_likeness(wanted: &str, mut names: Vec<String>) -> Vec<String> {
     if names.len() <= MANY {
         names.sort_by_cached_key(|name| (distance(wanted, name), name.clone()));
     }

@@ -21,6 +21,7 @@ use super::Engine;
 use super::execute::{Completion, Cut, Order};
 use super::run::{Progress, Run};
 use super::timers::Timer;
+use super::waits::Thing;
 
 /// The longest pause before the first retry, if nobody says anything.
 const DELAY: Duration = Duration::from_millis(200);
@@ -88,6 +89,7 @@ pub(super) struct Attempt {
 }
 
 /// What is left of a call whose body runs.
+#[derive(Default)]
 pub(super) struct Remains {
     mode: Mode,
     settings: Option<Box<AttemptSettings>>,
@@ -223,6 +225,9 @@ impl Run {
         }
         let (due, is_due) = (pending.due, pending.due <= self.engine.timers.now());
         let launches = self.engine.is_polled(call.task) && !driver;
+        if is_due && !launches && !call.task.spec.limits.is_empty() {
+            return self.readmit(idx, node, call, pending);
+        }
         if !is_due || launches {
             call.attempts().pending = Some(Mutex::new(pending));
             self.put_back(node, Op::Task(call));
@@ -232,7 +237,41 @@ impl Run {
             self.pause(idx, node, due);
             return Progress::Parked;
         }
-        let Pending { mut order, .. } = *pending;
+        self.next_attempt(idx, node, call, *pending)
+    }
+
+    /// Begins the next attempt of a call whose task names limits, if there is room.
+    fn readmit(
+        self: &Arc<Self>,
+        idx: u32,
+        node: &Arc<Node>,
+        mut call: TaskOp,
+        pending: Box<Pending>,
+    ) -> Progress {
+        let own = pending.order.flight.as_ref().map(|flight| Thing::Key(flight.key()));
+        call.attempts().pending = Some(Mutex::new(pending));
+        let (mut call, places) = match self.admit(idx, node, call, own) {
+            Ok(admitted) => admitted,
+            Err(progress) => return progress,
+        };
+        let taken = call.attempts().pending.take().map(Mutex::into_inner);
+        let Some(Ok(mut pending)) = taken.map(|pending| pending.downcast::<Pending>()) else {
+            // Another run was here meanwhile.
+            self.put_back(node, Op::Task(call));
+            return Progress::Again;
+        };
+        pending.order.places = places;
+        self.next_attempt(idx, node, call, *pending)
+    }
+
+    fn next_attempt(
+        self: &Arc<Self>,
+        idx: u32,
+        node: &Arc<Node>,
+        mut call: TaskOp,
+        pending: Pending,
+    ) -> Progress {
+        let Pending { mut order, .. } = pending;
         if let Some(attempt) = &mut order.attempt {
             let known = call.learn();
             attempt.call.settings = known.attempts.take();

@@ -2,10 +2,11 @@
 
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context as TaskContext, Poll};
 
-use crate::error::{Error, ErrorKind};
+use crate::cancel::{Cancel, Listens};
+use crate::error::Error;
 use crate::event::{Event, Interest, Summary};
 use crate::graph::Node;
 use crate::sync::{Instant, thread};
@@ -16,7 +17,7 @@ use super::block;
 use super::context::current;
 use super::hand::Hand;
 use super::ledger::Ledger;
-use super::pool::{Permit, without_permits};
+use super::pool::{Lent, Permit, without_permits};
 use super::queue::Worker;
 use super::run::{Finished, Report, Run};
 
@@ -30,6 +31,10 @@ pub(crate) struct RunFuture {
     /// Whether the store is told by this run, and not by one around it, that it has ended.
     tells_store: bool,
     stage: Stage,
+    /// Has it cancelled with the others of its session.
+    listens: Option<Listens>,
+    /// The permits of the body around, while that waits for this run on a runtime of its own.
+    lent: Option<Lent>,
 }
 
 /// How far a run has come.
@@ -66,14 +71,24 @@ impl RunFuture {
         let top_level = parent.is_none();
         let tells_store = parent.as_ref().is_none_or(|body| body.ledger_of(&engine).is_none());
         let run = Run::new(engine, parent, begun, report);
-        Self { run, node: Some(node), blocking, top_level, tells_store, stage: Stage::New }
+        let (node, stage, listens, lent) = (Some(node), Stage::New, None, None);
+        Self { run, node, blocking, top_level, tells_store, stage, listens, lent }
     }
 
     fn start(&mut self) {
         self.stage = Stage::Running(Instant::now());
+        if let Some(token) = self.run.engine.cancel.get() {
+            // First to be told, then a look: so it is told, or sees it.
+            self.listens = Some(token.tell(Arc::downgrade(&self.run) as Weak<dyn Cancel>));
+            if token.is_cancelled() {
+                self.top_level = false;
+                self.run.refuse();
+                return;
+            }
+        }
         let mut queue = self.run.queue.lock();
         if let Some(node) = &self.node {
-            queue.enlist(node, true);
+            queue.enlist(node, true, None);
         }
         let nodes = queue.cells.len();
         let _place = self.run.place();
@@ -86,6 +101,14 @@ impl RunFuture {
     /// One piece of work for the driver; false if there is none.
     fn drive(&self, place: &mut Place, hand: &mut Hand) -> bool {
         let run = &self.run;
+        if run.cut.swap(false, Ordering::Relaxed) {
+            let flying = std::mem::take(&mut run.queue.lock().flying);
+            run.drop_bodies(
+                flying,
+                "was cancelled: all runs of its session were; call the task again",
+            );
+            return true;
+        }
         let woken = std::mem::take(&mut *run.woken.lock());
         if !woken.is_empty() {
             woken.iter().for_each(|flying| flying.poll(run));
@@ -116,13 +139,21 @@ impl RunFuture {
         }
         let who = match place {
             Place::Working { .. } => Worker::Driver,
-            Place::Idle | Place::Runtime => Worker::Light,
+            Place::Idle | Place::Runtime | Place::Yielding => Worker::Light,
         };
         run.driver_works.store(true, Ordering::SeqCst);
         let any = run.work_on(who, hand);
         run.driver_works.store(false, Ordering::SeqCst);
         if !any {
             run.summon(run.queue.lock(), Worker::Nobody);
+        }
+        if run.engine.pool.is_pressed() {
+            // Somebody waits for several permits: what is left here is left to others, who stand in line for theirs.
+            *place = match place {
+                Place::Working { _permit: Some(_) } => Place::Idle,
+                Place::Working { _permit: None } => Place::Yielding,
+                Place::Idle | Place::Runtime | Place::Yielding => return any,
+            };
         }
         any
     }
@@ -144,6 +175,7 @@ impl RunFuture {
         }
         let result = match queue.result.take() {
             Some(value) => Ok(value),
+            None if queue.is_cut => Err(self.run.cut_error(&queue)),
             None => {
                 let failure = queue.failure.clone().or_else(|| queue.failures.as_one());
                 Err(failure.expect("a run is over with a result or a failure"))
@@ -153,7 +185,9 @@ impl RunFuture {
         queue.cancelled = true;
         self.run.stopping.store(true, Ordering::Relaxed);
         drop(queue);
+        self.listens = None;
         self.run.end_pauses();
+        self.run.leave_lines();
         // The handle goes first, so that a value nobody else holds can be moved out.
         self.node = None;
         self.run.context.ledger.add(&self.run.tally);
@@ -199,6 +233,8 @@ impl RunFuture {
     /// Drives the run as far as it goes now.
     fn poll_running(&mut self, started: Instant, cx: &mut TaskContext<'_>) {
         let mut place = self.place();
+        // What the body around has is for the run inside of it.
+        let shared = matches!(place, Place::Working { .. }).then(Lent::but_one);
         let mut hand = Hand::new(&self.run.context);
         self.run.queue.lock().hands.push(Arc::clone(&hand.shared));
         let _consulting = self.run.engine.consulting();
@@ -211,11 +247,14 @@ impl RunFuture {
             if self.drive(&mut place, &mut hand) {
                 continue;
             }
+            let waits_elsewhere = !self.blocking && !matches!(self.place(), Place::Runtime);
             // A permit is for work, not for the store's last words.
-            drop(place);
+            drop((place, shared));
             self.run.queue.lock().forget(&hand);
             if let Some(result) = self.result() {
                 self.end(started, result);
+            } else if waits_elsewhere {
+                self.lent = Some(Lent::all());
             }
             return;
         }
@@ -230,6 +269,7 @@ impl Future for RunFuture {
     type Output = Result<Finished, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        self.lent = None;
         if let Stage::New = self.stage {
             self.start();
         }
@@ -275,13 +315,9 @@ impl Drop for RunFuture {
             drop(queue);
         }
         self.run.end_pauses();
-        for body in flying.into_values() {
-            let error = Error::new(
-                ErrorKind::Cancelled,
-                "was cancelled: the run that computed it was dropped; call the task again",
-            );
-            body.leave(&self.run, error);
-        }
+        self.run.leave_lines();
+        let why = "was cancelled: the run that computed it was dropped; call the task again";
+        self.run.drop_bodies(flying, why);
         self.run.context.ledger.add(&self.run.tally);
         if self.top_level {
             let _place = self.run.place();
@@ -304,6 +340,8 @@ enum Place {
     Idle,
     /// For all work: it has a permit, its own or that of the body around it.
     Working { _permit: Option<Permit> },
+    /// For what needs no permit: others wait for that of the body around it.
+    Yielding,
 }
 
 /// Drives a run on this thread until it ends.

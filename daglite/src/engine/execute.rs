@@ -22,6 +22,7 @@ use super::away::Away;
 use super::context::{Context, within, within_lent};
 use super::flight::Flight;
 use super::isolated::{BodyElsewhere, Returned};
+use super::limits::Places;
 use super::run::{Progress, Run, WeakRun};
 use super::seed::Seed;
 use super::step::lineage;
@@ -90,6 +91,8 @@ pub(super) struct Order {
     pub(super) attempt: Option<Box<Attempt>>,
     /// The result as bytes, if it came as such.
     pub(super) encoded: Option<Box<Encoded>>,
+    /// The places of limits that the body takes while it runs.
+    pub(super) places: Option<Places>,
 }
 
 type BodyFuture = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send>>;
@@ -147,6 +150,7 @@ impl Run {
         node: &Arc<Node>,
         call: TaskOp,
         flight: Option<Flight>,
+        places: Option<Places>,
     ) -> Progress {
         let task = call.task;
         let mut call = call;
@@ -163,7 +167,8 @@ impl Run {
         let seed = self.seed_for(&call);
         let (args, key) = call.into_parts();
         let encoded = None;
-        let order = Order { task, checkpoints, key, parts, reason, flight, seed, attempt, encoded };
+        let order =
+            Order { task, checkpoints, key, parts, reason, flight, seed, attempt, encoded, places };
         let values: Option<SmallVec<[Value; 3]>> = args
             .into_iter()
             .map(|arg| match arg.0 {
@@ -193,7 +198,9 @@ impl Run {
         if let Some(executor) = self.engine.executor_of(task) {
             return self.send_elsewhere(idx, node, executor, order, values);
         }
-        if let (Body::Sync(body), Some(limit)) = (task.body, limit) {
+        if let Body::Sync(body) = task.body
+            && (limit.is_some() || task.spec.weight_of(self.engine.pool.concurrency()) > 1)
+        {
             self.send_away(idx, node, body, order, values, limit);
             return Progress::Parked;
         }
@@ -209,6 +216,7 @@ impl Run {
                 let mut args = args;
                 let result = within(context, || caught(|| body(&mut args))).map_err(Cut::Panicked);
                 drop(args);
+                order.places = None;
                 let took = started.map_or(Duration::ZERO, |started| started.elapsed());
                 self.conclude(idx, node, Completion { order, result, took })
             }
@@ -220,6 +228,7 @@ impl Run {
                     Err(panic) => {
                         let took = started.elapsed();
                         let result = Err(Cut::Panicked(panic));
+                        order.places = None;
                         return self.conclude(idx, node, Completion { order, result, took });
                     }
                 };
@@ -298,10 +307,8 @@ impl Run {
         let task = node.task?;
         let Body::Sync(body) = task.body else { return None };
         let has_key = task.spec.cache.is_some() && self.engine.cache.is_some();
-        if task.spec.isolate.is_some() && self.engine.executor_of(task).is_some() {
-            return None;
-        }
-        if has_key || self.is_watched() || task.spec.attempts.is_some() || task.spec.seeded {
+        let runs_here = task.spec.isolate.is_none() || self.engine.executor_of(task).is_none();
+        if has_key || self.is_watched() || !(task.spec.is_plain() && runs_here) {
             return None;
         }
         let mut slot = node.slot.lock();
@@ -359,6 +366,7 @@ impl Run {
             seed: None,
             attempt: None,
             encoded: None,
+            places: None,
         };
         Some(self.record_completion(node, Completion { order, result, took }))
     }
@@ -388,22 +396,29 @@ impl Run {
         order.key.is_some() || self.report.is_some() || self.engine.is_observed()
     }
 
+    /// The surroundings of a body that runs by itself, and finds out there that it was `abandoned`.
+    pub(super) fn context_away(&self, order: &Order, abandoned: &Arc<AtomicBool>) -> Arc<Context> {
+        let outer = Arc::clone(&self.context);
+        let abandoned = Some(Arc::clone(abandoned));
+        Arc::new(Context { abandoned, ..of_body(outer, order) })
+    }
+
+    /// The surroundings of a body.
     pub(super) fn context_for(&self, order: &Order, blocking: bool) -> Arc<Context> {
         let outer = if blocking { &self.context } else { &self.async_context };
-        match (&order.key, &order.seed) {
-            (None, None) => Arc::clone(outer),
-            (key, seed) => Arc::new(Context {
-                engine: Arc::clone(&self.engine),
-                blocking,
-                task: Some(order.task),
-                key: key.as_ref().map(|key| key.digest),
-                seed: seed.clone(),
-                parent: Some(Arc::clone(outer)),
-                ledger: Arc::clone(&outer.ledger),
-                outermost: outer.outermost,
-            }),
+        if order.key.is_none() && order.places.is_none() && order.seed.is_none() {
+            return Arc::clone(outer);
         }
+        Arc::new(of_body(Arc::clone(outer), order))
     }
+}
+
+/// The surroundings of a body of which something is known.
+fn of_body(outer: Arc<Context>, order: &Order) -> Context {
+    let key = order.key.as_ref().map(|key| key.digest);
+    let holds = order.places.as_ref().map(Places::body);
+    let (seed, is_known) = (order.seed.clone(), key.is_some() || order.seed.is_some());
+    Context { task: is_known.then_some(order.task), key, seed, holds, ..Context::inside(outer) }
 }
 
 /// Whether an argument's value is there, and was made of no checkpoint.
@@ -441,9 +456,10 @@ impl Flying {
         };
         let ended = body.take();
         drop(body);
-        if let Some((future, order, node)) = ended {
+        if let Some((future, mut order, node)) = ended {
             // The body's own leftovers go before its result is told: they may hold what others need.
             let leftovers = within(Arc::clone(&self.context), || caught(|| drop(future)));
+            order.places = None;
             drop(node);
             let result = leftovers.map_err(Cut::Panicked).and(result);
             let idx = self.owner.lock().1;
@@ -483,7 +499,7 @@ impl Flying {
         let _place = run.place_of(idx, &at);
         run.engine.tell_task(|| Event::Cancelled { task });
         let _ = caught(|| within(Arc::clone(&flying.context), || drop(future)));
-        drop(order.flight);
+        drop(order);
     }
 
     /// Makes `run` the one that polls the body.

@@ -114,7 +114,7 @@ impl Queue {
         let Some(mut open) = self.fans.remove(&idx) else { return };
         let stage = open.fan.stage.lock();
         for (serial, item) in stage.begun_from(open.placed) {
-            let at = self.enlist(&item.node, item.wants_value);
+            let at = self.enlist(&item.node, item.wants_value, Some(idx));
             self.cells[at as usize].dependents.push(idx);
             self.connect(at, idx);
             open.items.insert(at, serial);

@@ -3,17 +3,19 @@
 //! A waiter is never a blocked thread but a node put aside. Two bodies that wait for each other's keys would wait for
 //! ever, so whoever is about to wait looks whether its own key is what the other side waits for, and then does not.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+use smallvec::SmallVec;
 
 use crate::digest::{ByDigest, Digest};
 use crate::error::Error;
 use crate::store::KeyHold;
-use crate::sync::{AtomicU64, DashMap, Entry, Mutex};
+use crate::sync::{AtomicU64, DashMap, Entry};
 use crate::task::Value;
 
 use super::caught;
+use super::waits::{Thing, Waits};
 
 /// Called when the computation that somebody waits for has ended.
 pub(super) type OnLanding = Box<dyn FnOnce(&Landing) + Send + Sync>;
@@ -30,24 +32,24 @@ pub(super) enum Landing {
     Alone,
 }
 
+/// One who waits for a key.
+struct Waiter {
+    /// What waits with it.
+    things: SmallVec<[Thing; 2]>,
+    on_landing: OnLanding,
+}
+
 /// How many counts of ended computations there are: keys share them.
 const COUNTS: usize = 1 << 10;
 
 /// The computations that are under way.
 pub(super) struct Flights {
-    flying: DashMap<Digest, Vec<OnLanding>, ByDigest>,
-    /// For each key under way, the keys that its body waits for.
-    waits: Mutex<HashMap<Digest, Vec<Digest>, ByDigest>>,
+    flying: DashMap<Digest, Vec<Waiter>, ByDigest>,
+    /// What bodies wait for.
+    waits: Arc<Waits>,
     /// By some of a key's bits: goes up whenever a computation of such a key ends. As long as it stands still, a
     /// miss is still a miss.
     landed: Box<[AtomicU64]>,
-}
-
-impl Default for Flights {
-    fn default() -> Self {
-        let landed = (0..COUNTS).map(|_| AtomicU64::new(0)).collect();
-        Self { flying: DashMap::default(), waits: Mutex::default(), landed }
-    }
 }
 
 /// The answer to whoever wants to compute a key.
@@ -62,7 +64,19 @@ pub(super) enum Claim {
     Cycle,
 }
 
+impl Default for Flights {
+    fn default() -> Self {
+        let landed = (0..COUNTS).map(|_| AtomicU64::new(0)).collect();
+        Self { flying: DashMap::default(), waits: Arc::default(), landed }
+    }
+}
+
 impl Flights {
+    /// Nothing is under way yet; what waits is noted in `waits`.
+    pub(super) fn new(waits: Arc<Waits>) -> Arc<Self> {
+        Arc::new(Self { waits, ..Self::default() })
+    }
+
     /// A number that changes whenever a computation of `key` ends.
     pub(super) fn landed(&self, key: &Digest) -> u64 {
         self.count(key).load(Ordering::Acquire)
@@ -76,7 +90,7 @@ impl Flights {
 
     /// Whether a body waits for `key`.
     pub(super) fn is_awaited_inside(&self, key: &Digest) -> bool {
-        self.waits.lock().values().any(|keys| keys.contains(key))
+        self.waits.is_awaited(&Thing::Key(*key))
     }
 
     /// Claims `key` for a body inside those that hold `ancestors`, or has `on_landing` called when
@@ -84,10 +98,10 @@ impl Flights {
     pub(super) fn claim(
         self: &Arc<Self>,
         key: Digest,
-        ancestors: &[Digest],
+        ancestors: &[Thing],
         on_landing: impl FnOnce() -> OnLanding,
     ) -> Claim {
-        if ancestors.contains(&key) {
+        if ancestors.contains(&Thing::Key(key)) {
             return Claim::Recursion;
         }
         match self.flying.entry(key) {
@@ -97,52 +111,23 @@ impl Flights {
                 Claim::Granted(Flight { flights, key, landing: Landing::Look, hold: None })
             }
             Entry::Occupied(mut taken) => {
-                if !self.note_wait(key, ancestors) {
+                if !self.waits.note_unless_circle(ancestors, Thing::Key(key)) {
                     return Claim::Cycle;
                 }
-                taken.get_mut().push(on_landing());
+                let things = ancestors.into();
+                taken.get_mut().push(Waiter { things, on_landing: on_landing() });
                 Claim::Waiting
             }
         }
     }
 
-    /// Notes that the bodies of `ancestors` wait for `key`; false if that would close a circle.
-    fn note_wait(&self, key: Digest, ancestors: &[Digest]) -> bool {
-        if ancestors.is_empty() {
-            return true;
-        }
-        let mut waits = self.waits.lock();
-        let mut seen = vec![key];
-        let mut next = 0;
-        while let Some(at) = seen.get(next).copied() {
-            next += 1;
-            if ancestors.contains(&at) {
-                return false;
-            }
-            for further in waits.get(&at).into_iter().flatten() {
-                if !seen.contains(further) {
-                    seen.push(*further);
-                }
-            }
-        }
-        for ancestor in ancestors {
-            waits.entry(*ancestor).or_default().push(key);
-        }
-        true
-    }
-
     fn land(&self, key: &Digest, landing: &Landing) {
         self.count(key).fetch_add(1, Ordering::AcqRel);
         let waiters = self.flying.remove(key).map(|(_, waiters)| waiters).unwrap_or_default();
-        if !waiters.is_empty() {
-            let mut waits = self.waits.lock();
-            waits.retain(|_, keys| {
-                keys.retain(|waited| waited != key);
-                !keys.is_empty()
-            });
-        }
-        for wake in waiters {
-            wake(landing);
+        // One by one: the key may be under way again, and others wait for it.
+        waiters.iter().for_each(|waiter| self.waits.forget(&waiter.things, Thing::Key(*key)));
+        for waiter in waiters {
+            (waiter.on_landing)(landing);
         }
     }
 }
@@ -174,10 +159,10 @@ impl Flight {
 
     /// Has `on_landing` called at the end, as if somebody else had the key. `ancestors` are those inside whom we are;
     /// no circle can come of it, as no body of this process has the key.
-    pub(super) fn await_landing(&self, ancestors: &[Digest], on_landing: OnLanding) {
+    pub(super) fn await_landing(&self, ancestors: &[Thing], on_landing: OnLanding) {
         if let Some(mut waiters) = self.flights.flying.get_mut(&self.key) {
-            self.flights.note_wait(self.key, ancestors);
-            waiters.push(on_landing);
+            self.flights.waits.note(ancestors, Thing::Key(self.key));
+            waiters.push(Waiter { things: ancestors.into(), on_landing });
         }
     }
 

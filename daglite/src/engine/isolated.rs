@@ -62,6 +62,8 @@ impl Engine {
             task: Some(task),
             key: Some(key),
             seed: None,
+            holds: None,
+            abandoned: None,
             parent: None,
             ledger: Arc::clone(&ledger),
             outermost: 0,

@@ -59,6 +59,7 @@ impl Engine {
         };
         // The calls of a body belong to the run around it.
         let is_told = self.audience.wants(Interest::Runs)
+            || self.is_cancelled()
             || self.warn_excluded
             || tracing::enabled!(target: "daglite", Level::DEBUG)
             || with_current(|body| body.is_some());

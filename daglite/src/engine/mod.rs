@@ -1,6 +1,7 @@
 //! The engine: runs a graph against the stores.
 //!
-//! Read in this order: `run` (the threads that settle nodes), `drive` (the future that drives them), `queue` (where nodes stand), `hand` (calls that are taken
+//! Read in this order: `run` (the threads that settle nodes), `drive` (the future that drives them), `cut` (runs that are cancelled), `queue` (where nodes stand), `line` (which of them goes next) and `paths` (how far it
+//! is to the end), `hand` (calls that are taken
 //! along), `fan_out` (elements that come as there is room), `step` (what happens to one node),
 //! `key` (a call's cache key), `hashes` (values that several calls share), `preimage` (what is kept of it), `explain` (why there is no entry), `lookup` (what the
 //! cache has), `ahead` (many look-ups at once), `memory` (results that are kept as they are), `execute` (bodies), `attempts` (bodies
@@ -8,15 +9,17 @@
 //! (what becomes of results), `failures` (what becomes of failures), `settle` (failures that are results), `files` (files in keys and in results), `notes` (digests of
 //! files that other processes have read), `save` (checkpoints), `resume` (going on from them) and `differs` (what is
 //! not as it was then), `here` (those inside a body), `seed` (random numbers in bodies), `lone` (a call by itself, before there is a run), `shortcut` (past all of that, to a result in memory), `flight` (one computation a
-//! key), `others` (other processes), `ledger` (what the store is told of a run), `plan` and `planner` (what a run would
+//! key), `limits` (places that tasks share) and `admit` (calls that want some), `waits` (who waits for what), `others` (other processes), `ledger` (what the store is told of a run), `plan` and `planner` (what a run would
 //! do), `pool` (threads),
 //! `context` (what a thread is doing).
 
+mod admit;
 mod ahead;
 mod attempts;
 mod away;
 mod block;
 mod context;
+mod cut;
 mod differs;
 mod drive;
 mod execute;
@@ -34,11 +37,14 @@ mod interleavings;
 mod isolated;
 mod key;
 mod ledger;
+mod limits;
+mod line;
 mod lone;
 mod lookup;
 mod memory;
 mod notes;
 mod others;
+mod paths;
 mod plan;
 mod planner;
 
@@ -54,13 +60,15 @@ mod settle;
 mod shortcut;
 mod step;
 mod timers;
+mod waits;
 
 use std::collections::{BTreeMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use crate::cancel::CancelToken;
 use crate::checkpoint::CheckpointStore;
 use crate::clock::Clock;
 use crate::error::Error;
@@ -72,6 +80,7 @@ use crate::size::ByteSize;
 use crate::store::CacheStore;
 use crate::sync::Mutex;
 
+pub use context::is_cancelled;
 pub(crate) use context::{current, with_current};
 pub(crate) use drive::{RunFuture, block_on};
 pub use here::{checkpoint_here, resume_here};
@@ -85,6 +94,7 @@ pub(crate) use shortcut::Shortcut;
 
 use flight::Flights;
 use here::States;
+use limits::Limits;
 use memory::Memory;
 use notes::StoreNotes;
 use others::Others;
@@ -92,6 +102,7 @@ use pool::Pool;
 use preimage::Records;
 use shortcut::Shortcuts;
 use timers::Timers;
+use waits::Waits;
 
 /// What runs graphs: the stores, the threads and those who watch.
 pub(crate) struct Engine {
@@ -107,8 +118,12 @@ pub(crate) struct Engine {
     resume: bool,
     /// Whether a failure stops only what depends on it.
     keep_going: bool,
-    /// How many bodies may run at once of those that name a limit.
-    limits: BTreeMap<String, usize>,
+    /// How many bodies may run at once of those that name a limit, and who does.
+    limits: Arc<Limits>,
+    /// Names of limits of which the user has been told that there are none.
+    told_unknown: Mutex<HashSet<&'static str>>,
+    /// Cancels all runs, if there is anything that may.
+    cancel: OnceLock<CancelToken>,
     /// What hashing consults.
     notes: Option<Arc<dyn Notes>>,
     /// How closely bulk data is read where nobody else says.
@@ -187,6 +202,8 @@ pub(crate) struct Parts {
     pub(crate) limits: BTreeMap<String, usize>,
     /// Where the bodies of isolated tasks run; here if `None`.
     pub(crate) executor: Option<Arc<dyn Executor>>,
+    /// Cancels all runs.
+    pub(crate) cancel: Option<CancelToken>,
 }
 
 impl Engine {
@@ -209,11 +226,13 @@ impl Engine {
             keep_going,
             limits,
             executor,
+            cancel,
         } = parts;
         let memory = cache
             .as_ref()
             .filter(|_| memory.bytes() > 0)
             .map(|store| Memory::new(memory, caught(|| store.removals()).unwrap_or_default()));
+        let waits = Arc::<Waits>::default();
         let audience = Audience::new(observers, clock.clone());
         // Who is told of runs or tasks is told of each.
         let is_open = memory.is_some() && !audience.wants(Interest::Runs) && !warn_excluded;
@@ -228,7 +247,9 @@ impl Engine {
             jitter_seed,
             seed,
             keep_going,
-            limits,
+            limits: Limits::new(limits, Arc::clone(&waits)),
+            told_unknown: Mutex::default(),
+            cancel: cancel.map(OnceLock::from).unwrap_or_default(),
             executor,
             audience,
             clock,
@@ -239,7 +260,7 @@ impl Engine {
             records: Records::default(),
             pool: Pool::new(concurrency),
             states: States::default(),
-            flights: Arc::default(),
+            flights: Flights::new(waits),
             memory,
             shortcuts,
             others: Arc::default(),
@@ -276,7 +297,8 @@ impl Engine {
         let isolates = if self.executor.is_some() { "" } else { ", isolates nothing" };
         let limits: String = self
             .limits
-            .iter()
+            .all()
+            .into_iter()
             .map(|(name, most)| format!(", {most} of `{name}` at once"))
             .collect();
         format!(

@@ -14,6 +14,8 @@ use super::execute::{Completion, Flying};
 use super::failures::{Failures, path_of};
 use super::fan_out::Open;
 use super::hand::{Hand, Handful, MOST_IN_HAND, Place};
+use super::line::Line;
+use super::paths::{Shape, ways_to_the_end};
 
 /// The nodes of a run and where they stand.
 pub(super) struct Queue {
@@ -25,7 +27,11 @@ pub(super) struct Queue {
     pub(super) isolates: bool,
     pub(super) cells: Vec<Cell>,
     /// Calls of sync tasks: whoever does them needs a permit.
-    pub(super) ready: VecDeque<Work>,
+    pub(super) ready: Line,
+    /// How many nodes are settled.
+    pub(super) settled: usize,
+    /// How many may work at once.
+    pub(super) workers: usize,
     /// How many of those in line may be looked for at once next time.
     pub(super) ahead: usize,
     /// All else that can be done: keys and look-ups of `async` tasks, closures, joins, results to be seen to.
@@ -54,14 +60,14 @@ pub(super) struct Queue {
     pub(super) outline: Option<Outline>,
     /// Whether nobody waits for the run any more.
     pub(super) cancelled: bool,
+    /// Whether it was cancelled while somebody waited for it: that is its failure.
+    pub(super) is_cut: bool,
     /// The value that was asked for.
     pub(super) result: Option<Value>,
     /// Its cache key, if it is the result of a call that has one.
     pub(super) key: Option<Arc<Key>>,
     /// What threads have taken along, and others may take from.
     pub(super) hands: Vec<Arc<Handful>>,
-    /// How many threads may work at once.
-    pub(super) workers: usize,
     /// The fan-outs that have been opened, and have not come to their ends.
     pub(super) fans: BTreeMap<u32, Open>,
     /// The joins to which failures are results like others.
@@ -82,10 +88,21 @@ pub(super) struct Cell {
     pub(super) want_value: bool,
     /// Whether it has been looked for together with others, or begun.
     pub(super) planned: bool,
-    /// Whether it is the call of a sync task.
-    is_sync: bool,
-    /// Whether that is all: no key, no look-up.
-    is_plain: bool,
+    /// Which line it waits in, and what may be done with it there.
+    kind: Kind,
+}
+
+/// What a node is to those who look for work.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// No call of a sync task.
+    Light,
+    /// A call of a sync task, and that is all: no key, no look-up, nothing to be waited for.
+    Plain,
+    /// A call of a sync task whose result the cache may have.
+    Cached,
+    /// A call of a sync task that is tried again, takes several places, or waits for room in a limit.
+    Special,
 }
 
 /// Stands in [`Cell::missing`] of a node that has failed, or needs one that has: there is no room for a flag in a million
@@ -121,14 +138,18 @@ pub(super) enum Work {
 }
 
 impl Queue {
-    /// The cell of `node`, with cells for all that it still needs.
-    pub(super) fn enlist(&mut self, node: &Arc<Node>, want_value: bool) -> u32 {
+    /// The cell of `node`, with cells for all that it still needs; `above` is who needs it.
+    pub(super) fn enlist(&mut self, node: &Arc<Node>, want_value: bool, above: Option<u32>) -> u32 {
         let start = self.add(Arc::clone(node), want_value);
+        let mut shape = Shape::new(start as usize);
+        let mut ends: Vec<u32> = Vec::new();
+        let is_ranked = self.ready.is_ranked();
         // Nodes that can be reached in more than one way. A node with a single holder cannot.
         let mut shared: HashMap<*const Node, u32> = HashMap::new();
         let mut sources: Vec<(Arc<Node>, bool)> = Vec::new();
         let mut at = start as usize;
         while at < self.cells.len() {
+            shape.at(at, self.cells.len());
             let cell = &self.cells[at];
             let mut want_values = false;
             if let Some(node) = &cell.node
@@ -160,6 +181,9 @@ impl Queue {
                     }
                     cell
                 });
+                if known.is_some() {
+                    shape.shares();
+                }
                 self.connect(cell, index(at));
                 let cell = &mut self.cells[cell as usize];
                 cell.want_value |= want_values;
@@ -168,11 +192,36 @@ impl Queue {
             }
             self.cells[at].missing = missing;
             if missing == 0 {
-                self.push_back(index(at));
+                shape.ends();
+                if is_ranked {
+                    ends.push(index(at));
+                } else {
+                    self.push_back(index(at));
+                }
             }
             at += 1;
         }
+        self.rank(start as usize, above, &shape);
+        ends.into_iter().for_each(|idx| self.push_back(idx));
         start
+    }
+
+    /// Measures the paths of the nodes from `start` on, or of all that there are, if some of them are longer than others.
+    fn rank(&mut self, start: usize, above: Option<u32>, shape: &Shape) {
+        if self.ready.is_ranked() {
+            let above = above.map_or(0, |above| self.ready.way(above));
+            self.ready.rank(start, ways_to_the_end(&self.cells, start, above));
+        } else if shape.has_unequal_paths() && self.cells.len() > self.workers {
+            self.ready.rank(0, ways_to_the_end(&self.cells, 0, 0));
+        }
+    }
+
+    /// How many nodes are left for each thread, if the line takes notice.
+    fn share(&self) -> usize {
+        if !self.ready.is_ranked() {
+            return 0;
+        }
+        (self.cells.len() - self.settled).div_ceil(self.workers)
     }
 
     /// Notes that a node needs another one.
@@ -190,10 +239,15 @@ impl Queue {
             matches!(task.body, Body::Async(_)) || self.isolates && task.spec.isolate.is_some()
         });
         self.has_async |= is_async;
-        let task = node.task.filter(|_| !is_async);
+        let kind = match node.task {
+            None => Kind::Light,
+            Some(_) if is_async => Kind::Light,
+            Some(task) if self.caches && task.spec.cache.is_some() => Kind::Cached,
+            Some(task) if task.spec.is_plain() => Kind::Plain,
+            Some(_) => Kind::Special,
+        };
         self.cells.push(Cell {
-            is_sync: task.is_some(),
-            is_plain: task.is_some_and(|task| !self.caches || task.spec.cache.is_none()),
+            kind,
             node: Some(node),
             missing: 0,
             dependents: SmallVec::new(),
@@ -215,7 +269,10 @@ impl Queue {
             let light = self.light.pop_front();
             return match who {
                 Worker::Light | Worker::Nobody => light,
-                Worker::Driver | Worker::Helper => light.or_else(|| self.ready.pop_front()),
+                Worker::Driver | Worker::Helper => {
+                    let share = self.share();
+                    light.or_else(|| self.ready.pop(share).map(Work::Step))
+                }
             };
         }
         while let Some(work) = self.light.pop_front() {
@@ -236,14 +293,14 @@ impl Queue {
         let share = (self.ready.len() + 1).div_ceil(workers);
         let most = self.ahead.min(share).min(MOST_AHEAD);
         self.ahead = (self.ahead * 2).min(MOST_AHEAD);
+        let share = self.share();
         while batch.len() < most
-            && let Some(Work::Step(next)) = self.ready.front()
+            && let Some(next) = self.ready.first(share)
         {
-            let next = *next;
             if !self.plan(next, &mut batch) {
                 break;
             }
-            self.ready.pop_front();
+            self.ready.pop(share);
         }
         batch
     }
@@ -252,7 +309,7 @@ impl Queue {
     pub(super) fn plan(&mut self, idx: u32, batch: &mut Batch) -> bool {
         let cell = &mut self.cells[idx as usize];
         let Some(node) = &cell.node else { return false };
-        if cell.planned || !cell.is_sync || cell.is_plain {
+        if cell.planned || cell.kind != Kind::Cached {
             return false;
         }
         cell.planned = true;
@@ -269,17 +326,20 @@ impl Queue {
         }
     }
 
+    /// Has a node wait to be looked at.
     pub(super) fn push_back(&mut self, idx: u32) {
-        self.line_of(idx).push_back(Work::Step(idx));
+        match self.cells[idx as usize].kind {
+            Kind::Light => self.light.push_back(Work::Step(idx)),
+            Kind::Plain | Kind::Cached | Kind::Special => self.ready.push_back(idx),
+        }
     }
 
+    /// Has a node be the next that is looked at.
     pub(super) fn push_front(&mut self, idx: u32) {
-        self.line_of(idx).push_front(Work::Step(idx));
-    }
-
-    /// Where a node waits to be looked at.
-    pub(super) fn line_of(&mut self, idx: u32) -> &mut VecDeque<Work> {
-        if self.cells[idx as usize].is_sync { &mut self.ready } else { &mut self.light }
+        match self.cells[idx as usize].kind {
+            Kind::Light => self.light.push_front(Work::Step(idx)),
+            Kind::Plain | Kind::Cached | Kind::Special => self.ready.push_front(idx),
+        }
     }
 
     /// Takes calls that stand in line behind `idx`, and that one, into `hand`: as many as it may take, if there are more
@@ -293,12 +353,12 @@ impl Queue {
         }
         let mut calls: SmallVec<[Place; MOST_IN_HAND]> = SmallVec::new();
         calls.extend(self.place(idx));
+        let share = self.share();
         while calls.len() < most
-            && let Some(Work::Step(next)) = self.ready.front()
-            && self.is_idle_end(*next, workers)
+            && let Some(next) = self.ready.first(share)
+            && self.is_idle_end(next, workers)
         {
-            let next = *next;
-            self.ready.pop_front();
+            self.ready.pop(share);
             calls.extend(self.place(next));
         }
         hand.fill(calls.into_iter());
@@ -321,7 +381,9 @@ impl Queue {
         let cell = &self.cells[idx as usize];
         let enough = (workers + 1) * MOST_IN_HAND;
         let lacks_others = |next: &u32| self.cells[*next as usize].missing as usize > enough;
-        cell.is_plain && !cell.dependents.is_empty() && cell.dependents.iter().all(lacks_others)
+        cell.kind == Kind::Plain
+            && !cell.dependents.is_empty()
+            && cell.dependents.iter().all(lacks_others)
     }
 
     /// Takes calls that another thread has taken along, and has not come to.
@@ -367,24 +429,45 @@ impl Queue {
             }
         }
         // Whoever is called next must find itself the only holder, to be allowed to move the value.
+        self.settled += 1;
         drop((held, node));
         if !self.fans.is_empty() {
             self.fans.remove(&idx);
         }
+        if self.ready.is_ranked() && dependents.len() > 1 {
+            return self.release_by_way(idx, dependents);
+        }
         for dependent in dependents.into_iter().rev() {
-            if self.note_item(idx, dependent) {
-                continue;
-            }
-            let cell = &mut self.cells[dependent as usize];
-            // A fan-out that has ended without an item of its own: another run has seen to that.
-            if cell.missing & !DOOMED == 0 {
-                continue;
-            }
-            cell.missing -= 1;
-            if cell.missing == 0 {
+            if self.is_free_after(idx, dependent) {
                 self.push_front(dependent);
             }
         }
+    }
+
+    /// Notes that `dependent` lacks `idx` no more; answers whether it lacks nothing.
+    fn is_free_after(&mut self, idx: u32, dependent: u32) -> bool {
+        if self.note_item(idx, dependent) {
+            return false;
+        }
+        let cell = &mut self.cells[dependent as usize];
+        // A fan-out that has ended without an item of its own: another run has seen to that.
+        if cell.missing & !DOOMED == 0 {
+            return false;
+        }
+        cell.missing -= 1;
+        cell.missing == 0
+    }
+
+    /// Lets those go ahead that lack no other node, the one with the longest way to the end first.
+    fn release_by_way(&mut self, idx: u32, dependents: SmallVec<[u32; 2]>) {
+        let mut free: SmallVec<[u32; 8]> = SmallVec::new();
+        for dependent in dependents.into_iter().rev() {
+            if self.is_free_after(idx, dependent) {
+                free.push(dependent);
+            }
+        }
+        free.sort_by_key(|idx| self.ready.way(*idx));
+        free.into_iter().for_each(|idx| self.push_front(idx));
     }
 
     /// Whether the run has its result, or can no longer get it and all that was started has ended.

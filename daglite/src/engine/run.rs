@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use crate::digest::Digest;
+use crate::cancel::Cancel;
 use crate::error::Error;
 use crate::event::{AtPlace, Event, Interest, MissReason, Short, Summary, place};
 use crate::graph::{Appearance, Drawn, Handover, Key, Node, Origin, Outline, Slot};
@@ -22,16 +22,20 @@ use crate::sync::{AtomicBool, AtomicU64, Instant, Mutex, MutexGuard};
 use crate::task::Value;
 
 use super::Engine;
+use super::admit::Lines;
 use super::ahead::{Batch, Looked, run_number};
 use super::attempts::Pauses;
+use super::away::Away;
 use super::context::Context;
 use super::execute::{Completion, Flying};
 use super::failures::Failures;
 use super::hand::{self, Hand};
 use super::hashes::Hashes;
 use super::ledger::Ledger;
+use super::line::Line;
 use super::queue::{Queue, Work, Worker};
 use super::resume::Resumption;
+use super::waits::Thing;
 
 /// One run of a graph.
 pub(super) struct Run {
@@ -61,6 +65,12 @@ pub(super) struct Run {
     pub(super) hashes: Hashes,
     /// The nodes that are to be tried again.
     pub(super) pauses: Pauses,
+    /// The nodes that wait for room in limits.
+    pub(super) lines: Lines,
+    /// The bodies that were sent to other threads, if they may have to be called off.
+    pub(super) sent: Mutex<Vec<Weak<Away>>>,
+    /// Whether the driver is to drop the `async` bodies in flight.
+    pub(super) cut: AtomicBool,
 }
 
 /// What became of the tasks of a run.
@@ -174,6 +184,8 @@ impl Run {
                 task: None,
                 key: None,
                 seed: None,
+                holds: None,
+                abandoned: None,
                 parent: parent.clone(),
                 ledger: Arc::clone(&ledger),
                 outermost,
@@ -192,7 +204,9 @@ impl Run {
                 caches,
                 isolates,
                 cells: Vec::new(),
-                ready: VecDeque::new(),
+                ready: Line::new(),
+                settled: 0,
+                workers,
                 ahead: 1,
                 light: VecDeque::new(),
                 launches: VecDeque::new(),
@@ -207,10 +221,10 @@ impl Run {
                 failures: Failures::default(),
                 outline: report.then(Outline::default),
                 cancelled: false,
+                is_cut: false,
                 result: None,
                 key: None,
                 hands: Vec::new(),
-                workers,
                 fans: BTreeMap::new(),
                 settling: HashSet::new(),
                 litter: Vec::new(),
@@ -225,6 +239,9 @@ impl Run {
             carried: AtomicU64::new(0),
             hashes: Hashes::default(),
             pauses: Pauses::default(),
+            lines: Lines::default(),
+            sent: Mutex::default(),
+            cut: AtomicBool::new(false),
         })
     }
 
@@ -244,9 +261,9 @@ impl Run {
         queue.is_stopping() || queue.result.is_some()
     }
 
-    /// The keys that the bodies around this run are to fill.
-    pub(super) fn ancestors(&self) -> SmallVec<[Digest; 4]> {
-        self.context.keys().collect()
+    /// What waits if this run waits: the bodies around it.
+    pub(super) fn ancestors(&self) -> SmallVec<[Thing; 4]> {
+        self.context.things().collect()
     }
 
     /// Has `idx` looked at again: what it waited for has happened.
@@ -305,8 +322,15 @@ impl Run {
     }
 
     /// Notes that a body was sent to another thread: the run is not over before it comes back.
-    pub(super) fn sent_away(&self) {
+    pub(super) fn sent_away(&self, away: &Arc<Away>) {
         self.queue.lock().active += 1;
+        if self.engine.cancel.get().is_some() {
+            let mut sent = self.sent.lock();
+            if sent.len() == sent.capacity() {
+                sent.retain(|away| away.strong_count() > 0);
+            }
+            sent.push(Arc::downgrade(away));
+        }
     }
 
     /// Notes that a body that was sent away has ended or was given up, and has that seen to.
@@ -345,7 +369,7 @@ impl Run {
         let mut queue = self.queue.lock();
         let before = queue.cells.len();
         for node in nodes {
-            let at = queue.enlist(node, want_values);
+            let at = queue.enlist(node, want_values, Some(idx));
             queue.cells[at as usize].dependents.push(idx);
             queue.connect(at, idx);
             queue.cells[idx as usize].missing += 1;
@@ -393,8 +417,8 @@ impl Run {
         place(self.context.outermost, 0, false)
     }
 
-    /// Works on what there is for `who` until nothing is left, or the driver is needed elsewhere. Whether there was
-    /// anything.
+    /// Works on what there is for `who` until nothing is left, the driver is needed elsewhere, or somebody waits for the permit.
+    /// Whether there was anything.
     pub(super) fn work_on(self: &Arc<Self>, who: Worker, hand: &mut Hand) -> bool {
         let mut any = false;
         while let Some(work) = self.take_work(who, hand) {
@@ -405,6 +429,10 @@ impl Run {
                 }
                 Taken::Handful => self.empty(hand),
                 Taken::Fan(idx) => self.tend(idx, who != Worker::Light, hand),
+            }
+            if self.engine.pool.is_pressed() && matches!(who, Worker::Driver | Worker::Helper) {
+                self.step_down(hand, &mut self.queue.lock());
+                break;
             }
         }
         any
@@ -469,7 +497,10 @@ impl Run {
     /// Draws the consequences of what came of a node; answers it if it is settled, for those that need it to be told.
     fn see_to(&self, idx: u32, node: Arc<Node>, progress: Progress) -> Option<(u32, Arc<Node>)> {
         match progress {
-            Progress::Settled => return Some((idx, node)),
+            Progress::Settled => {
+                self.leave_line(idx, &node);
+                return Some((idx, node));
+            }
             Progress::Again => self.queue.lock().push_front(idx),
             Progress::Parked => {}
             Progress::Launch => {
@@ -478,6 +509,11 @@ impl Run {
                 self.request_launch(idx);
             }
             Progress::Failed(error) => {
+                self.leave_line(idx, &node);
+                if self.engine.is_cancelled() {
+                    // The word may not have come here yet, and this is what came of it.
+                    self.cancel();
+                }
                 let mut queue = self.queue.lock();
                 let stops = queue.fail(idx, error);
                 let litter = mem::take(&mut queue.litter);
@@ -611,6 +647,10 @@ impl Run {
         let mut queue = self.queue.lock();
         queue.forget(&hand);
         queue.helpers -= 1;
+        if self.engine.pool.is_pressed() {
+            // Behind those who wait for its permit: the driver may be at a body, and call nobody.
+            return self.summon(queue, Worker::Nobody);
+        }
         self.leave(queue);
     }
 
@@ -643,7 +683,11 @@ impl Run {
         }
         let summary = self.summary(started.elapsed());
         if observers {
-            self.engine.tell_run(|| Event::RunFinished { summary });
+            let is_cut = self.queue.lock().is_cut;
+            self.engine.tell_run(|| match is_cut {
+                true => Event::RunCancelled { summary },
+                false => Event::RunFinished { summary },
+            });
             self.engine.audience.heard();
         }
         summary

@@ -230,6 +230,9 @@ impl Engine {
         take: &mut dyn FnMut(&(dyn Any + Send + Sync)) -> bool,
     ) -> Shortcut {
         let Some(shortcuts) = &self.shortcuts else { return Shortcut::None };
+        if self.is_cancelled() {
+            return Shortcut::None;
+        }
         let Some(node) = Arc::get_mut(node) else { return Shortcut::None };
         let (Some(task), Slot::Idle(Op::Task(call))) = (node.task, node.slot.get_mut()) else {
             return Shortcut::None;

@@ -58,6 +58,8 @@ impl Run {
             Slot::Known(_) if !want_value => return Progress::Settled,
             Slot::Running(waiters) => {
                 waiters.push(self.waker(idx));
+                drop(slot);
+                self.leave_line(idx, node);
                 return Progress::Parked;
             }
             Slot::Known(_) | Slot::Idle(_) => {}
@@ -404,6 +406,11 @@ impl Run {
             self.put_back(node, Op::Task(call));
             return Progress::Launch;
         }
+        // Before the claim: a key that waited for room would hold up those who want it inside of a body that has the room.
+        let (call, places) = match self.admit(idx, node, call, None) {
+            Ok(admitted) => admitted,
+            Err(progress) => return progress,
+        };
         let (mut call, flight) = match self.claim(idx, node, call) {
             Ok(granted) => granted,
             Err(progress) => return progress,
@@ -414,7 +421,7 @@ impl Run {
             drop(flight);
             return self.found(node, call, answer, want_value);
         }
-        self.execute(idx, node, call, flight)
+        self.execute(idx, node, call, flight, places)
     }
 
     /// Takes the result of a call from memory or reads it; or notes where in the cache it lies, if that will do.
@@ -603,7 +610,7 @@ impl Run {
     }
 
     /// Takes up a call that was put back; `None` if another run was faster.
-    fn take_back(&self, node: &Node) -> Option<TaskOp> {
+    pub(super) fn take_back(&self, node: &Node) -> Option<TaskOp> {
         let mut slot = node.slot.lock();
         match mem::replace(&mut *slot, Slot::Running(Vec::new())) {
             Slot::Idle(Op::Task(call)) => Some(call),

@@ -121,6 +121,13 @@ pub enum Event {
         /// The number of that process, if it is known.
         process: Option<u32>,
     },
+    /// A limit that the task names has no room: this node waits for it. Told once a wait.
+    WaitingForLimit {
+        /// The task.
+        task: &'static str,
+        /// The limits that it names, which it takes together.
+        limits: &'static [&'static str],
+    },
     /// The body of a task is about to run.
     Started {
         /// The task.
@@ -167,7 +174,7 @@ pub enum Event {
         /// How long the body ran.
         took: Duration,
     },
-    /// The body of an `async` task was dropped before its end, as its run was, and no other run waits for it.
+    /// The body of an `async` task was dropped before its end, as its run was dropped or cancelled, and no other run waits for it.
     Cancelled {
         /// The task.
         task: &'static str,
@@ -273,8 +280,8 @@ pub enum Event {
         /// What happened in it.
         summary: Summary,
     },
-    /// A run was dropped before it had its result: told in place of `RunFinished`. A sync body that is at work then goes on to
-    /// its end, and is told of as ever.
+    /// A run was dropped before it had its result, or cancelled with all others of its session: told in place of `RunFinished`. A sync
+    /// body that is at work goes on to its end, and is told of as ever: after this, if the run was dropped.
     RunCancelled {
         /// What had happened in it.
         summary: Summary,
@@ -330,6 +337,7 @@ impl Event {
             Self::Sampled { task, .. } => ("sampled", Warnings, Some(task)),
             Self::Waiting { task, .. } => ("waiting", Tasks, Some(task)),
             Self::WaitingForProcess { task, .. } => ("waiting_for_process", Tasks, Some(task)),
+            Self::WaitingForLimit { task, .. } => ("waiting_for_limit", Tasks, Some(task)),
             Self::Started { task } => ("started", Tasks, Some(task)),
             Self::Computed { task, .. } => ("computed", Tasks, Some(task)),
             Self::Cancelled { task } => ("cancelled", Tasks, Some(task)),

@@ -311,8 +311,10 @@ pub(crate) struct ArgPart {
 }
 
 /// Whether the cache may answer a call.
+#[derive(Default)]
 pub(crate) enum Mode {
     /// It may.
+    #[default]
     Normal,
     /// The user asked for a new computation.
     Refresh,

@@ -169,7 +169,9 @@ impl State {
             Event::RunFinished { .. } | Event::RunCancelled { .. } => self.end_run(event, moment),
             Event::Queued { .. } => {}
             Event::Miss { .. } => _ = self.reasons.insert(call, details(event)),
-            Event::Waiting { task, .. } | Event::WaitingForProcess { task, .. } => {
+            Event::Waiting { task, .. }
+            | Event::WaitingForProcess { task, .. }
+            | Event::WaitingForLimit { task, .. } => {
                 if self.waits.insert(call, (moment.run, task)).is_none() {
                     self.edge("b", "wait", task, call, now, details(event));
                 }

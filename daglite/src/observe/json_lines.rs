@@ -157,6 +157,7 @@ pub(super) fn details(event: &Event) -> Value {
         Event::WaitingForProcess { key, process, .. } => {
             json!({ "key": text(key), "for_process": process })
         }
+        Event::WaitingForLimit { limits, .. } => json!({ "limits": limits }),
         Event::Computed { took, .. } => json!({ "took_s": seconds(*took) }),
         Event::Failed { error, .. } => json!({ "error": error.to_string() }),
         Event::Retried { attempt, retries, delay, error, .. } => json!({

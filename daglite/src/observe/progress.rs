@@ -281,6 +281,9 @@ impl Progress {
                 Some(number) => self.line(format_args!("waiting   {task} for process {number}")),
                 None => self.line(format_args!("waiting   {task} for another process")),
             },
+            Event::WaitingForLimit { task, limits } => {
+                self.line(format_args!("waiting   {task} for room in {}", limits.join(", ")));
+            }
             Event::Retried { task, attempt, retries, delay, error } => self.line(format_args!(
                 "again     {task} in {} (attempt {attempt} of {}): {error}",
                 Short(*delay),

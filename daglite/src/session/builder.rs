@@ -7,6 +7,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::cancel::CancelToken;
 use crate::checkpoint::{CheckpointStore, FileCheckpoints};
 use crate::clock::Clock;
 use crate::engine::{DEFAULT_MEMORY, Engine, Parts};
@@ -51,6 +52,7 @@ pub struct SessionBuilder {
     seed: Option<u64>,
     keep_going: Option<bool>,
     limits: BTreeMap<String, usize>,
+    cancel: Option<CancelToken>,
     signing_key: Option<SigningKey>,
     pub(super) executor: Option<Arc<dyn Executor>>,
     pub(super) isolation: Option<bool>,
@@ -131,7 +133,8 @@ impl SessionBuilder {
         self
     }
 
-    /// Runs at most `tasks` sync tasks at once. `async` ones are not counted.
+    /// Runs at most `tasks` sync tasks at once, or fewer if some of them [weigh](crate::task) more. `async` ones are not counted,
+    /// as they take no thread: [`limit`](Self::limit) is for them too.
     ///
     /// ```
     /// # use daglite::prelude::*;
@@ -298,12 +301,26 @@ impl SessionBuilder {
         self
     }
 
-    /// Lets at most `most` bodies run at once of those tasks that name this limit: `#[task(limits = ["db"])]`. The limits of
-    /// variables and of the file hold too, by their names. They are checked; runs do not count them yet.
+    /// Lets at most `most` bodies run at once of those tasks that name this limit: `#[task(limits = ["db"])]`, sync and `async`
+    /// ones, in all runs of the session together. The limits of variables and of the file hold too, by their names. A name that
+    /// has no limit limits nothing; a session that has limits, but not that one, says so once.
+    ///
+    /// A call that waits for room holds no thread and no place of another limit. It gets all the places that its task names at
+    /// once, in the order in which calls came. A body has its places until it ends, also when it was abandoned after its
+    /// `timeout`, and not in the pause before a retry. A body that runs tasks itself lends its places to those inside of it, and to
+    /// those elsewhere that it waits for, each to one at a time: so recursion needs one place, and no circle of waits closes.
     ///
     /// ```
-    /// # use daglite::prelude::*;
+    /// use daglite::prelude::*;
+    ///
+    /// #[task(limits = ["db"])]
+    /// fn query(id: u32) -> u32 {
+    ///     10 * id
+    /// }
+    ///
     /// let session = Session::builder().limit("db", 2).build()?;
+    /// assert_eq!(join_all((0..4).map(query)).run_in(&session)?, [0, 10, 20, 30]);
+    ///
     /// let error = Session::builder().limit("db", 0).build().unwrap_err();
     /// assert_eq!(error.to_string(), "the limit `db` is 0, so no task that names it could run: set it to 1 or more");
     /// # Ok::<(), daglite::Error>(())
@@ -330,6 +347,28 @@ impl SessionBuilder {
     /// ```
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
+        self
+    }
+
+    /// Has all runs of this session end when `token` is cancelled: see [`CancelToken`].
+    ///
+    /// ```
+    /// # use daglite::prelude::*;
+    /// use daglite::{CancelToken, ErrorKind};
+    ///
+    /// #[task]
+    /// fn one() -> u32 {
+    ///     1
+    /// }
+    ///
+    /// let token = CancelToken::new();
+    /// let session = Session::builder().cancel_token(&token).build()?;
+    /// token.cancel();
+    /// assert_eq!(one().run_in(&session).unwrap_err().kind(), ErrorKind::Cancelled);
+    /// # Ok::<(), daglite::Error>(())
+    /// ```
+    pub fn cancel_token(mut self, token: &CancelToken) -> Self {
+        self.cancel = Some(token.clone());
         self
     }
 
@@ -412,6 +451,7 @@ impl SessionBuilder {
             seed,
             keep_going,
             limits,
+            cancel,
             signing_key,
             executor,
             isolation,
@@ -491,6 +531,7 @@ impl SessionBuilder {
             keep_going,
             limits,
             executor,
+            cancel,
         })))
     }
 }

@@ -97,6 +97,12 @@ impl TaskSpec {
         usize::try_from(self.weight).unwrap_or(usize::MAX).clamp(1, concurrency.max(1))
     }
 
+    /// Whether nothing is said of how the body is run, but perhaps in which process: once, for as long as it takes, in one place, in no
+    /// limit, and without a seed.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.attempts.is_none() && self.weight <= 1 && self.limits.is_empty() && !self.seeded
+    }
+
     /// The items that the fingerprint covers: the path of each, and the first bytes of its digest.
     pub(crate) fn items(&self) -> impl Iterator<Item = (&'static str, u64)> {
         self.code.lines().filter_map(|line| {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::super::flight::{Claim, Flight, Flights, Landing};
+use super::super::waits::Thing;
 use super::Count;
 use crate::digest::Digest;
 use crate::sync::{AtomicU64, Mutex, Waits, explore, thread};
@@ -21,7 +22,7 @@ enum Claimed {
 }
 
 /// Claims `key` inside those who hold `ancestors`, and waits until it is there.
-fn claim(flights: &Arc<Flights>, key: Digest, ancestors: &[Digest]) -> Claimed {
+fn claim(flights: &Arc<Flights>, key: Digest, ancestors: &[Thing]) -> Claimed {
     loop {
         let landed = Count::new();
         let told = Arc::clone(&landed);
@@ -103,7 +104,7 @@ fn who_finds_the_count_as_it_was_need_not_look_again() {
 /// A body that has `own` and needs `other`, which it computes itself if that is the way out.
 fn body(flights: &Arc<Flights>, own: u8, other: u8) {
     let flight = claim_outside(flights, key(own));
-    match claim(flights, key(other), &[key(own)]) {
+    match claim(flights, key(other), &[Thing::Key(key(own))]) {
         Claimed::Flight(inner) => drop(inner),
         Claimed::Cycle => {}
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::super::pool::{Pool, without_permits};
 use super::Count;
-use crate::sync::{AtomicU64, Waits, explore, thread};
+use crate::sync::{AtomicU64, Mutex, Waits, explore, thread};
 use std::sync::atomic::Ordering;
 
 /// How many are at work, and the most that ever were.
@@ -146,14 +146,17 @@ fn a_permit_that_is_lent_is_used_and_comes_back() {
         let (body, begins, waits, ends) =
             (Arc::clone(&pool), Arc::clone(&begun), Arc::clone(&lent), Arc::clone(&done));
         // An abandoned body: somebody else gives its place away, and it takes it again for its end.
+        let permits = Arc::new(Mutex::new(None));
+        let own = Arc::clone(&permits);
         pool.submit(Box::new(move || {
+            *own.lock() = body.held();
             begins.add();
             waits.wait_for(1);
-            body.take_again();
+            own.lock().take().expect("it has them").take_again();
             ends.add();
         }));
         begun.wait_for(1);
-        pool.lend();
+        permits.lock().as_ref().expect("they are told").lend();
         let other = Arc::clone(&done);
         pool.submit(Box::new(move || other.add()));
         done.wait_for(1);
@@ -179,6 +182,60 @@ fn a_job_that_panics_takes_no_permit_with_it() {
             }));
         }
         done.wait_for(2);
+        all_permits_are_there(&pool);
+    });
+}
+
+/// Shows: a job that takes both permits gets them though others come, and what stands behind it is done when it has them or has ended
+/// (`drop(state)` in place of `dispatch_all(state)` in `work`, or `notify_one` alone in `give_back`: a job is left lying).
+#[test]
+fn a_job_that_takes_several_permits_gets_them_and_keeps_nobody_back() {
+    explore(Waits::Endless, 1000, || {
+        let pool = Arc::new(Pool::new(3));
+        let (done, at_work) = (Count::new(), Arc::<AtWork>::default());
+        for permits in [1, 2, 1, 3, 1, 2] {
+            let (done, at_work) = (Arc::clone(&done), Arc::clone(&at_work));
+            pool.submit_heavy(
+                permits,
+                Box::new(move || {
+                    at_work.during(|| match permits {
+                        3 => assert_eq!(at_work.now.load(Ordering::SeqCst), 1, "it is not alone"),
+                        _ => thread::yield_now(),
+                    });
+                    done.add();
+                }),
+            );
+        }
+        done.wait_for(6);
+        assert!(!pool.is_pressed(), "nobody waits any more");
+        all_permits_are_there(&pool);
+    });
+}
+
+/// Shows: what a heavy job has is lent for as long as it sleeps, all of it, and comes back however often it was lent (`all -= 1` left
+/// out of `take_again`: permits come out of nothing).
+#[test]
+fn a_job_that_sleeps_leaves_all_of_its_permits_to_others() {
+    explore(Waits::Endless, 1000, || {
+        let pool = Arc::new(Pool::new(2));
+        let (met, done) = (Count::new(), Count::new());
+        let (inner, both, ends) = (Arc::clone(&pool), Arc::clone(&met), Arc::clone(&done));
+        pool.submit_heavy(
+            2,
+            Box::new(move || {
+                for _ in 0..2 {
+                    let both = Arc::clone(&both);
+                    let ends = Arc::clone(&ends);
+                    inner.submit(Box::new(move || {
+                        both.meet(2);
+                        ends.add();
+                    }));
+                }
+                without_permits(|| ends.wait_for(2));
+                ends.add();
+            }),
+        );
+        done.wait_for(3);
         all_permits_are_there(&pool);
     });
 }
