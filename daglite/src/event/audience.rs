@@ -259,7 +259,9 @@ impl Listener {
         }
         match state.thread {
             Thread::Awake => {}
-            Thread::Asleep => _ = self.come.notify_one(),
+            Thread::Asleep => {
+                self.come.notify_one();
+            }
             Thread::None => self.spawn(&mut state, hall),
         }
         drop(state);
