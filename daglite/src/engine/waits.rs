@@ -138,7 +138,7 @@ fn is_held_up(waits: &Table, thing: Thing, others: &[Thing]) -> bool {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(daglite_scheduled)))]
 mod tests {
     use super::{Thing, Waits};
 
