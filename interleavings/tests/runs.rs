@@ -105,6 +105,36 @@ fn runs_inside_of_bodies_never_block_each_other() {
     }
 }
 
+#[task]
+fn listens(bell: &Bell, calls: &Count) -> Result<u64, daglite::Error> {
+    hears(bell.clone(), calls.clone()).run()
+}
+
+#[task]
+fn rings(bell: &Bell) -> u64 {
+    bell.ring();
+    7
+}
+
+/// Shows: who sleeps in a run inside a body leaves its place to others, in a run that is awaited too (`when_free` that does
+/// nothing: nobody can go on).
+#[test]
+fn a_body_that_sleeps_in_a_run_of_its_own_leaves_its_place_to_others() {
+    for awaits in [false, true] {
+        explore(Waits::Endless, 600, move || {
+            let session = plain(1);
+            let (bell, calls) = (Bell::default(), Count::default());
+            let both = join((listens(bell.clone(), calls.clone()), rings(bell)));
+            let answer = match awaits {
+                true => block_on(both.await_in(&session)).unwrap(),
+                false => both.run_in(&session).unwrap(),
+            };
+            assert_eq!((answer, calls.now()), ((5, 7), 1));
+            all_places_are_there(&session, 1);
+        });
+    }
+}
+
 /// Shows: who finds a node at work is called when it is settled (a waker put in after the slot was looked at: nobody can go on), and a
 /// thread that leaves looks once more for what came meanwhile (`leave` that does nothing: nobody can go on).
 #[test]

@@ -41,6 +41,8 @@ struct State {
     heavy: usize,
     /// Jobs that take no permit, because they run no body.
     light: VecDeque<Job>,
+    /// What is to be done, without a permit, when one is left that no job waits for.
+    when_free: Vec<Job>,
     /// Permits left. Below zero while sleepers that woke share the permits of others.
     permits: isize,
     idle: usize,
@@ -55,6 +57,7 @@ impl Pool {
             jobs: VecDeque::new(),
             heavy: 0,
             light: VecDeque::new(),
+            when_free: Vec::new(),
             permits,
             idle: 0,
             closed: false,
@@ -87,6 +90,15 @@ impl Pool {
         let mut state = self.shared.state.lock();
         state.light.push_back(job);
         self.shared.dispatch(state);
+    }
+
+    /// Has `job` done without a permit as soon as there is one that no job waits for: now, or when somebody gives one back.
+    pub(super) fn when_free(&self, job: Job) {
+        let mut state = self.shared.state.lock();
+        state.when_free.push(job);
+        if state.note_free() {
+            self.shared.dispatch(state);
+        }
     }
 
     /// A permit for the calling thread, if one is left that nobody waits for.
@@ -261,7 +273,8 @@ impl Shared {
     fn give_back(self: &Arc<Self>, permits: usize) {
         let mut state = self.state.lock();
         state.permits += signed(permits);
-        if permits == 1 {
+        let has_more = state.note_free();
+        if permits == 1 && !has_more {
             self.dispatch(state);
         } else {
             self.dispatch_all(state);
@@ -355,6 +368,15 @@ impl State {
             fits
         };
         self.jobs.iter().take_while(fits).count() + self.light.len()
+    }
+
+    /// Has done what waits for a permit that no job waits for, if there is one; answers whether there is anything.
+    fn note_free(&mut self) -> bool {
+        let is_free = self.permits > 0 && self.jobs.is_empty() && !self.when_free.is_empty();
+        if is_free {
+            self.light.extend(self.when_free.drain(..));
+        }
+        is_free
     }
 
     /// The first job, if there are permits for it, which are taken.

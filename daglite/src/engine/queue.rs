@@ -51,6 +51,8 @@ pub(super) struct Queue {
     pub(super) coming: usize,
     /// Whether a thread of the pool does the light work, or is about to.
     pub(super) light_helper: bool,
+    /// Whether it will be told when a place is free: there is more to do than its threads come to, and some of them may sleep.
+    pub(super) is_hungry: bool,
     pub(super) failure: Option<Error>,
     /// Whether a failure stops only what depends on it.
     pub(super) keeps_going: bool,

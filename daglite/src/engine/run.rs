@@ -216,6 +216,7 @@ impl Run {
                 helpers: 0,
                 coming: 0,
                 light_helper: false,
+                is_hungry: false,
                 failure: None,
                 keeps_going,
                 failures: Failures::default(),
@@ -613,13 +614,16 @@ impl Run {
             _ => queue.ready.len() + queue.light.len() + fans,
         };
         let is_waiting = || waiting > queue.coming || waiting + queue.in_hands() > queue.coming;
-        let may_come = !queue.is_stopping() && queue.helpers < most;
+        let is_full = queue.helpers >= most;
+        let may_come = !queue.is_stopping() && !is_full;
+        let grows_hungry = is_full && !queue.is_hungry && !queue.is_stopping() && is_waiting();
         let unclaimed = (!queue.light.is_empty() || fans > 0) && !queue.light_helper;
         // A thread with a permit can do all that waits. Without a permit left, what is light need not wait for one.
         let permit_comes = || may_come && pool.has_permit();
         let for_light = who == Worker::Nobody && unclaimed && !permit_comes();
         let for_ready = may_come && is_waiting();
         queue.light_helper |= for_light;
+        queue.is_hungry |= grows_hungry;
         if for_ready {
             queue.helpers += 1;
             queue.coming += 1;
@@ -633,6 +637,29 @@ impl Run {
             let run = Arc::clone(self);
             self.engine.pool.submit(Box::new(move || run.help()));
         }
+        if grows_hungry {
+            let run = Arc::downgrade(self);
+            self.engine.pool.when_free(Box::new(move || {
+                if let Some(run) = run.upgrade() {
+                    run.take_free_place();
+                }
+            }));
+        }
+    }
+
+    /// Calls one thread more than there are places: a place is free, so one of those that were called sleeps in a run inside its
+    /// body, or has gone.
+    fn take_free_place(self: &Arc<Self>) {
+        let mut queue = self.queue.lock();
+        queue.is_hungry = false;
+        if queue.is_stopping() || !queue.has_work() && queue.in_hands() == 0 {
+            return;
+        }
+        queue.helpers += 1;
+        queue.coming += 1;
+        drop(queue);
+        let run = Arc::clone(self);
+        self.engine.pool.submit(Box::new(move || run.help()));
     }
 
     /// What a thread of the pool does for a run.

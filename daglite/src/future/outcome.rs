@@ -7,7 +7,7 @@ use crate::graph::{Appearance, Drawn, Graph, Outline, contracted};
 
 use super::clone::Cloner;
 
-/// What [`TaskFuture::outcome`] gives: the value, and how it came to be.
+/// What [`TaskFuture::outcome`](crate::TaskFuture::outcome) gives: the value, and how it came to be.
 ///
 /// ```
 /// use daglite::prelude::*;
