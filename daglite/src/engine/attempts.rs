@@ -4,7 +4,7 @@
 //! key, and the run is told by a timer when its pause is over: nobody waits meanwhile. Any run that wants the node may do
 //! the next attempt. A run that ends takes the right back out of the nodes that it was pausing for, so that others get it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
@@ -141,9 +141,17 @@ struct Pending {
     engine: Arc<Engine>,
 }
 
-/// The nodes that a run pauses for.
+/// The nodes that are between two attempts, in one run.
 #[derive(Default)]
-pub(super) struct Pauses(Mutex<HashMap<u32, Pause>>);
+pub(super) struct Pauses(Mutex<Paused>);
+
+#[derive(Default)]
+struct Paused {
+    /// Those whose pauses last.
+    lasting: HashMap<u32, Pause>,
+    /// Those whose pauses are over, and whose next attempts have not begun. A run that ends meanwhile has to give up what they hold.
+    over: HashSet<u32>,
+}
 
 /// One of them.
 struct Pause {
@@ -272,6 +280,7 @@ impl Run {
         pending: Pending,
     ) -> Progress {
         let Pending { mut order, .. } = pending;
+        self.pauses.0.lock().over.remove(&idx);
         if let Some(attempt) = &mut order.attempt {
             let known = call.learn();
             attempt.call.settings = known.attempts.take();
@@ -290,18 +299,22 @@ impl Run {
         let over = Box::new(move || {
             let Some(run) = run.upgrade() else { return };
             // Before the node is looked at, as its value is moved only where nobody else holds it.
-            let pause = run.pauses.0.lock().remove(&idx);
+            let mut pauses = run.pauses.0.lock();
+            let pause = pauses.lasting.remove(&idx);
+            pauses.over.insert(idx);
+            drop(pauses);
             drop(pause);
             run.requeue(idx);
         });
         let mut pauses = self.pauses.0.lock();
         let timer = self.engine.timers.at(due, over);
         let is_timed = timer.is_some();
-        let before =
-            is_timed.then(|| pauses.insert(idx, Pause { node: Arc::clone(node), _timer: timer }));
+        let before = is_timed
+            .then(|| pauses.lasting.insert(idx, Pause { node: Arc::clone(node), _timer: timer }));
         drop(pauses);
         drop(before);
         if !is_timed {
+            self.pauses.0.lock().over.insert(idx);
             self.requeue(idx);
         } else if self.has_ended() {
             self.end_pauses();
@@ -310,8 +323,12 @@ impl Run {
 
     /// Waits for no pause any more: what this run was to try again is free for others.
     pub(super) fn end_pauses(&self) {
-        let pauses = mem::take(&mut *self.pauses.0.lock());
-        for Pause { node, .. } in pauses.into_values() {
+        let Paused { lasting, over } = mem::take(&mut *self.pauses.0.lock());
+        let nodes: Vec<_> = {
+            let queue = self.queue.lock();
+            over.into_iter().filter_map(|idx| queue.node_of(idx).0).collect()
+        };
+        for node in lasting.into_values().map(|pause| pause.node).chain(nodes) {
             let pending = match &mut *node.slot.lock() {
                 Slot::Idle(Op::Task(call)) if call.is_pending() => call.attempts().pending.take(),
                 _ => None,

@@ -188,6 +188,7 @@ impl RunFuture {
         self.listens = None;
         self.run.end_pauses();
         self.run.leave_lines();
+        self.run.let_go();
         // The handle goes first, so that a value nobody else holds can be moved out.
         self.node = None;
         self.run.context.ledger.add(&self.run.tally);
@@ -318,6 +319,7 @@ impl Drop for RunFuture {
         self.run.leave_lines();
         let why = "was cancelled: the run that computed it was dropped; call the task again";
         self.run.drop_bodies(flying, why);
+        self.run.let_go();
         self.run.context.ledger.add(&self.run.tally);
         if self.top_level {
             let _place = self.run.place();

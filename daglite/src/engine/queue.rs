@@ -472,6 +472,17 @@ impl Queue {
         free.into_iter().for_each(|idx| self.push_front(idx));
     }
 
+    /// Takes the nodes that are left of a run that has ended, once nobody is at any of them.
+    pub(super) fn let_go(&mut self) -> Vec<Arc<Node>> {
+        let is_left = self.settled < self.cells.len();
+        let is_over = self.cancelled && self.active == 0 && self.flying.is_empty();
+        if !(is_left && is_over) || self.has_work() {
+            return Vec::new();
+        }
+        self.settled = self.cells.len();
+        self.cells.iter_mut().filter_map(|cell| cell.node.take()).collect()
+    }
+
     /// Whether the run has its result, or can no longer get it and all that was started has ended.
     pub(super) fn is_over(&self) -> bool {
         if self.result.is_some() {

@@ -692,14 +692,26 @@ impl Run {
 
     /// Work that came between a helper's last look and now would be nobody's.
     fn leave(self: &Arc<Self>, queue: MutexGuard<'_, Queue>) {
-        match (queue.has_work() || queue.in_hands() > 0, queue.cancelled) {
-            (false, _) => {}
+        let is_cancelled = queue.cancelled;
+        match (queue.has_work() || queue.in_hands() > 0, is_cancelled) {
+            (false, _) => drop(queue),
             (true, false) => {
                 drop(queue);
                 self.wake_driver();
             }
             (true, true) => self.summon(queue, Worker::Nobody),
         }
+        if is_cancelled {
+            self.let_go();
+        }
+    }
+
+    /// Lets go of the nodes if nothing can be done for them here any more: whoever computes one of them elsewhere has a handle on this
+    /// run, which must not have one on the node.
+    pub(super) fn let_go(&self) {
+        self.end_pauses();
+        let left = self.queue.lock().let_go();
+        discard(left);
     }
 
     /// Tells those who have to know that the run has ended; answers what happened in it.
@@ -729,6 +741,13 @@ impl Run {
             took,
             saved: Duration::from_nanos(self.tally.saved_nanos.load(Ordering::Relaxed)),
         }
+    }
+}
+
+/// Drops nodes: what they hold is the user's, and may panic as it goes.
+fn discard(nodes: Vec<Arc<Node>>) {
+    for node in nodes {
+        let _ = super::caught(|| drop(node));
     }
 }
 
