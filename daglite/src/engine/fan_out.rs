@@ -109,6 +109,16 @@ impl Queue {
         !self.fans.is_empty() && self.fans.get_mut(&idx).is_some_and(|open| open.note_ended(at))
     }
 
+    /// Notes that nothing more can be done for a fan-out, as all its elements have ended; false if that was known. Items that have places
+    /// here may come to their ends later, where another run has seen to them, and their failures are still results.
+    fn close_fan(&mut self, idx: u32) -> bool {
+        let open = self.fans.remove(&idx);
+        if open.as_ref().is_some_and(|open| open.fan.settles) {
+            self.settling.insert(idx);
+        }
+        open.is_some()
+    }
+
     /// Gives places to the items of a fan-out that have none.
     fn place_items(&mut self, idx: u32) {
         let Some(mut open) = self.fans.remove(&idx) else { return };
@@ -155,7 +165,7 @@ impl Run {
             fan.demand_value();
         }
         if fan.is_over() {
-            self.queue.lock().fans.remove(&idx);
+            self.queue.lock().close_fan(idx);
             return self.end_fan(idx, node, &fan, want_value);
         }
         // Before it is put back: whoever changes it from now on is to tell this run.
@@ -182,7 +192,7 @@ impl Run {
     /// Has a fan-out looked at, once, if all that can be done for it is done; whether it is.
     fn call_if_over(self: &Arc<Self>, idx: u32, fan: &Fan) -> bool {
         let is_over = fan.is_over();
-        if is_over && self.queue.lock().fans.remove(&idx).is_some() {
+        if is_over && self.queue.lock().close_fan(idx) {
             self.requeue(idx);
         }
         is_over

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind};
 use crate::graph::{GatherSettled, Node, Op, Slot, take_value};
 
 use super::caught;
-use super::queue::{DOOMED, Queue};
+use super::queue::{Cell, DOOMED, Queue};
 use super::run::{Progress, Run};
 
 impl Queue {
@@ -19,8 +19,11 @@ impl Queue {
 
     /// Keeps a failure to what does not mind it, if nothing else needs the node. That a run was cancelled is no failure of a node.
     pub(super) fn absorb(&mut self, idx: u32, error: &Error) -> bool {
-        let may_settle =
-            !self.settling.is_empty() || self.fans.values().any(|open| open.fan.settles);
+        // What another run has made meanwhile needs nothing any more.
+        let is_made = |cells: &[Cell], idx: &u32| cells[*idx as usize].node.is_none();
+        let may_settle = !self.settling.is_empty()
+            || self.fans.values().any(|open| open.fan.settles)
+            || self.cells[idx as usize].dependents.iter().any(|next| is_made(&self.cells, next));
         if !may_settle || error.kind() == ErrorKind::Cancelled {
             return false;
         }
@@ -32,6 +35,9 @@ impl Queue {
                 return false;
             }
             for next in dependents {
+                if is_made(&self.cells, next) {
+                    continue;
+                }
                 if self.settles(*next) {
                     ends.push((at, *next));
                 } else if lost.insert(*next) {
