@@ -1,6 +1,7 @@
 //! What several tests need: a session that writes down what happens in it, and what a panic said; and, a module each, what
 //! the attacks on stores need.
 
+pub mod counted;
 pub mod faults;
 pub mod folders;
 pub mod one_key;

@@ -185,6 +185,19 @@ fn memory_is_limited_while_a_body_runs() {
     assert!(leaks(512).run_in(&session).is_ok());
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_backtrace_does_not_hide_what_was_said_before_it() {
+    for backtrace in ["0", "1", "full"] {
+        let workers = workers().workers(1).env("RUST_BACKTRACE", backtrace);
+        let session = session_with(workers).without_cache().build().unwrap();
+        let text = failure(takes(512), &session).to_string();
+        assert!(text.contains("which has a memory limit of 256 MB"), "{text}");
+        assert!(text.contains("memory allocation of 536870912 bytes failed"), "{text}");
+        assert!(!text.contains("stack backtrace"), "{text}");
+    }
+}
+
 #[task(isolate)]
 fn takes_what_it_may(megabytes: usize) -> usize {
     vec![1u8; megabytes << 20].len()

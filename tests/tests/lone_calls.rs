@@ -6,25 +6,9 @@ use std::time::Duration;
 
 use daglite::clock::Clock;
 use daglite::prelude::*;
+use daglite_tests::counted;
+use daglite_tests::counted::ran;
 use proptest::prelude::*;
-
-/// A task that counts how often its body runs.
-macro_rules! counted {
-    ($calls:ident, $(#[$attribute:meta])* fn $name:ident($($arg:ident: $ty:ty),*) -> $out:ty { $($body:tt)* }) => {
-        static $calls: AtomicU64 = AtomicU64::new(0);
-
-        $(#[$attribute])*
-        fn $name($($arg: $ty),*) -> $out {
-            $calls.fetch_add(1, Ordering::SeqCst);
-            $($body)*
-        }
-    };
-}
-
-/// How often a body has run since the last time.
-fn ran(calls: &AtomicU64) -> u64 {
-    calls.swap(0, Ordering::SeqCst)
-}
 
 fn in_memory() -> Session {
     Session::builder().cache(MemoryStore::new()).build().unwrap()

@@ -3,32 +3,16 @@
 mod spy_store;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use daglite::clock::Clock;
 use daglite::prelude::*;
 use daglite::{ContentHash, ContentHasher};
+use daglite_tests::counted;
+use daglite_tests::counted::ran;
 use serde::{Deserialize, Serialize};
 use spy_store::{Claims, Handle, Seen, Spy};
-
-/// A task that counts how often its body runs.
-macro_rules! counted {
-    ($calls:ident, $(#[$attribute:meta])* fn $name:ident($($arg:ident: $ty:ty),*) -> $out:ty { $($body:tt)* }) => {
-        static $calls: AtomicU64 = AtomicU64::new(0);
-
-        $(#[$attribute])*
-        fn $name($($arg: $ty),*) -> $out {
-            $calls.fetch_add(1, Ordering::SeqCst);
-            $($body)*
-        }
-    };
-}
-
-/// How often a body has run since the last time.
-fn ran(calls: &AtomicU64) -> u64 {
-    calls.swap(0, Ordering::SeqCst)
-}
 
 /// A session whose memory is empty, and that tells nobody of runs.
 fn quiet(spy: &Arc<Spy>) -> Session {

@@ -186,7 +186,6 @@ impl RunFuture {
         self.run.stopping.store(true, Ordering::Relaxed);
         drop(queue);
         self.listens = None;
-        self.run.end_pauses();
         self.run.leave_lines();
         self.run.let_go();
         // The handle goes first, so that a value nobody else holds can be moved out.
@@ -315,7 +314,6 @@ impl Drop for RunFuture {
         } else {
             drop(queue);
         }
-        self.run.end_pauses();
         self.run.leave_lines();
         let why = "was cancelled: the run that computed it was dropped; call the task again";
         self.run.drop_bodies(flying, why);

@@ -9,8 +9,11 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-/// How many bytes are kept.
-const KEPT: usize = 4 << 10;
+/// How many bytes are kept: what was said, with the backtrace that may come after it.
+const KEPT: usize = 64 << 10;
+
+/// How many bytes of them, without backtraces, are told.
+const TOLD: usize = 4 << 10;
 
 /// The end of what a worker has written.
 #[derive(Default)]
@@ -71,7 +74,31 @@ impl Tail {
         if !state.is_ended {
             self.ended.wait_for(&mut state, Duration::from_millis(200));
         }
-        let bytes: Vec<u8> = state.bytes.iter().copied().collect();
-        String::from_utf8_lossy(&bytes).trim().to_owned()
+        let text = without_backtraces(&String::from_utf8_lossy(state.bytes.make_contiguous()));
+        let text = text.trim();
+        let start = text.ceil_char_boundary(text.len().saturating_sub(TOLD));
+        text[start..].to_owned()
     }
+}
+
+/// `text` without the frames that the standard library writes where `RUST_BACKTRACE` asks for them: they would push out what
+/// was said before them, and went to our own standard error whole.
+fn without_backtraces(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut is_inside = false;
+    for line in text.split_inclusive('\n') {
+        is_inside = if is_inside { is_frame(line) } else { line.trim_end() == "stack backtrace:" };
+        if !is_inside {
+            kept.push_str(line);
+        }
+    }
+    kept
+}
+
+/// Whether a line is of a backtrace: `  12: name`, or `      at file:line:column`.
+fn is_frame(line: &str) -> bool {
+    let rest = line.trim_start();
+    let number = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    rest.len() < line.len()
+        && (rest.starts_with("at ") || (number.len() < rest.len() && number.starts_with(':')))
 }
