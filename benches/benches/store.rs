@@ -16,7 +16,7 @@ use daglite::store::CacheStore;
 use daglite::{Digest, Eviction, FileStore};
 use daglite_benches::cache::{By, Cache, Held, Runs, Store, key, now, value_of};
 use daglite_benches::part::{self, Open};
-use daglite_benches::plain::PlainFiles;
+use daglite_benches::plain::{KeptPlainFiles, PlainFiles};
 use daglite_benches::spread::Spread;
 use daglite_benches::table::{Table, digits, ratio, time};
 use daglite_benches::{is_bench, machine};
@@ -51,6 +51,7 @@ const GET: &str = "daglite, get";
 const FIND: &str = "daglite, find";
 const UNCACHED: &str = "daglite, uncached";
 const PLAIN: &str = "plain file";
+const KEPT_PLAIN: &str = "plain file, value kept";
 const REDB: &str = "cached, redb unsynced";
 const REDB_SYNCED: &str = "cached, redb";
 const CACACHE: &str = "cacache";
@@ -67,6 +68,7 @@ const CONTENDERS: &[(&str, Open)] = &[
     (GET, |folder, _| Box::new(Store::open(folder, By::Get))),
     (FIND, |folder, _| Box::new(Store::open(folder, By::Find))),
     (PLAIN, |folder, _| Box::new(PlainFiles::open(folder))),
+    (KEPT_PLAIN, |folder, _| Box::new(KeptPlainFiles::open(folder))),
     (REDB, |folder, _| Box::new(Redb(redb_files::open(folder, false)))),
     (REDB_SYNCED, |folder, _| Box::new(Redb(redb_files::open(folder, true)))),
     (CACACHE, |folder, _| Box::new(Cacache(folder.to_path_buf()))),
@@ -390,7 +392,7 @@ fn big(bench: &Bench) {
         &[("256 KiB", 256 << 10, 2)]
     };
     for (label, size, count) in sizes {
-        let contenders: Vec<_> = bench.with_peers(&[RUNS, GET]);
+        let contenders: Vec<_> = bench.with_peers(&[RUNS, GET, KEPT_PLAIN]);
         let mut measured: HashMap<&str, Vec<Vec<f64>>> = HashMap::new();
         let mut digests = Vec::new();
         for _ in 0..bench.rounds {

@@ -1,6 +1,7 @@
 //! The floor to compare with: a file an entry, written and renamed, and read. Nothing is hashed, checked or described.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::{fs, io};
 
 use crate::cache::{Cache, Held};
@@ -64,5 +65,31 @@ impl Cache for PlainFiles {
 
     fn hit(&mut self, n: u64) -> Option<Held> {
         fs::read(self.0.join(n.to_string())).ok().map(Held::Own)
+    }
+}
+
+/// [`PlainFiles`] whose values stay in memory once they have been read, as those of a session do: each is read into memory that
+/// the process has not had before.
+pub struct KeptPlainFiles {
+    files: PlainFiles,
+    kept: Vec<Arc<Vec<u8>>>,
+}
+
+impl KeptPlainFiles {
+    /// Those in `folder`.
+    pub fn open(folder: &Path) -> Self {
+        Self { files: PlainFiles::open(folder), kept: Vec::new() }
+    }
+}
+
+impl Cache for KeptPlainFiles {
+    fn put(&mut self, n: u64, value: Vec<u8>) {
+        self.files.put(n, value);
+    }
+
+    fn hit(&mut self, n: u64) -> Option<Held> {
+        let value = Arc::new(fs::read(self.files.0.join(n.to_string())).ok()?);
+        self.kept.push(Arc::clone(&value));
+        Some(Held::Shared(value))
     }
 }
