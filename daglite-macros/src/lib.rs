@@ -111,7 +111,7 @@ use proc_macro::TokenStream;
 /// A call can say otherwise: `fetch(url).retries(5).retry_delay("1s").timeout("2m")`.
 ///
 /// `weight` counts against the `concurrency` of the session; a task that is heavier than all of that runs alone. It says nothing
-/// about an `async` body, which takes no thread: give it a limit. A name in `limits` that the session knows no limit of limits
+/// about an `async` body, which takes no thread: give it a limit. An isolated body counts against the workers of the executor instead. A name in `limits` that the session knows no limit of limits
 /// nothing, with a warning if it has others.
 ///
 /// # Isolation

@@ -344,6 +344,10 @@ fn connects(port: u16) -> u32 {
 /// Ends when the other side says so.
 #[task(isolate)]
 fn waits_for_word(port: u16) -> u32 {
+    waits(port)
+}
+
+fn waits(port: u16) -> u32 {
     let mut line = TcpStream::connect(("127.0.0.1", port)).unwrap();
     line.write_all(&std::process::id().to_le_bytes()).unwrap();
     line.read_exact(&mut [0]).unwrap();
@@ -376,17 +380,7 @@ fn bodies_run_at_the_same_time_in_as_many_workers_as_there_may_be() {
 fn a_body_that_waits_for_a_worker_has_not_started() {
     in_time(|| {
         let (listener, port) = listener();
-        let started = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&started);
-        let session = session_with(workers().workers(1))
-            .without_cache()
-            .observe(move |event: &Event| {
-                if let Event::Started { task } = event {
-                    seen.lock().unwrap().push(task.rsplit("::").next().unwrap());
-                }
-            })
-            .build()
-            .unwrap();
+        let (session, started) = begun_tasks(session_with(workers().workers(1)));
         let running = session.clone();
         let run = std::thread::spawn(move || {
             join_all((0..2).map(|_| waits_for_word(port))).run_in(&running).unwrap()
@@ -401,6 +395,82 @@ fn a_body_that_waits_for_a_worker_has_not_started() {
         second.write_all(&[1]).unwrap();
         run.join().unwrap();
         wait_until(|| started.lock().unwrap().len() == 3);
+    });
+}
+
+#[task(isolate, weight = 2)]
+fn heavy_waits_for_word(port: u16) -> u32 {
+    waits(port)
+}
+
+/// The names of the tasks whose bodies have begun.
+fn begun_tasks(builder: SessionBuilder) -> (Session, Arc<Mutex<Vec<&'static str>>>) {
+    let started = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&started);
+    let watch = move |event: &Event| {
+        if let Event::Started { task } = event {
+            seen.lock().unwrap().push(task.rsplit("::").next().unwrap());
+        }
+    };
+    (builder.without_cache().observe(watch).build().unwrap(), started)
+}
+
+#[test]
+fn a_heavy_body_counts_for_several_workers() {
+    in_time(|| {
+        let (listener, port) = listener();
+        let (session, started) = begun_tasks(session_with(workers().workers(3)));
+        let running = session.clone();
+        let run = std::thread::spawn(move || {
+            let heavy = (0..2).map(|_| heavy_waits_for_word(port));
+            join_all(heavy.chain([waits_for_word(port)])).run_in(&running).unwrap()
+        });
+        let (_, mut first) = caller(&listener);
+        assert_eq!(half(2u64).run_in(&session).unwrap(), 1);
+        wait_until(|| started.lock().unwrap().contains(&"half"));
+        // The second is too heavy to go beside the first, and the third does not pass it.
+        assert_eq!(*started.lock().unwrap(), ["heavy_waits_for_word", "half"]);
+        first.write_all(&[1]).unwrap();
+        let lines = [caller(&listener).1, caller(&listener).1];
+        lines.into_iter().for_each(|mut line| line.write_all(&[1]).unwrap());
+        run.join().unwrap();
+    });
+}
+
+#[test]
+fn a_body_that_is_heavier_than_all_workers_runs_alone() {
+    in_time(|| {
+        let (listener, port) = listener();
+        let session = session_with(workers().workers(1)).without_cache().build().unwrap();
+        let run = std::thread::spawn(move || heavy_waits_for_word(port).run_in(&session).unwrap());
+        let (process, mut line) = caller(&listener);
+        line.write_all(&[1]).unwrap();
+        assert_eq!(run.join().unwrap(), process);
+    });
+}
+
+#[task(isolate, limits = ["licence"])]
+fn licensed_waits_for_word(port: u16) -> u32 {
+    waits(port)
+}
+
+#[test]
+fn an_isolated_body_takes_its_place_of_a_limit() {
+    in_time(|| {
+        let (listener, port) = listener();
+        let builder = session_with(workers().workers(2)).limit("licence", 1);
+        let (session, started) = begun_tasks(builder);
+        let running = session.clone();
+        let run = std::thread::spawn(move || {
+            join_all((0..2).map(|_| licensed_waits_for_word(port))).run_in(&running).unwrap()
+        });
+        let (_, mut first) = caller(&listener);
+        assert_eq!(half(2u64).run_in(&session).unwrap(), 1);
+        wait_until(|| started.lock().unwrap().contains(&"half"));
+        assert_eq!(*started.lock().unwrap(), ["licensed_waits_for_word", "half"]);
+        first.write_all(&[1]).unwrap();
+        caller(&listener).1.write_all(&[1]).unwrap();
+        run.join().unwrap();
     });
 }
 

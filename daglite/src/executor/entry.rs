@@ -94,6 +94,11 @@ impl TaskEntry {
         self.spec.isolate.and_then(|isolate| isolate.memory).map(ByteSize::new)
     }
 
+    /// For how many bodies it counts where so many may run at once.
+    pub(super) fn weight_of(&self, places: usize) -> usize {
+        self.spec.weight_of(places)
+    }
+
     /// The task with its types.
     pub(crate) fn task(&self) -> &'static Task {
         (self.task)()

@@ -125,6 +125,11 @@ impl Job {
         self.entry.memory_limit()
     }
 
+    /// For how many bodies it counts where `places` may run at once, at most all of them: what the option `weight` says.
+    pub fn weight_of(&self, places: usize) -> usize {
+        self.entry.weight_of(places)
+    }
+
     /// Which attempt it is, from 1 on: more than one only with `retries`.
     pub fn attempt(&self) -> u32 {
         self.attempt

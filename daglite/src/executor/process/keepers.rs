@@ -28,6 +28,8 @@ pub(super) struct Shared {
 #[derive(Default)]
 struct State {
     line: VecDeque<Arc<Ticket>>,
+    /// For how many workers those count that are not in line any more, and not over.
+    busy: usize,
     /// Threads that are there, or are about to be.
     keepers: usize,
     /// Those that wait for a job.
@@ -49,14 +51,38 @@ impl Shared {
 
     /// Takes a job out of the line that nobody wants any more.
     pub(super) fn forget(&self, ticket: &Arc<Ticket>) {
-        self.state.lock().line.retain(|other| !Arc::ptr_eq(other, ticket));
+        let mut state = self.state.lock();
+        let is_first = state.line.front().is_some_and(|first| Arc::ptr_eq(first, ticket));
+        state.line.retain(|other| !Arc::ptr_eq(other, ticket));
+        drop(state);
+        if is_first {
+            // It may have kept others back.
+            self.wake.notify_all();
+        }
     }
 
-    /// The next job; `None` if there has been none for long, or there will be none.
+    /// Notes that a job is over, for which there may be others now.
+    fn over(&self, ticket: &Ticket) {
+        let mut state = self.state.lock();
+        state.busy -= ticket.weight;
+        let more = state.line.len() > 1 && state.idle > 0;
+        drop(state);
+        // The first of those in line is for the thread that asks.
+        if more {
+            self.wake.notify_all();
+        }
+    }
+
+    /// The next job; `None` if there has been none for long, or there will be none. None passes the first in line: a heavy one
+    /// would never have its turn.
     fn next(&self) -> Option<Arc<Ticket>> {
         let mut state = self.state.lock();
         loop {
-            if let Some(ticket) = state.line.pop_front() {
+            let room = self.settings.workers.saturating_sub(state.busy);
+            if state.line.front().is_some_and(|first| first.weight <= room)
+                && let Some(ticket) = state.line.pop_front()
+            {
+                state.busy += ticket.weight;
                 return Some(ticket);
             }
             if state.closed {
@@ -77,7 +103,10 @@ impl Shared {
     fn keep(&self) {
         let mut worker = None;
         while let Some(ticket) = self.next() {
-            let Some(mut job) = ticket.take() else { continue };
+            let Some(mut job) = ticket.take() else {
+                self.over(&ticket);
+                continue;
+            };
             let result = caught(|| self.serve(&mut worker, &mut job, &ticket));
             let result = result.unwrap_or_else(|panic| {
                 worker = None;
@@ -88,6 +117,7 @@ impl Shared {
             let is_worn = worker.as_ref().is_some_and(|it: &Worker| it.is_worn(&self.settings));
             let ends = is_worn || ticket.is_cancelled();
             drop(job);
+            self.over(&ticket);
             ticket.settle(result);
             if ends {
                 worker = None;
@@ -136,7 +166,8 @@ pub(super) fn submit(shared: &Arc<Shared>, job: Job) -> JobFuture {
         );
         return Box::pin(async move { Err(JobError::Refused(why)) });
     }
-    let ticket = Ticket::new(job);
+    let weight = job.weight_of(shared.settings.workers);
+    let ticket = Ticket::new(job, weight);
     let mut state = shared.state.lock();
     state.line.push_back(Arc::clone(&ticket));
     if state.idle >= state.line.len() {

@@ -14,6 +14,8 @@ use crate::registry::Encoded;
 
 /// A job and how far it has come.
 pub(super) struct Ticket {
+    /// How many workers it counts for.
+    pub(super) weight: usize,
     stage: Mutex<Stage>,
 }
 
@@ -29,8 +31,8 @@ enum Stage {
 }
 
 impl Ticket {
-    pub(super) fn new(job: Job) -> Arc<Self> {
-        Arc::new(Self { stage: Mutex::new(Stage::Waiting(Box::new(job), None)) })
+    pub(super) fn new(job: Job, weight: usize) -> Arc<Self> {
+        Arc::new(Self { weight, stage: Mutex::new(Stage::Waiting(Box::new(job), None)) })
     }
 
     /// Takes the job to see to it; `None` if nobody wants the result any more.
