@@ -310,8 +310,10 @@ impl Row{number} {{"
     add("}\n".to_string());
     for helper in 0..HELPERS {
         let (method, below) = (helper % 5, helper + 1);
-        let call =
-            if below < HELPERS { format!("helper_{below}(&next, by + 1.0)") } else { last.clone() };
+        let (next, call) = match below < HELPERS {
+            true => ("next", format!("helper_{below}(&next, by + 1.0)")),
+            false => ("_next", last.clone()),
+        };
         add(format!(
             "
 pub fn helper_{helper}(row: &Row{number}, by: f64) -> f64 {{
@@ -321,7 +323,7 @@ pub fn helper_{helper}(row: &Row{number}, by: f64) -> f64 {{
         let entry = counts.entry(key).or_insert(0.0);
         *entry += value * by;
     }}
-    let next = Row{number} {{ id: row.id + 1, name: row.name.clone(), values: counts.values().copied().collect() }};
+    let {next} = Row{number} {{ id: row.id + 1, name: row.name.clone(), values: counts.values().copied().collect() }};
     row.method_{method}(by) + {call}
 }}
 "
@@ -341,6 +343,9 @@ pub fn task_{task}(x: f64) -> f64 {{
     source
 }
 
+/// How many tasks the large package has, unless numbers behind `package` say otherwise.
+const TASKS: [usize; 2] = [100, 1000];
+
 /// How macros are built, and what says so in a manifest.
 const BUILDS: [(&str, &str); 2] = [
     ("macros as Cargo builds them", ""),
@@ -348,13 +353,13 @@ const BUILDS: [(&str, &str); 2] = [
 ];
 
 /// What fingerprints add to a check of a large package.
-fn compare_package((build, profile): (&str, &str)) -> Table {
+fn compare_package((build, profile): (&str, &str), tasks: &[usize]) -> Table {
     let package = Package::create(profile);
     let mut lines = package.write(0, MODULES, "");
     let without = package.measured();
     let mut rows =
         vec![["0".to_string(), "-".to_string(), digits(without), "-".to_string(), "-".to_string()]];
-    for tasks in [100, 1000] {
+    for tasks in tasks.iter().copied() {
         for share in [5, 25, 100] {
             let reached = MODULES * share / 100;
             lines = package.write(tasks, reached, "cache, cache_track = \"function\"");
@@ -385,7 +390,9 @@ fn main() {
     }
     println!("{}", machine::describe());
     if env::args().any(|argument| argument == "package") {
-        BUILDS.into_iter().for_each(|build| println!("{}", compare_package(build)));
+        let asked: Vec<usize> = env::args().filter_map(|argument| argument.parse().ok()).collect();
+        let tasks = if asked.is_empty() { &TASKS[..] } else { &asked };
+        BUILDS.into_iter().for_each(|build| println!("{}", compare_package(build, tasks)));
         println!("{}", machine::describe());
         return;
     }
