@@ -5,7 +5,9 @@ mod checkpoint_support;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use checkpoint_support::now;
 use daglite::checkpoint::{
@@ -164,11 +166,23 @@ struct InMemory {
     fault: Fault,
     names: Mutex<BTreeMap<String, Versions>>,
     tags: Mutex<Tags>,
+    /// How often somebody has looked for a tag.
+    looks: AtomicUsize,
 }
 
 impl InMemory {
     fn new(fault: Fault) -> Self {
-        Self { fault, names: Mutex::default(), tags: Mutex::default() }
+        let (names, tags) = (Mutex::default(), Mutex::default());
+        Self { fault, names, tags, looks: AtomicUsize::new(0) }
+    }
+
+    /// Returns once somebody has looked for a tag, from begin to end; or soon, if nobody does.
+    fn wait_for_a_look(&self) {
+        let looks = || self.looks.load(Ordering::SeqCst);
+        let (before, deadline) = (looks(), Instant::now() + Duration::from_millis(200));
+        while looks() < before + 2 && Instant::now() < deadline {
+            std::thread::yield_now();
+        }
     }
 
     fn is(&self, fault: Fault) -> bool {
@@ -256,7 +270,9 @@ impl InMemory {
             Version::Exact(version) => return Ok(Some(version.clone())),
             Version::Tag(tag) => {
                 let place = (name.to_owned(), tag.clone());
-                return Ok(self.tags.lock().unwrap().get(&place).cloned());
+                let tagged = self.tags.lock().unwrap().get(&place).cloned();
+                self.looks.fetch_add(1, Ordering::SeqCst);
+                return Ok(tagged);
             }
             Version::At(time) => match self.fault {
                 Fault::MomentsMeanLatest => versions.last(),
@@ -288,9 +304,11 @@ impl InMemory {
             Fault::TakesTagsAndForgets => {}
             Fault::KeepsTheFirstTag => _ = tags.entry(place).or_insert_with(|| version.to_owned()),
             Fault::MovesTagsInTwoSteps => {
-                tags.remove(&place);
+                let has_moved = tags.remove(&place).is_some();
                 drop(tags);
-                std::thread::yield_now();
+                if has_moved {
+                    self.wait_for_a_look();
+                }
                 self.tags.lock().unwrap().insert(place, version.to_owned());
             }
             _ => _ = tags.insert(place, version.to_owned()),

@@ -1,6 +1,7 @@
 //! The suite of checkpoint stores: one function a group of rules.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::checkpoint_flows::values_that_flow;
@@ -455,26 +456,38 @@ fn racing_tags(store: &impl CheckpointStore) {
         |bytes: &[u8], at| block_on(save_new(rule, store, checkpoint("model", bytes, at), bytes));
     let versions = [save(b"one", NOON), save(b"two", NOON + 1)];
     ok(rule, "tag", block_on(store.tag("model", &versions[0], "prod")));
+    // Those who look do so for as long as the tag moves.
+    let moving = AtomicBool::new(true);
     let jobs: [Box<dyn FnOnce() + Send + '_>; 3] = [
         Box::new(|| {
+            let _until_here = Ends(&moving);
             for i in 0..40 {
                 ok(rule, "tag", block_on(store.tag("model", &versions[i % 2], "prod")));
             }
         }),
         Box::new(|| {
-            for _ in 0..200 {
+            while moving.load(Ordering::SeqCst) {
                 let found = block_on(by_tag_alone(rule, store));
                 assert!(found.is_some(), "{rule}: for a moment no version had the tag");
             }
         }),
         Box::new(|| {
-            for _ in 0..200 {
+            while moving.load(Ordering::SeqCst) {
                 let tags = ok(rule, "tags", block_on(store.tags("model")));
                 same(rule, "the number of tags", &tags.len(), &1);
             }
         }),
     ];
     race(jobs);
+}
+
+/// Sets a flag to false when dropped: in a panic, too.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
 }
 
 /// The value by a tag; `head` may see another version while it moves.
