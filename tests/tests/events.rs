@@ -11,6 +11,7 @@ use std::time::Duration;
 use daglite::clock::Clock;
 use daglite::prelude::*;
 use daglite::{ContentHash, ContentHasher, Element, Event, Moment, Observer, SessionBuilder};
+use daglite_tests::wait_until;
 use spy_store::{Claims, Handle, Spy};
 
 /// The events of a session: their names, and the calls they are of.
@@ -34,7 +35,7 @@ fn told(builder: SessionBuilder, run: impl FnOnce(&Session)) -> Vec<(&'static st
     let is_end = |(name, _): &(&str, u64)| ["run_finished", "run_cancelled"].contains(name);
     let start = std::time::Instant::now();
     while !told.0.lock().unwrap().last().is_some_and(is_end) {
-        assert!(start.elapsed() < Duration::from_secs(10), "the run has no end: {:?}", told.0);
+        assert!(start.elapsed() < Duration::from_secs(60), "the run has no end: {:?}", told.0);
         std::thread::yield_now();
     }
     told.0.lock().unwrap().clone()
@@ -103,7 +104,7 @@ impl Flag {
     fn wait(self) {
         let start = std::time::Instant::now();
         while !self.0.load(Ordering::SeqCst) {
-            assert!(start.elapsed() < Duration::from_secs(10), "waited in vain");
+            assert!(start.elapsed() < Duration::from_secs(60), "waited in vain");
             std::thread::yield_now();
         }
     }
@@ -306,11 +307,7 @@ fn missed() -> Vec<(&'static str, u64)> {
     join_all((0..15_000).map(tiny)).run_in(&session).unwrap();
     drop(free);
     drop(session);
-    let start = std::time::Instant::now();
-    while !names.0.lock().unwrap().iter().any(|(name, _)| *name == "missed") {
-        assert!(start.elapsed() < Duration::from_secs(10), "it was not told");
-        std::thread::yield_now();
-    }
+    wait_until(|| names.0.lock().unwrap().iter().any(|(name, _)| *name == "missed"));
     names.0.lock().unwrap().clone()
 }
 

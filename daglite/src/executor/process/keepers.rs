@@ -32,7 +32,7 @@ struct State {
     busy: usize,
     /// Threads that are there, or are about to be.
     keepers: usize,
-    /// Those that wait for a job.
+    /// Those of them that are at no job.
     idle: usize,
     closed: bool,
 }
@@ -61,20 +61,21 @@ impl Shared {
         }
     }
 
-    /// Notes that a job is over, for which there may be others now.
+    /// Notes that a job is over. From now on its thread counts as idle: what comes next needs no other worker.
     fn over(&self, ticket: &Ticket) {
         let mut state = self.state.lock();
         state.busy -= ticket.weight;
-        let more = state.line.len() > 1 && state.idle > 0;
+        state.idle += 1;
+        let more = state.line.len() > 1;
         drop(state);
-        // The first of those in line is for the thread that asks.
+        // The first of those in line is for this thread.
         if more {
             self.wake.notify_all();
         }
     }
 
-    /// The next job; `None` if there has been none for long, or there will be none. None passes the first in line: a heavy one
-    /// would never have its turn.
+    /// The next job for a thread that is idle; `None` if there has been none for long, or there will be none. None passes the first
+    /// in line: a heavy one would never have its turn.
     fn next(&self) -> Option<Arc<Ticket>> {
         let mut state = self.state.lock();
         loop {
@@ -83,18 +84,18 @@ impl Shared {
                 && let Some(ticket) = state.line.pop_front()
             {
                 state.busy += ticket.weight;
+                state.idle -= 1;
                 return Some(ticket);
             }
             if state.closed {
                 break;
             }
-            state.idle += 1;
             let timed_out = self.wake.wait_for(&mut state, IDLE).timed_out();
-            state.idle -= 1;
             if timed_out && state.line.is_empty() {
                 break;
             }
         }
+        state.idle -= 1;
         state.keepers -= 1;
         None
     }
@@ -175,6 +176,7 @@ pub(super) fn submit(shared: &Arc<Shared>, job: Job) -> JobFuture {
         shared.wake.notify_one();
     } else if state.keepers < shared.settings.workers {
         state.keepers += 1;
+        state.idle += 1;
         drop(state);
         start_keeper(shared);
     }
@@ -189,6 +191,7 @@ fn start_keeper(shared: &Arc<Shared>) {
         tracing::warn!(target: "daglite", %error, "no further thread for a worker of daglite");
         let mut state = shared.state.lock();
         state.keepers -= 1;
+        state.idle -= 1;
         if state.keepers > 0 {
             return;
         }
