@@ -56,6 +56,10 @@ impl PlainFiles {
     pub fn open(folder: &Path) -> Self {
         Self(folder.to_path_buf())
     }
+
+    fn read(&self, n: u64) -> Option<Vec<u8>> {
+        fs::read(self.0.join(n.to_string())).ok()
+    }
 }
 
 impl Cache for PlainFiles {
@@ -64,7 +68,7 @@ impl Cache for PlainFiles {
     }
 
     fn hit(&mut self, n: u64) -> Option<Held> {
-        fs::read(self.0.join(n.to_string())).ok().map(Held::Own)
+        self.read(n).map(Held::Own)
     }
 }
 
@@ -88,7 +92,7 @@ impl Cache for KeptPlainFiles {
     }
 
     fn hit(&mut self, n: u64) -> Option<Held> {
-        let value = Arc::new(fs::read(self.files.0.join(n.to_string())).ok()?);
+        let value = Arc::new(self.files.read(n)?);
         self.kept.push(Arc::clone(&value));
         Some(Held::Shared(value))
     }

@@ -376,32 +376,6 @@ fn bodies_run_at_the_same_time_in_as_many_workers_as_there_may_be() {
     });
 }
 
-#[test]
-fn a_body_that_waits_for_a_worker_has_not_started() {
-    in_time(|| {
-        let (listener, port) = listener();
-        let (session, started) = begun_tasks(session_with(workers().workers(1)));
-        let running = session.clone();
-        let run = std::thread::spawn(move || {
-            join_all((0..2).map(|_| waits_for_word(port))).run_in(&running).unwrap()
-        });
-        let (_, mut first) = caller(&listener);
-        assert_eq!(half(2u64).run_in(&session).unwrap(), 1);
-        wait_until(|| started.lock().unwrap().len() >= 2);
-        assert_eq!(sorted(&started), ["half", "waits_for_word"]);
-        first.write_all(&[1]).unwrap();
-        let (_, mut second) = caller(&listener);
-        second.write_all(&[1]).unwrap();
-        run.join().unwrap();
-        wait_until(|| started.lock().unwrap().len() == 3);
-    });
-}
-
-#[task(isolate, weight = 2)]
-fn heavy_waits_for_word(port: u16) -> u32 {
-    waits(port)
-}
-
 /// The names of the tasks whose bodies have begun.
 fn begun_tasks(builder: SessionBuilder) -> (Session, Arc<Mutex<Vec<&'static str>>>) {
     let started = Arc::new(Mutex::new(Vec::new()));
@@ -421,26 +395,50 @@ fn sorted(begun: &Mutex<Vec<&'static str>>) -> Vec<&'static str> {
     begun
 }
 
-#[test]
-fn a_heavy_body_counts_for_several_workers() {
-    in_time(|| {
+/// Sees to it that of `calls`, each of which connects to a port and waits for word, the first is at work alone, and that the `others`
+/// have their turns when it has ended.
+fn first_is_alone(
+    builder: fn() -> SessionBuilder,
+    name: &'static str,
+    calls: fn(u16) -> TaskFuture<Vec<u32>>,
+    others: usize,
+) {
+    in_time(move || {
         let (listener, port) = listener();
-        let (session, started) = begun_tasks(session_with(workers().workers(3)));
+        let (session, started) = begun_tasks(builder());
         let running = session.clone();
-        let run = std::thread::spawn(move || {
-            let heavy = (0..2).map(|_| heavy_waits_for_word(port));
-            join_all(heavy.chain([waits_for_word(port)])).run_in(&running).unwrap()
-        });
+        let run = std::thread::spawn(move || calls(port).run_in(&running).unwrap());
         let (_, mut first) = caller(&listener);
         assert_eq!(half(2u64).run_in(&session).unwrap(), 1);
         wait_until(|| started.lock().unwrap().len() >= 2);
-        // The second is too heavy to go beside the first, and the third does not pass it.
-        assert_eq!(sorted(&started), ["half", "heavy_waits_for_word"]);
+        assert_eq!(sorted(&started), ["half", name]);
         first.write_all(&[1]).unwrap();
-        let lines = [caller(&listener).1, caller(&listener).1];
+        let lines: Vec<TcpStream> = (0..others).map(|_| caller(&listener).1).collect();
         lines.into_iter().for_each(|mut line| line.write_all(&[1]).unwrap());
         run.join().unwrap();
+        wait_until(|| started.lock().unwrap().len() == 2 + others);
     });
+}
+
+#[test]
+fn a_body_that_waits_for_a_worker_has_not_started() {
+    let calls = |port| join_all((0..2).map(|_| waits_for_word(port)));
+    first_is_alone(|| session_with(workers().workers(1)), "waits_for_word", calls, 1);
+}
+
+#[task(isolate, weight = 2)]
+fn heavy_waits_for_word(port: u16) -> u32 {
+    waits(port)
+}
+
+#[test]
+fn a_heavy_body_counts_for_several_workers() {
+    // The second is too heavy to go beside the first, and the third does not pass it.
+    let calls = |port| {
+        let heavy = (0..2).map(|_| heavy_waits_for_word(port));
+        join_all(heavy.chain([waits_for_word(port)]))
+    };
+    first_is_alone(|| session_with(workers().workers(3)), "heavy_waits_for_word", calls, 2);
 }
 
 #[test]
@@ -462,22 +460,9 @@ fn licensed_waits_for_word(port: u16) -> u32 {
 
 #[test]
 fn an_isolated_body_takes_its_place_of_a_limit() {
-    in_time(|| {
-        let (listener, port) = listener();
-        let builder = session_with(workers().workers(2)).limit("licence", 1);
-        let (session, started) = begun_tasks(builder);
-        let running = session.clone();
-        let run = std::thread::spawn(move || {
-            join_all((0..2).map(|_| licensed_waits_for_word(port))).run_in(&running).unwrap()
-        });
-        let (_, mut first) = caller(&listener);
-        assert_eq!(half(2u64).run_in(&session).unwrap(), 1);
-        wait_until(|| started.lock().unwrap().len() >= 2);
-        assert_eq!(sorted(&started), ["half", "licensed_waits_for_word"]);
-        first.write_all(&[1]).unwrap();
-        caller(&listener).1.write_all(&[1]).unwrap();
-        run.join().unwrap();
-    });
+    let builder = || session_with(workers().workers(2)).limit("licence", 1);
+    let calls = |port| join_all((0..2).map(|_| licensed_waits_for_word(port)));
+    first_is_alone(builder, "licensed_waits_for_word", calls, 1);
 }
 
 /// An error with a cause.
