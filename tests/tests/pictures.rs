@@ -228,16 +228,18 @@ fn arrows_of_random_graphs_are_those_of_the_calls() {
 /// As long as it is told; its entries say so.
 #[task(cache, name = "slow")]
 fn slow(millis: u64, _n: u64) -> u64 {
-    // Stands for work, so that there is a time to record.
+    slow_body(millis)
+}
+
+/// Stands for work, so that there is a time to record.
+fn slow_body(millis: u64) -> u64 {
     std::thread::sleep(Duration::from_millis(millis));
     millis
 }
 
 #[task(cache, name = "slow_async")]
 async fn slow_async(millis: u64, _n: u64) -> u64 {
-    // Stands for work, so that there is a time to record.
-    std::thread::sleep(Duration::from_millis(millis));
-    millis
+    slow_body(millis)
 }
 
 fn planned(future: &TaskFuture<Vec<u64>>, session: &Session) -> Plan {
@@ -268,6 +270,52 @@ fn a_plan_says_how_long_tasks_usually_take_and_the_whole_at_the_sessions_concurr
         (Duration::ZERO, Some(Duration::ZERO))
     );
     assert_eq!(plan.estimate().to_string(), "nothing to compute");
+}
+
+/// Takes both threads.
+#[task(cache, weight = 2, name = "heavy")]
+fn heavy(millis: u64, _n: u64) -> u64 {
+    slow_body(millis)
+}
+
+/// Only one at a time has the disk.
+#[task(cache, limits = ["disk"], name = "limited")]
+fn limited(millis: u64, _n: u64) -> u64 {
+    slow_body(millis)
+}
+
+#[test]
+fn heavy_tasks_and_limits_are_in_the_estimate() {
+    let session = Session::builder().cache(MemoryStore::new()).concurrency(2);
+    let session = session.limit("disk", 1).build().unwrap();
+    let times = |future: TaskFuture<Vec<u64>>| {
+        let plan = future.plan_in(&session).unwrap();
+        let usual: Vec<Duration> = plan.nodes.iter().map(|node| node.expected.unwrap()).collect();
+        (plan.estimate().time, usual)
+    };
+    join((heavy(20, 0), limited(20, 0), slow(20, 0))).run_in(&session).unwrap();
+    let (time, usual) = times(join_all((10..14).map(|n| heavy(1, n))));
+    assert_eq!(time, usual.iter().sum(), "one after the other");
+    let (time, usual) = times(join_all((10..14).map(|n| limited(1, n))));
+    assert_eq!(time, usual.iter().sum(), "one after the other");
+    // What waits for the disk keeps no thread from others.
+    let light = (10..12).map(|n| slow(1, n));
+    let (time, usual) = times(join_all((10..14).map(|n| limited(1, n)).chain(light)));
+    let (limited, light) = usual.split_at(4);
+    assert_eq!(time, limited.iter().sum::<Duration>().max(light.iter().sum()));
+}
+
+#[test]
+fn a_task_that_weighs_more_than_all_threads_is_in_the_estimate_as_one_that_takes_them_all() {
+    #[task(cache, weight = 9, name = "heaviest")]
+    fn heaviest(millis: u64, _n: u64) -> u64 {
+        slow_body(millis)
+    }
+
+    let session = session();
+    heaviest(20, 0).run_in(&session).unwrap();
+    let plan = planned(&join_all((10..13).map(|n| heaviest(1, n))), &session);
+    assert_eq!(plan.estimate().time, 3 * plan.nodes[0].expected.unwrap());
 }
 
 #[test]

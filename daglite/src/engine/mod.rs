@@ -22,6 +22,7 @@ mod context;
 mod cut;
 mod differs;
 mod drive;
+mod estimate;
 mod execute;
 mod explain;
 mod failures;

@@ -71,8 +71,9 @@ pub struct Plan {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Estimate {
-    /// The time with the session's threads, if each task takes as long as it usually does and starts as early as it can. Nothing is
-    /// added for tasks of which no time is known, nor for reading and writing results.
+    /// The time with the session's threads and limits, if each task takes as long as it usually does and starts as early as it can: a
+    /// heavy one when as many threads are free as it weighs. Nothing is added for tasks of which no time is known, nor for reading and
+    /// writing results.
     pub time: Duration,
     /// How many tasks there are that would run, and of which no time is known: they are not cached, or have no entry yet.
     pub untimed: usize,

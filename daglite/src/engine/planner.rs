@@ -1,7 +1,6 @@
 //! Makes a [`Plan`]. Nothing is run, claimed or put; the store is looked into, many calls at a time.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +9,11 @@ use crate::digest::Digest;
 use crate::event::MissReason;
 use crate::graph::{Arg, Input, Key, Mode, Node, Op, Slot, contracted};
 use crate::store::{Glimpse, Lookup};
-use crate::task::{Body, Task};
+use crate::task::Task;
 
 use super::ahead::MOST_AHEAD;
 use super::block::wait;
+use super::estimate::{Work, time_of};
 use super::explain::Histories;
 use super::hashes::Hashes;
 use super::key::{Hashing, Keyed, joined, key_of, reference};
@@ -218,7 +218,7 @@ impl Planner<'_> {
         contracted(&shown, &self.edges, self.nodes.len())
     }
 
-    /// How long the whole may take with the session's threads, each task as long as it usually does, and each as early as it can.
+    /// How long the whole may take.
     fn estimate(&self) -> Estimate {
         let mut untimed = 0;
         let mut depends = false;
@@ -226,50 +226,15 @@ impl Planner<'_> {
             untimed += usize::from(node.expected.is_none() && !OPEN.contains(&node.task));
             depends |= matches!(node.state, PlannedState::Unknown { .. });
         }
-        let mut first_edge = vec![0; self.cells.len() + 1];
-        self.edges.iter().for_each(|(from, _)| first_edge[*from as usize + 1] += 1);
-        (0..self.cells.len()).for_each(|at| first_edge[at + 1] += first_edge[at]);
-        let mut users = vec![0; self.edges.len()];
-        let mut next = first_edge.clone();
-        for (from, to) in &self.edges {
-            users[next[*from as usize]] = *to;
-            next[*from as usize] += 1;
-        }
-        let mut missing: Vec<u32> = self.cells.iter().map(|cell| cell.sources).collect();
-        let mut begins = vec![Duration::ZERO; self.cells.len()];
-        let mut threads = BinaryHeap::from(vec![Reverse(Duration::ZERO); self.threads()]);
-        let is_first = |at: &usize| self.cells[*at].sources == 0;
-        let first = (0..self.cells.len()).filter(is_first);
-        let mut ready: BinaryHeap<_> = first.map(|at| Reverse((Duration::ZERO, at))).collect();
-        let mut time = Duration::ZERO;
-        while let Some(Reverse((mut now, at))) = ready.pop() {
-            let cell = &self.cells[at];
+        let steps = self.cells.iter().map(|cell| {
             let line = cell.line.map(|line| &self.nodes[line as usize]);
             let took = line.and_then(|line| line.expected).unwrap_or_default();
-            if took > Duration::ZERO {
-                let is_async = cell.node.task.is_some_and(|it| matches!(it.body, Body::Async(_)));
-                if !is_async && let Some(Reverse(free)) = threads.pop() {
-                    now = now.max(free);
-                    threads.push(Reverse(now + took));
-                }
-                now += took;
-            }
-            time = time.max(now);
-            for user in &users[first_edge[at]..first_edge[at + 1]] {
-                let user = *user as usize;
-                begins[user] = begins[user].max(now);
-                missing[user] -= 1;
-                if missing[user] == 0 {
-                    ready.push(Reverse((begins[user], user)));
-                }
-            }
-        }
+            Work { task: cell.node.task, took, sources: cell.sources }
+        });
+        let (steps, edges) = (steps.collect::<Vec<_>>(), &self.edges);
+        let (threads, limits) = (self.engine.pool.concurrency(), self.engine.limits.all());
+        let time = time_of(&steps, edges, threads, limits);
         Estimate { time, untimed, depends }
-    }
-
-    /// How many tasks run at once; more than there are nodes make no difference.
-    fn threads(&self) -> usize {
-        self.engine.pool.concurrency().min(self.cells.len()).max(1)
     }
 
     /// What is known of the result of a node that is planned.
