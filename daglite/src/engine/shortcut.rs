@@ -260,7 +260,7 @@ impl Engine {
         let looked = looked.ok().flatten().unwrap_or(Shortcut::None);
         if matches!(looked, Shortcut::Taken) {
             // Nothing is left to be done for the node, which is then dropped without care.
-            call.args.clear();
+            while call.args.pop().is_some() {}
             let task = task.spec.name;
             tracing::debug!(target: "daglite", task, origin = "hit", "hit");
         }
@@ -365,14 +365,7 @@ fn write_down(task: &Task, call: &TaskOp, hasher: &mut ContentHasher) -> Option<
 
 /// Whether the arguments alone say what a call of `task` asks, and its answer does not age.
 fn may_be_short(task: &Task) -> bool {
-    let Some(cache) = &task.spec.cache else { return false };
-    cache.ttl_millis.is_none()
-        && cache.env.is_empty()
-        && !task.spec.seeded
-        && task.hash_all.is_none()
-        && task.clone.is_some()
-        && !task.memo.has_twin()
-        && !task.has_files()
+    task.arguments_tell_all() && !task.memo.has_twin()
 }
 
 /// Where a question is looked for: any number that is the same each time will do.

@@ -24,7 +24,7 @@ use std::marker::PhantomData;
 use std::panic::Location;
 use std::sync::Arc;
 
-use crate::graph::{Arg, Input, IntoArg, Node, Op, Slot, TaskOp};
+use crate::graph::{Arg, Input, IntoArg, Node, Op, Slot};
 use crate::task::Task;
 
 use clone::Cloner;
@@ -113,19 +113,8 @@ impl<T> fmt::Debug for TaskFuture<T> {
 #[track_caller]
 pub fn call<T, const N: usize>(task: &'static Task, args: [Arg; N]) -> TaskFuture<T> {
     let cloner = task.clone.map_or(Cloner::No, Cloner::Erased);
-    TaskFuture {
-        node: call_node(task, args.into_iter().collect(), place_of(Location::caller())),
-        cloner,
-        value: PhantomData,
-    }
-}
-
-fn call_node(
-    task: &'static Task,
-    args: smallvec::SmallVec<[Arg; 3]>,
-    location: &'static Location<'static>,
-) -> Arc<Node> {
-    Node::new(Op::Task(TaskOp::new(task, args)), location)
+    let node = Node::of_call(task, args, place_of(Location::caller()));
+    TaskFuture { node, cloner, value: PhantomData }
 }
 
 /// What stands in the place of a task whose definition has compile errors.

@@ -68,14 +68,9 @@ impl<T: Send + Sync + 'static> TaskFuture<T> {
     fn run_by(mut self, engine: &Arc<Engine>) -> Result<T, Error> {
         may_block(NOT_IN_RUNTIME)?;
         let mut taken = None;
-        let mut take = |value: &(dyn Any + Send + Sync)| {
-            taken = value.downcast_ref::<T>().and_then(|value| self.cloner.clone_value(value));
-            taken.is_some()
-        };
-        let question = match engine.shortcut(&mut self.node, &mut take) {
-            Shortcut::Taken => None,
+        let question = match self.take_short(engine, &mut taken) {
             Shortcut::Unknown(question) => Some(question),
-            Shortcut::None => None,
+            Shortcut::Taken | Shortcut::None => None,
         };
         if let Some(value) = taken {
             Node::recycle(self.node);
@@ -87,6 +82,15 @@ impl<T: Send + Sync + 'static> TaskFuture<T> {
             engine.learn_shortcut(*question, &key, is_plain);
         }
         self.cloner.own(value)
+    }
+
+    /// Takes the value, if there is a short way to it.
+    fn take_short(&mut self, engine: &Engine, taken: &mut Option<T>) -> Shortcut {
+        let Self { node, cloner, .. } = self;
+        engine.shortcut(node, &mut |value: &(dyn Any + Send + Sync)| {
+            *taken = value.downcast_ref::<T>().and_then(|value| cloner.clone_value(value));
+            taken.is_some()
+        })
     }
 
     /// As [`run`](Self::run), but gives the value in an `Arc`, for types that are not `Clone` and held elsewhere too.

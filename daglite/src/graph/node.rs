@@ -243,6 +243,11 @@ impl TaskOp {
         self.known.is_some()
     }
 
+    /// Whether it has no arguments, no memory for them, and nothing is known of it.
+    fn holds_nothing(&self) -> bool {
+        self.args.is_empty() && !self.args.spilled() && !self.is_learnt()
+    }
+
     /// What is known of it.
     pub(crate) fn learnt(&self) -> &Learnt {
         self.known.as_deref().unwrap_or(&NOTHING)
@@ -354,28 +359,34 @@ impl Node {
             Op::Task(call) => Some(call.task),
             _ => None,
         };
-        let slot = Slot::Idle(op);
-        match SPARE.try_with(Cell::take) {
-            Ok(Some(mut spare)) => match Arc::get_mut(&mut spare) {
-                Some(node) => {
-                    (*node.slot.get_mut(), node.location, node.task) = (slot, location, task);
-                    spare
-                }
-                None => unreachable!("only a node that nobody else holds is spare"),
-            },
-            _ => Arc::new(Self { slot: Mutex::new(slot), location, task }),
+        Arc::new(Self { slot: Mutex::new(Slot::Idle(op)), location, task })
+    }
+
+    /// A node for a call of `task`, in the place of the last one of this thread if that was kept.
+    pub(crate) fn of_call<const N: usize>(
+        task: &'static Task,
+        args: [Arg; N],
+        location: &'static Location<'static>,
+    ) -> Arc<Self> {
+        // It is filled where it lies: what is moved right after it was written holds up the processor.
+        if let Ok(Some(mut spare)) = SPARE.try_with(Cell::take)
+            && let Some(node) = Arc::get_mut(&mut spare)
+            && let Slot::Idle(Op::Task(call)) = node.slot.get_mut()
+            && call.holds_nothing()
+        {
+            call.task = task;
+            call.args.extend(args);
+            (node.location, node.task) = (location, Some(task));
+            return spare;
         }
+        Self::new(Op::Task(TaskOp::new(task, args.into_iter().collect())), location)
     }
 
     /// Keeps the place of a call that has come to its end, so that the next node of this thread needs no other memory. Calls
     /// that find their results in memory are so short that this is a part of what they cost.
-    pub(crate) fn recycle(mut node: Arc<Self>) {
-        if let Some(spent) = Arc::get_mut(&mut node)
-            && matches!(spent.slot.get_mut(), slot @ Slot::Idle(_) if is_spent(slot))
-        {
-            // While a thread ends it has no place for it.
-            let _ = SPARE.try_with(|spare| spare.set(Some(node)));
-        }
+    pub(crate) fn recycle(node: Arc<Self>) {
+        // While a thread ends it has no place for it.
+        let _ = SPARE.try_with(|spare| spare.set(Some(node)));
     }
 
     /// A node that cannot be made.
@@ -391,7 +402,7 @@ impl Node {
 }
 
 thread_local! {
-    /// A node of this thread that nobody holds, and that holds nothing.
+    /// The node of a call of this thread that has come to its end.
     static SPARE: Cell<Option<Arc<Node>>> = const { Cell::new(None) };
 }
 
@@ -399,7 +410,7 @@ thread_local! {
 fn is_spent(slot: &Slot) -> bool {
     match slot {
         Slot::Done { .. } | Slot::Failed(_) | Slot::Running(_) => true,
-        Slot::Idle(Op::Task(call)) => call.args.is_empty() && !call.is_learnt(),
+        Slot::Idle(Op::Task(call)) => call.holds_nothing(),
         Slot::Idle(_) | Slot::Known(_) => false,
     }
 }

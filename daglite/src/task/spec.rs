@@ -150,6 +150,8 @@ pub struct TaskMemo {
     fixed: OnceLock<(Digest, Vec<u8>)>,
     /// Whether files can be seen in the type of its results.
     has_files: OnceLock<bool>,
+    /// Whether the arguments alone say what a call asks, and its answer does not age.
+    tell_all: OnceLock<bool>,
     /// The types that a generic function was called with.
     types: Option<TypeId>,
     /// Whether there is another task whose keys would be the same.
@@ -163,6 +165,7 @@ impl TaskMemo {
         Self {
             fixed: OnceLock::new(),
             has_files: OnceLock::new(),
+            tell_all: OnceLock::new(),
             types: None,
             twin: AtomicBool::new(false),
         }
@@ -194,6 +197,20 @@ impl Task {
     pub(crate) fn has_files(&self) -> bool {
         let result = self.result.as_ref();
         *self.memo.has_files.get_or_init(|| result.is_some_and(ValueFormats::has_files))
+    }
+
+    /// Whether the arguments alone say what a call asks, and its answer does not age.
+    pub(crate) fn arguments_tell_all(&self) -> bool {
+        *self.memo.tell_all.get_or_init(|| {
+            self.spec.cache.as_ref().is_some_and(|cache| {
+                cache.ttl_millis.is_none()
+                    && cache.env.is_empty()
+                    && !self.spec.seeded
+                    && self.hash_all.is_none()
+                    && self.clone.is_some()
+                    && !self.has_files()
+            })
+        })
     }
 }
 

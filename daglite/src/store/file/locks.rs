@@ -9,7 +9,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::layout::Layout;
-use crate::digest::Digest;
+use crate::digest::{ByDigest, Digest};
 
 /// The locks of one store.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(super) struct Locks {
     /// Where the lock files lie.
     layout: Arc<Layout>,
     /// The keys that this process holds: the system's locks do not keep a process from itself.
-    held: Mutex<HashSet<Digest>>,
+    held: Mutex<HashSet<Digest, ByDigest>>,
     /// The files with a byte for each key.
     keys: ranges::KeyFiles,
 }
