@@ -179,11 +179,22 @@ fn metadata_of_a_newer_daglite_is_told_apart_from_damage() {
     );
     let newer = newer.replace("DIGEST", &"0".repeat(64));
     assert_ne!(newer, said);
-    let checksum = daglite::Digest::of_bytes(newer.as_bytes());
-    fs::write(&path, format!("{newer},\n  \"checksum\": \"{checksum}\"\n}}\n")).unwrap();
-    let error = unread(&store);
-    assert!(error.contains("its meta.json is sound, and was written by a daglite ("), "{error}");
-    assert!(error.contains("`new`") && !error.contains("damaged"), "{error}");
+    let ours = env!("CARGO_PKG_VERSION");
+    let of_another_build = format!(
+        " another build of daglite {ours} that writes what this one ({ours}) cannot read: "
+    );
+    let of_9_9_9 = format!(" a daglite (9.9.9) that writes what this one ({ours}) cannot read: ");
+    for (writer, who) in [(ours, &of_another_build), ("9.9.9", &of_9_9_9)] {
+        let version = |version| format!("\"daglite_version\": \"{version}\"");
+        let newer = newer.replace(&version(ours), &version(writer));
+        assert!(newer.contains(&version(writer)));
+        let checksum = daglite::Digest::of_bytes(newer.as_bytes());
+        fs::write(&path, format!("{newer},\n  \"checksum\": \"{checksum}\"\n}}\n")).unwrap();
+        let error = unread(&store);
+        let why = format!("its meta.json is sound, and was written by{who}");
+        assert!(error.contains(&why), "{error}");
+        assert!(error.contains("`new`") && !error.contains("damaged"), "{error}");
+    }
     // With no seal it may as well have been edited.
     fs::write(&path, format!("{newer}\n}}\n")).unwrap();
     assert!(damage(&store).starts_with("its meta.json cannot be read: "));

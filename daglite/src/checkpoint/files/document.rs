@@ -98,9 +98,12 @@ pub(super) fn read(text: &[u8], name: &str, version: &str) -> Result<CheckpointM
         // It is just as it was written, so somebody else knows how to read it.
         Err(cause) if sealed.is_some() => {
             let writer = first.writer();
+            let who = match writer.as_str() {
+                OURS => format!("another build of daglite {OURS}"),
+                _ => format!("a daglite ({writer})"),
+            };
             return Err(Unread::Newer(format!(
-                "its meta.json is sound, and was written by a daglite ({writer}) that writes what this one ({OURS}) \
-                 cannot read: {cause}"
+                "its meta.json is sound, and was written by {who} that writes what this one ({OURS}) cannot read: {cause}"
             )));
         }
         Err(cause) => return Err(no_json(cause)),
