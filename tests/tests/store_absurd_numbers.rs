@@ -121,6 +121,27 @@ fn absurd_sizes_are_counted_and_evicted_without_an_overflow() {
     }
 }
 
+/// A store sums up what it has evicted since it was opened.
+#[test]
+fn absurd_sizes_are_evicted_again_and_again_without_an_overflow() {
+    let folder = filled();
+    let builder = FileStore::builder(folder.path()).layout(FileStoreLayout::Index);
+    let store = builder.max_size(100_000).open().unwrap();
+    for seed in 0..4 {
+        put(&store, &key("large"), &lasting(&large(seed)));
+        flush(&store);
+        change(
+            folder.path(),
+            "UPDATE object SET size = 9223372036854775807; \
+             UPDATE state SET bytes = 9223372036854775807",
+        );
+        put(&store, &key("small"), &lasting(b"small"));
+        flush(&store);
+        assert!(get(&store, &key("large")).found().is_none(), "round {seed} evicts");
+    }
+    assert!(store.verify().unwrap().repair().is_ok());
+}
+
 #[test]
 fn a_count_that_is_far_too_high_does_not_make_the_cache_useless() {
     for damage in [

@@ -26,7 +26,7 @@ pub(super) struct Freed {
     pub(super) expired: u64,
     /// Entries that were evicted.
     pub(super) evicted: u64,
-    /// The bytes of both.
+    /// The bytes of both, as far as they can be counted: an index may say absurd things of its objects.
     pub(super) bytes: u64,
 }
 
@@ -54,7 +54,7 @@ impl Indexed {
             Ok(Freed { expired, evicted, bytes }) => {
                 let mut sum = self.evicted.lock();
                 sum.entries += expired + evicted;
-                sum.bytes += bytes;
+                sum.bytes = sum.bytes.saturating_add(bytes);
             }
             Err(error) => tracing::warn!(%error, "the cache could not evict"),
         }
@@ -98,7 +98,7 @@ impl Indexed {
             expired.retain(|candidate| !self.usage.is_pinned(candidate.slot));
             let (fill, gone, bytes) = self.drop_entries(&expired, true)?;
             freed.expired += gone;
-            freed.bytes += bytes;
+            freed.bytes = freed.bytes.saturating_add(bytes);
             slots.extend(expired.iter().map(|candidate| candidate.slot));
             if gone == 0 {
                 break fill;
@@ -115,7 +115,7 @@ impl Indexed {
             for step in chosen.chunks(STEP) {
                 let (after, evicted, bytes) = self.drop_entries(step, false)?;
                 gone += evicted;
-                freed.bytes += bytes;
+                freed.bytes = freed.bytes.saturating_add(bytes);
                 slots.extend(step.iter().map(|candidate| candidate.slot));
                 fill = after;
                 if !self.limits.is_above(LOW_MARK, fill.0, fill.1) {
