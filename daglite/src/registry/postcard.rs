@@ -18,12 +18,16 @@ pub(super) fn suits<T: DeserializeOwned + 'static>() -> bool {
     Shape::of::<T>(Readers::Machines).complete
 }
 
+/// So many bytes a small value has.
+const SMALL: usize = 128;
+
 pub(super) fn encode<T: Serialize + DeserializeOwned + 'static>(
     value: &T,
 ) -> Result<Vec<u8>, BoxError> {
     let shape = seen::<T>()?;
     let doubt = inspect::check_postcard(value, &shape.read)?;
-    let bytes = ::postcard::to_stdvec(value)?;
+    // Most values are small: a list that begins with nothing would be moved for each few bytes.
+    let bytes = ::postcard::to_extend(value, Vec::with_capacity(SMALL))?;
     match doubt {
         Some(doubt) if !comes_back::<T>(&bytes) => Err(format!(
             "`{doubt}` is not read as it is written (serde skips a variant or a field when it reads, or when it \

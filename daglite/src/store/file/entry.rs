@@ -70,6 +70,15 @@ pub(super) fn check_size(artifact: &Artifact) -> Result<(), StoreError> {
 
 /// Everything that comes before the value, in bytes.
 pub(super) fn encode_head(key: &Digest, meta: &ArtifactMeta) -> Result<Vec<u8>, StoreError> {
+    encode_with(key, meta, &[])
+}
+
+/// Everything that comes before `value`, and it.
+pub(super) fn encode_with(
+    key: &Digest,
+    meta: &ArtifactMeta,
+    value: &[u8],
+) -> Result<Vec<u8>, StoreError> {
     let header = header::encode(meta);
     let header_length = u32::try_from(header.len()).ok().filter(|&length| length <= MAX_HEADER).ok_or_else(|| {
         StoreError::new(format!(
@@ -78,7 +87,7 @@ pub(super) fn encode_head(key: &Digest, meta: &ArtifactMeta) -> Result<Vec<u8>, 
             header.len()
         ))
     })?;
-    let mut bytes = Vec::with_capacity(PRELUDE + header.len() + CHECKSUM);
+    let mut bytes = Vec::with_capacity(PRELUDE + header.len() + CHECKSUM + value.len());
     bytes.extend_from_slice(&MAGIC);
     bytes.extend_from_slice(&VERSION.to_le_bytes());
     bytes.extend_from_slice(&header_length.to_le_bytes());
@@ -87,6 +96,7 @@ pub(super) fn encode_head(key: &Digest, meta: &ArtifactMeta) -> Result<Vec<u8>, 
     bytes.extend_from_slice(&header);
     let checksum = checksum_of(&bytes, VERSION);
     bytes.extend_from_slice(&checksum);
+    bytes.extend_from_slice(value);
     Ok(bytes)
 }
 

@@ -131,8 +131,7 @@ impl Indexed {
         meta: &ArtifactMeta,
         value: &[u8],
     ) -> Result<(), StoreError> {
-        let mut bytes = entry::encode_head(key, meta)?;
-        bytes.extend_from_slice(value);
+        let bytes = entry::encode_with(key, meta, value)?;
         self.add_row(key, meta, bytes, None, 0)
     }
 
