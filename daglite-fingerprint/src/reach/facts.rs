@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -28,6 +29,10 @@ const FEW: usize = 8;
 /// How many threads there are at most: what is compiled beside us wants some too.
 const MOST_THREADS: usize = 8;
 
+/// How many threads the machine has. Asked for once: the system looks through several files for it.
+static CORES: LazyLock<usize> =
+    LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from));
+
 /// The stack of a thread: bodies may be nested as deeply as the compiler allows.
 const STACK: usize = 64 << 20;
 
@@ -43,8 +48,11 @@ impl Index {
         unknown.retain(|node| self.facts[*node].get().is_none());
         unknown.sort_unstable();
         unknown.dedup();
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        let threads = (unknown.len() / FEW).min(cores).min(MOST_THREADS);
+        let most = unknown.len() / FEW;
+        if most < 2 {
+            return;
+        }
+        let threads = most.min(*CORES).min(MOST_THREADS);
         if threads < 2 {
             return;
         }
