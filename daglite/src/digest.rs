@@ -31,7 +31,8 @@ use crate::threads;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);
 
-/// How digests find their places in tables: they are hashes already, and nobody can choose their bytes.
+/// How digests find their places in tables, and what begins with the compiler's number of a type: they are hashes already, and
+/// nobody can choose their bytes.
 pub(crate) type ByDigest = BuildHasherDefault<FirstBytes>;
 
 /// Takes the first eight bytes for the hash of all.
@@ -45,7 +46,7 @@ impl Hasher for FirstBytes {
         }
     }
 
-    /// The length that stands before an array.
+    /// The length that stands before an array, and the number of a variant behind what is taken.
     fn write_usize(&mut self, _: usize) {}
 
     fn finish(&self) -> u64 {

@@ -29,9 +29,9 @@ const FEW: usize = 8;
 /// How many threads there are at most: what is compiled beside us wants some too.
 const MOST_THREADS: usize = 8;
 
-/// How many threads the machine has. Asked for once: the system looks through several files for it.
-static CORES: LazyLock<usize> =
-    LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from));
+/// How many the machine has of those. Asked for once: the system looks through several files for it.
+static THREADS: LazyLock<usize> =
+    LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS));
 
 /// The stack of a thread: bodies may be nested as deeply as the compiler allows.
 const STACK: usize = 64 << 20;
@@ -48,11 +48,7 @@ impl Index {
         unknown.retain(|node| self.facts[*node].get().is_none());
         unknown.sort_unstable();
         unknown.dedup();
-        let most = unknown.len() / FEW;
-        if most < 2 {
-            return;
-        }
-        let threads = most.min(*CORES).min(MOST_THREADS);
+        let threads = (unknown.len() / FEW).min(*THREADS);
         if threads < 2 {
             return;
         }

@@ -30,7 +30,7 @@ pub(super) fn time_of(
             run.ready.insert((Duration::ZERO, at));
         }
     }
-    while run.start_all() {}
+    while run.go_on() {}
     run.now
 }
 
@@ -44,8 +44,9 @@ struct Simulated<'a> {
     /// How many sources each work still waits for.
     missing: Vec<u32>,
     now: Duration,
-    /// How many threads there are, and how many of them are free.
-    threads: (usize, usize),
+    threads: usize,
+    /// How many of those have nothing to do.
+    free: usize,
     limits: HashMap<String, Limit>,
     /// What lacks a thread at most.
     ready: BTreeSet<Turn>,
@@ -73,7 +74,8 @@ impl<'a> Simulated<'a> {
             users: Users::new(works.len(), edges),
             missing: works.iter().map(|work| work.sources).collect(),
             now: Duration::ZERO,
-            threads: (threads, threads),
+            threads,
+            free: threads,
             limits: limits.into_iter().map(limit).collect(),
             ready: BTreeSet::new(),
             running: BinaryHeap::new(),
@@ -81,30 +83,30 @@ impl<'a> Simulated<'a> {
     }
 
     /// Begins what can begin, and goes on to the next end; false if there is none.
-    fn start_all(&mut self) -> bool {
+    fn go_on(&mut self) -> bool {
         while let Some(turn) = self.ready.first().copied() {
-            let work = &self.works[turn.1];
-            if work.took == Duration::ZERO {
-                self.ready.remove(&turn);
+            let Work { task, took, .. } = self.works[turn.1];
+            let (weight, lacks_a_place) = (self.weight_of(task), self.lacks_a_place(task));
+            if took > Duration::ZERO && !lacks_a_place && weight > self.free {
+                break;
+            }
+            self.ready.pop_first();
+            if took == Duration::ZERO {
                 self.done(turn.1);
-            } else if self.lacks_a_place(work.task) {
-                self.ready.remove(&turn);
-                self.wait_for_a_place(turn, work.task);
-            } else if self.weight_of(work.task) <= self.threads.1 {
-                self.ready.remove(&turn);
-                self.threads.1 -= self.weight_of(work.task);
-                for name in limits_of(work.task) {
+            } else if lacks_a_place {
+                self.wait_for_a_place(turn, task);
+            } else {
+                self.free -= weight;
+                for name in limits_of(task) {
                     self.limits.get_mut(*name).into_iter().for_each(|limit| limit.free -= 1);
                 }
-                self.running.push(Reverse((self.now + work.took, turn.1)));
-            } else {
-                break;
+                self.running.push(Reverse((self.now + took, turn.1)));
             }
         }
         let Some(Reverse((end, at))) = self.running.pop() else { return false };
         self.now = end;
         let task = self.works[at].task;
-        self.threads.1 += self.weight_of(task);
+        self.free += self.weight_of(task);
         for name in limits_of(task) {
             if let Some(limit) = self.limits.get_mut(*name) {
                 limit.free += 1;
@@ -118,16 +120,13 @@ impl<'a> Simulated<'a> {
     /// How many threads a body takes. An async one takes none.
     fn weight_of(&self, task: Option<&Task>) -> usize {
         task.filter(|task| matches!(task.body, Body::Sync(_)))
-            .map_or(0, |task| task.spec.weight_of(self.threads.0))
+            .map_or(0, |task| task.spec.weight_of(self.threads))
     }
 
     /// Whether a limit of a task has no place left.
     fn lacks_a_place(&self, task: Option<&Task>) -> bool {
-        limits_of(task).iter().any(|name| self.is_full(name))
-    }
-
-    fn is_full(&self, limit: &str) -> bool {
-        self.limits.get(limit).is_some_and(|limit| limit.free == 0)
+        let is_full = |name: &&str| self.limits.get(*name).is_some_and(|limit| limit.free == 0);
+        limits_of(task).iter().any(is_full)
     }
 
     /// Puts a work in the line of a limit that is full. Its turn for the others goes to the next there.

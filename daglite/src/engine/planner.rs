@@ -226,14 +226,14 @@ impl Planner<'_> {
             untimed += usize::from(node.expected.is_none() && !OPEN.contains(&node.task));
             depends |= matches!(node.state, PlannedState::Unknown { .. });
         }
-        let steps = self.cells.iter().map(|cell| {
+        let works = self.cells.iter().map(|cell| {
             let line = cell.line.map(|line| &self.nodes[line as usize]);
             let took = line.and_then(|line| line.expected).unwrap_or_default();
             Work { task: cell.node.task, took, sources: cell.sources }
         });
-        let (steps, edges) = (steps.collect::<Vec<_>>(), &self.edges);
+        let works: Vec<Work> = works.collect();
         let (threads, limits) = (self.engine.pool.concurrency(), self.engine.limits.all());
-        let time = time_of(&steps, edges, threads, limits);
+        let time = time_of(&works, &self.edges, threads, limits);
         Estimate { time, untimed, depends }
     }
 

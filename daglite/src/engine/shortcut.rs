@@ -260,7 +260,7 @@ impl Engine {
         let looked = looked.ok().flatten().unwrap_or(Shortcut::None);
         if matches!(looked, Shortcut::Taken) {
             // Nothing is left to be done for the node, which is then dropped without care.
-            while call.args.pop().is_some() {}
+            call.args.clear();
             let task = task.spec.name;
             tracing::debug!(target: "daglite", task, origin = "hit", "hit");
         }

@@ -243,9 +243,9 @@ impl TaskOp {
         self.known.is_some()
     }
 
-    /// Whether it has no arguments, no memory for them, and nothing is known of it.
+    /// Whether it has no arguments, and nothing is known of it.
     fn holds_nothing(&self) -> bool {
-        self.args.is_empty() && !self.args.spilled() && !self.is_learnt()
+        self.args.is_empty() && !self.is_learnt()
     }
 
     /// What is known of it.

@@ -9,7 +9,6 @@
 use std::any::{TypeId, type_name};
 use std::collections::HashMap;
 use std::fmt::{self, Display, Write};
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, LazyLock};
 
 use dashmap::DashMap;
@@ -19,7 +18,7 @@ use serde::de::{
     VariantAccess, Visitor,
 };
 
-use crate::Digest;
+use crate::digest::{ByDigest, Digest};
 use crate::hash::is_file;
 
 /// What is known of a type's shape.
@@ -49,32 +48,8 @@ pub(super) struct Read {
 pub(super) const FIELDS: &str = "fields";
 
 /// The shapes that have been probed.
-static KNOWN: LazyLock<DashMap<(TypeId, Readers), Shape, BuildHasherDefault<ByType>>> =
+static KNOWN: LazyLock<DashMap<(TypeId, Readers), Shape, ByDigest>> =
     LazyLock::new(DashMap::default);
-
-/// Takes what the compiler says of a type for the hash of all: it is one already. Each hit asks for a shape or two.
-#[derive(Default)]
-struct ByType(u64);
-
-impl Hasher for ByType {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 ^= number;
-    }
-
-    fn write_isize(&mut self, readers: isize) {
-        self.0 = self.0.rotate_left(1) ^ readers.cast_unsigned() as u64;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
 
 impl Shape {
     /// The digest of the shape of `T`.

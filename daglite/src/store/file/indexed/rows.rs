@@ -220,7 +220,7 @@ pub(super) struct Edit<'a> {
     recent: Recent,
     /// Whether it is noted of anything that it went.
     notes_gone: bool,
-    /// What puts rows, once one is put: to look for a statement costs a fifth of what it does.
+    /// What puts rows, once one is put: to look for them each time is a seventh of what that costs.
     puts: Option<Puts<'a>>,
 }
 
